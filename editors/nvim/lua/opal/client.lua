@@ -1,0 +1,111 @@
+--- The connection to `opal lsp`: a client of Neovim's own LSP, so the server sees every open buffer as it stands.
+--- What crosses it is Opal's; what is done with it is decided in the session.
+local M = {}
+
+---@class opal.Hooks what a session wants to know
+---@field ready fun(client: vim.lsp.Client) initialized, with all open files sent
+---@field exit fun(reason: string) the server is gone
+---@field handlers table<string, fun(params: any, ctx: lsp.HandlerContext): any, any> for what the server sends
+
+-- Neovim 0.10 has functions where later ones have methods.
+local has_methods = vim.fn.has("nvim-0.11") == 1
+
+--- On the wire null equals absent; newer versions of Neovim pass it on as `vim.NIL`.
+---@param value any
+---@return any
+local function without_null(value)
+  if value == vim.NIL then
+    return nil
+  elseif type(value) == "table" then
+    for key, field in pairs(value) do
+      value[key] = without_null(field)
+    end
+  end
+  return value
+end
+
+---@param client vim.lsp.Client
+---@param method string
+---@param params table
+---@param callback fun(err: lsp.ResponseError?, result: any)
+---@return boolean sent
+function M.request(client, method, params, callback)
+  -- Neovim sends what was typed in the current buffer before a request; the others count as well.
+  require("opal.documents").flush(client)
+  local function answered(err, result)
+    callback(without_null(err), without_null(result))
+  end
+  local sent
+  if has_methods then
+    sent = client:request(method, params, answered)
+  else
+    sent = client.request(method, params, answered) ---@diagnostic disable-line
+  end
+  return sent
+end
+
+---@param client vim.lsp.Client
+function M.stop(client)
+  if has_methods then
+    client:stop()
+  else
+    client.stop() ---@diagnostic disable-line
+  end
+end
+
+---@param dir string
+---@param hooks opal.Hooks
+---@return integer? client_id nil if the server cannot be started; the user has been told
+function M.start(dir, hooks)
+  local options = require("opal.config").options
+  if vim.fn.executable(options.cmd[1]) == 0 then
+    local message = "Opal's server `%s` cannot be run. Install it, or name it: "
+      .. 'require("opal").setup{ cmd = { "/path/to/opal", "lsp", "--stdio" } }'
+    vim.notify(message:format(options.cmd[1]), vim.log.levels.ERROR)
+    return nil
+  end
+
+  local capabilities = vim.lsp.protocol.make_client_capabilities()
+  capabilities.experimental = { opal = { version = 1, confirm = true, input = true, save_documents = true } }
+  local stop_following = function() end
+  local handlers = {} ---@type table<string, lsp.Handler>
+  for method, handler in pairs(hooks.handlers) do
+    handlers[method] = function(_, params, ctx)
+      return handler(without_null(params), ctx)
+    end
+  end
+
+  ---@type vim.lsp.ClientConfig
+  local config = {
+    name = "opal",
+    cmd = options.cmd,
+    cmd_cwd = dir,
+    cmd_env = options.env,
+    root_dir = dir,
+    capabilities = capabilities,
+    handlers = handlers,
+    on_init = vim.schedule_wrap(function(client)
+      stop_following = require("opal.documents").follow(client)
+      hooks.ready(client)
+    end),
+    on_exit = vim.schedule_wrap(function(code, signal)
+      stop_following()
+      hooks.exit(signal ~= 0 and ("signal %d"):format(signal) or ("exit code %d"):format(code))
+    end),
+  }
+  if has_methods then
+    return vim.lsp.start(config, {
+      attach = false,
+      reuse_client = function()
+        return false
+      end,
+    })
+  end
+  local id, message = vim.lsp.start_client(config) ---@diagnostic disable-line: deprecated
+  if not id then
+    vim.notify(tostring(message), vim.log.levels.ERROR)
+  end
+  return id
+end
+
+return M

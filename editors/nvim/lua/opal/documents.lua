@@ -1,0 +1,235 @@
+--- Buffers: which of them the server sees, how its edits land in them, when they are saved.
+local M = {}
+
+---@param bufnr integer
+---@return boolean
+function M.is_file(bufnr)
+  if not vim.api.nvim_buf_is_loaded(bufnr) or vim.bo[bufnr].buftype ~= "" then
+    return false
+  end
+  local name = vim.api.nvim_buf_get_name(bufnr)
+  -- `oil://`, `fugitive://`: not files. One letter is a Windows drive.
+  return name ~= "" and not name:match("^%a[%w+.-]+://")
+end
+
+--- Attaches the client to every file buffer there is and will be, wherever the file lies.
+---@param client vim.lsp.Client
+---@return fun() stop
+function M.follow(client)
+  local function attach(bufnr)
+    if M.is_file(bufnr) and not vim.lsp.buf_is_attached(bufnr, client.id) then
+      vim.lsp.buf_attach_client(bufnr, client.id)
+    end
+  end
+  vim.iter(vim.api.nvim_list_bufs()):each(attach)
+
+  local group = vim.api.nvim_create_augroup("opal.documents." .. client.id, {})
+  -- BufWritePost: an unnamed buffer got its name by being written.
+  vim.api.nvim_create_autocmd({ "BufReadPost", "BufNewFile", "BufFilePost", "BufWritePost" }, {
+    group = group,
+    desc = "Opal: show this buffer to the server",
+    callback = function(event)
+      attach(event.buf)
+    end,
+  })
+  -- Closed under the old name while it still has it; BufFilePost opens it under the new one.
+  vim.api.nvim_create_autocmd("BufFilePre", {
+    group = group,
+    desc = "Opal: this buffer gets another name",
+    callback = function(event)
+      if vim.lsp.buf_is_attached(event.buf, client.id) then
+        vim.lsp.buf_detach_client(event.buf, client.id)
+      end
+    end,
+  })
+  return function()
+    vim.api.nvim_del_augroup_by_id(group)
+  end
+end
+
+--- Sends what was typed and is still held back (Neovim waits up to 150 ms for more).
+---@param client vim.lsp.Client
+function M.flush(client)
+  -- Not a public module: without it the server only hears of the change a moment later.
+  pcall(function()
+    require("vim.lsp._changetracking").flush(client)
+  end)
+end
+
+--- Ends the undo step of a buffer: what comes is another one.
+---@param bufnr integer
+local function break_undo(bufnr)
+  -- Setting 'undolevels' does so, to the same value as well.
+  vim.bo[bufnr].undolevels = vim.bo[bufnr].undolevels
+end
+
+--- A new file is one empty line to Neovim, and text put before that line leaves the empty line behind.
+---@param change lsp.TextDocumentEdit
+local function fit_new_file(change)
+  local edit = change.edits[1]
+  if #change.edits == 1 and edit.range["end"].line == 0 and edit.range["end"].character == 0 then
+    edit.newText = edit.newText:gsub("\r?\n$", "")
+  end
+end
+
+---@param uri string
+---@return boolean
+local function is_empty_on_disk(uri)
+  local stat = vim.uv.fs_stat(vim.uri_to_fname(uri))
+  return not stat or stat.size == 0
+end
+
+--- Why a change of a document cannot be made; nil if it can. Neovim itself drops an outdated edit and
+--- says that it was applied.
+---@param document { uri: string, version: integer? }
+---@return string?
+local function objection(document)
+  local bufnr = vim.uri_to_bufnr(document.uri)
+  local loaded = vim.api.nvim_buf_is_loaded(bufnr)
+  if document.version then
+    if not loaded then
+      return "the document is not open any more"
+    elseif (vim.lsp.util.buf_versions[bufnr] or 0) > document.version then
+      return "the document changed meanwhile"
+    end
+  end
+  if loaded and not vim.bo[bufnr].modifiable then
+    return "the buffer is not modifiable"
+  end
+end
+
+--- Answers `workspace/applyEdit` as Neovim does, but each edit is one undo step of its own and a
+--- refusal is told to the server.
+---@param params lsp.ApplyWorkspaceEditParams
+---@param ctx lsp.HandlerContext
+---@return lsp.ApplyWorkspaceEditResult
+function M.apply(params, ctx)
+  local client = assert(vim.lsp.get_client_by_id(ctx.client_id))
+  local uris = {} ---@type table<string, true>
+  local created = {} ---@type table<string, true>
+  for uri in pairs(params.edit.changes or {}) do
+    uris[uri] = true
+  end
+  for _, change in ipairs(params.edit.documentChanges or {}) do
+    local document = change.textDocument
+    if change.kind == "create" then
+      created[change.uri] = true
+    elseif document then
+      local reason = not created[document.uri] and objection(document)
+      if reason then
+        M.flush(client)
+        return { applied = false, failureReason = reason }
+      end
+      if created[document.uri] or (not document.version and is_empty_on_disk(document.uri)) then
+        fit_new_file(change)
+      end
+      -- Checked above, and Neovim's own check fails on null.
+      document.version = 0
+      uris[document.uri] = true
+    end
+  end
+
+  for uri in pairs(uris) do
+    local bufnr = vim.uri_to_bufnr(uri)
+    if vim.api.nvim_buf_is_loaded(bufnr) then
+      break_undo(bufnr)
+    end
+  end
+  params.label = nil -- Neovim would print it over the user's command line
+  local result = vim.lsp.handlers["workspace/applyEdit"](nil, params, ctx)
+  for uri in pairs(uris) do
+    local bufnr = vim.uri_to_bufnr(uri)
+    local mode = vim.api.nvim_get_mode()
+    if bufnr == vim.api.nvim_get_current_buf() and mode.mode == "i" and not mode.blocking then
+      -- The user is typing here: i_CTRL-G_u makes what follows a step of its own.
+      vim.api.nvim_feedkeys(vim.keycode("<C-g>u"), "ni", false)
+    end
+  end
+  M.flush(client)
+  return result
+end
+
+--- Whether the file changed on disk behind the buffer. Writing would then ask "really write?".
+---@param bufnr integer
+---@return boolean
+local function changed_on_disk(bufnr)
+  local changed = false
+  local autocmd = vim.api.nvim_create_autocmd("FileChangedShell", {
+    buffer = bufnr,
+    callback = function()
+      changed = vim.v.fcs_reason == "conflict" or vim.v.fcs_reason == "changed"
+      vim.v.fcs_choice = ""
+    end,
+  })
+  vim.cmd.checktime(bufnr)
+  pcall(vim.api.nvim_del_autocmd, autocmd)
+  return changed
+end
+
+---@param bufnr integer
+local function write(bufnr)
+  if not vim.api.nvim_buf_is_loaded(bufnr) then
+    error("it is not open", 0)
+  elseif vim.bo[bufnr].modified and changed_on_disk(bufnr) then
+    error("it changed on disk meanwhile", 0)
+  end
+  vim.api.nvim_buf_call(bufnr, function()
+    vim.cmd("silent write ++p")
+  end)
+end
+
+--- Answers `client/save_documents`. The user's autocommands run, a formatter among them.
+---@param params opal.SaveDocumentsParams
+---@param ctx lsp.HandlerContext
+---@return opal.SaveDocumentsResult
+function M.save(params, ctx)
+  local saved = {}
+  for _, uri in ipairs(params.uris) do
+    local bufnr = vim.uri_to_bufnr(uri)
+    local ok, reason = pcall(write, bufnr)
+    if ok then
+      saved[#saved + 1] = uri
+    else
+      local name = vim.api.nvim_buf_get_name(bufnr)
+      vim.notify(("Opal: %s was not saved: %s"):format(name, reason), vim.log.levels.WARN)
+    end
+  end
+  M.flush(assert(vim.lsp.get_client_by_id(ctx.client_id)))
+  return { saved = saved }
+end
+
+--- Reads again what a command changed on disk, where that loses nothing and asks nothing.
+function M.refresh()
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    if M.is_file(bufnr) and not vim.bo[bufnr].modified and vim.go.autoread then
+      vim.cmd("silent! checktime " .. bufnr)
+    end
+  end
+end
+
+--- The wire's form of a selection.
+---@param selection opal.Selection
+---@param encoding string
+---@return opal.Attachment
+function M.attachment(selection, encoding)
+  local bufnr = selection.bufnr
+  local range
+  if selection.first_col then
+    local function position(line, col)
+      local character = vim.lsp.util.character_offset(bufnr, line - 1, col, encoding)
+      return { line = line - 1, character = character }
+    end
+    range = {
+      start = position(selection.first, selection.first_col),
+      ["end"] = position(selection.last, selection.last_col),
+    }
+  else
+    range = {
+      start = { line = selection.first - 1, character = 0 },
+      ["end"] = { line = selection.last, character = 0 },
+    }
+  end
+  return { type = "selection", uri = vim.uri_from_bufnr(bufnr), range = range }
+end
+
+return M

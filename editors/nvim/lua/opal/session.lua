@@ -1,0 +1,396 @@
+--- A session: what the user may do with it and what becomes of its events. There is one for each working
+--- directory, with a server process of its own.
+local protocol = require("opal.protocol")
+local client = require("opal.client")
+
+local M = {}
+
+local sessions = {} ---@type table<string, opal.Session> by directory
+
+---@class opal.Session
+---@field dir string
+---@field id? string once the server has started it
+---@field client? vim.lsp.Client once the server is initialized
+---@field gone boolean the server is gone
+---@field waiting fun()[] what to do when it has started
+---@field transcript? opal.Transcript
+---@field seq integer number of the last event
+---@field state opal.SessionStatus
+---@field waiting_for? opal.WaitingFor
+---@field usage? opal.ContextUsage
+---@field commands table<string, boolean> running calls; true if it is a command
+local Session = {}
+Session.__index = Session
+
+---@return string
+local function working_dir()
+  return vim.fs.normalize(vim.fn.getcwd())
+end
+
+--- The session of the current directory, if there is one.
+---@return opal.Session?
+function M.find()
+  return sessions[working_dir()]
+end
+
+--- The session of the current directory. Starts one if there is none.
+---@return opal.Session? session nil if the server cannot be started; the user has been told
+function M.current()
+  local dir = working_dir()
+  if sessions[dir] then
+    return sessions[dir]
+  end
+  local self = setmetatable({
+    dir = dir,
+    gone = false,
+    waiting = {},
+    seq = 0,
+    state = "idle",
+    commands = {},
+  }, Session)
+  -- Before the start: a server that ends at once is gone by its hook.
+  sessions[dir] = self
+  if not client.start(dir, self:hooks()) then
+    sessions[dir] = nil
+    return nil
+  end
+  return self
+end
+
+---@param err lsp.ResponseError
+local function report(err)
+  local hint = type(err.data) == "table" and err.data.hint
+  vim.notify("Opal: " .. err.message .. (hint and ("\n" .. hint) or ""), vim.log.levels.ERROR)
+end
+
+---@private
+---@return opal.Hooks
+function Session:hooks()
+  local methods = protocol.methods
+  return {
+    ready = function(lsp_client)
+      self.client = lsp_client
+      self:start()
+    end,
+    exit = function(reason)
+      self:lost(reason)
+    end,
+    handlers = {
+      [methods.event] = function(params)
+        self:on_event(params)
+      end,
+      [methods.confirm] = function(params)
+        return require("opal.dialogs").confirm(params, self.transcript)
+      end,
+      [methods.input] = function(params)
+        return require("opal.dialogs").input(params, self.transcript)
+      end,
+      [methods.resolved] = function(params)
+        require("opal.dialogs").resolve(params.question_id)
+      end,
+      [methods.save_documents] = function(params, ctx)
+        return require("opal.documents").save(params, ctx)
+      end,
+      ["workspace/applyEdit"] = function(params, ctx)
+        return require("opal.documents").apply(params, ctx)
+      end,
+    },
+  }
+end
+
+---@private
+function Session:start()
+  local options = require("opal.config").options
+  local params = {
+    working_dir = self.dir,
+    model = options.model,
+    thinking_level = options.thinking_level,
+    permission_mode = options.permission_mode,
+  }
+  client.request(self.client, protocol.methods.session_start, params, function(err, result)
+    if err then
+      self.gone = true
+      sessions[self.dir] = nil
+      report(err)
+      client.stop(self.client)
+      return
+    end
+    self.id = result.session_id
+    self:take_state(result.state)
+    self.transcript = require("opal.transcript").new(self.id, self.dir)
+    local waiting = self.waiting
+    self.waiting = {}
+    for _, act in ipairs(waiting) do
+      act()
+    end
+  end)
+end
+
+--- The server is gone: say so, and let the next prompt start anew.
+---@private
+---@param reason string
+function Session:lost(reason)
+  if self.gone or vim.v.exiting ~= vim.NIL then
+    return
+  end
+  self.gone = true
+  sessions[self.dir] = nil
+  local message = ("Opal's server is gone (%s). The next prompt starts a new one."):format(reason)
+  if self.transcript then
+    require("opal.dialogs").drop(self.transcript)
+    self.transcript:note(message)
+  end
+  vim.notify(
+    message .. "\nIts last words may be in " .. require("vim.lsp.log").get_filename(),
+    vim.log.levels.ERROR
+  )
+  vim.cmd("redrawstatus!")
+end
+
+--- Runs `act` as soon as the session has started.
+---@private
+---@param act fun()
+function Session:when_started(act)
+  if self.id then
+    act()
+  else
+    self.waiting[#self.waiting + 1] = act
+  end
+end
+
+---@private
+---@param method string
+---@param params table
+---@param done? fun(result: any)
+function Session:request(method, params, done)
+  params.session_id = self.id
+  client.request(self.client, method, params, function(err, result)
+    if err and err.code == protocol.error_codes.busy then
+      vim.notify(
+        "Opal is still at work. Say it with :Opal steer, queue it with :Opal follow_up, or stop with :Opal abort.",
+        vim.log.levels.WARN
+      )
+    elseif err then
+      report(err)
+    elseif done then
+      done(result)
+    end
+  end)
+end
+
+---@param text string
+---@param opts? opal.PromptOpts
+function Session:prompt(text, opts)
+  local selection = opts and opts.selection
+  local documents = require("opal.documents")
+  if selection and not documents.is_file(selection.bufnr) then
+    vim.notify("Opal: a selection needs a buffer with a file name; save it first.", vim.log.levels.ERROR)
+    return
+  end
+  self:when_started(function()
+    self.transcript:show()
+    local attachments
+    if selection then
+      attachments = { documents.attachment(selection, self.client.offset_encoding) }
+    end
+    self:request(protocol.methods.prompt, { text = text, attachments = attachments })
+  end)
+end
+
+---@param text string
+function Session:steer(text)
+  self:when_started(function()
+    self.transcript:show()
+    self:request(protocol.methods.steer, { text = text })
+  end)
+end
+
+---@param text string
+function Session:follow_up(text)
+  self:when_started(function()
+    self.transcript:show()
+    self:request(protocol.methods.follow_up, { text = text })
+  end)
+end
+
+function Session:abort()
+  self:when_started(function()
+    self:request(protocol.methods.abort, {}, function(result)
+      for _, message in ipairs(result.queued) do
+        self.transcript:note("Not sent: " .. message.text)
+      end
+    end)
+  end)
+end
+
+function Session:open()
+  self:when_started(function()
+    local window = self.transcript:show()
+    if window then
+      vim.api.nvim_set_current_win(window)
+    end
+  end)
+end
+
+function Session:show_state()
+  self:when_started(function()
+    self:request(protocol.methods.state, {}, function(state)
+      self:take_state(state)
+      local lines = {
+        ("session   %s in %s"):format(state.session_id, state.working_dir),
+        ("status    %s"):format(self:status()),
+        ("model     %s"):format(state.model),
+        ("may       %s"):format(state.permission_mode),
+        ("tokens    %d in, %d out"):format(state.usage.input, state.usage.output),
+      }
+      for _, message in ipairs(state.queue) do
+        local kind = message.kind == "steering" and "steers" or "queued"
+        lines[#lines + 1] = ("%-9s %s"):format(kind, message.text)
+      end
+      vim.notify(table.concat(lines, "\n"))
+    end)
+  end)
+end
+
+---@private
+---@param state opal.SessionState
+function Session:take_state(state)
+  self.seq = math.max(self.seq, state.seq)
+  self.state, self.waiting_for, self.usage = state.status, state.waiting_for, state.usage
+end
+
+--- What it does, in a few words.
+---@return string
+function Session:status()
+  local waiting_for = self.waiting_for
+  local text
+  if not self.id then
+    text = "starting"
+  elseif self.state == "idle" then
+    text = "idle"
+  elseif not waiting_for then
+    text = "working"
+  elseif waiting_for.kind == "model" then
+    text = "waiting for the model"
+  elseif waiting_for.kind == "tool" then
+    text = "running " .. waiting_for.tool
+  elseif waiting_for.kind == "answer" then
+    text = "asks: " .. waiting_for.title
+  elseif waiting_for.kind == "retry" then
+    text = ("tries again in %d s: %s"):format(math.ceil(waiting_for.delay_ms / 1000), waiting_for.reason)
+  else
+    text = "waiting"
+  end
+  local usage = self.usage
+  if usage and usage.window and usage.window > 0 and usage.used > 0 then
+    text = ("%s, %d%% full"):format(text, math.floor(100 * usage.used / usage.window))
+  end
+  return "opal: " .. text
+end
+
+---@param attachment opal.Attachment
+---@return string
+local function shown(attachment)
+  if attachment.type == "selection" then
+    local from, to = attachment.range.start, attachment.range["end"]
+    local last = to.character == 0 and to.line or to.line + 1
+    local name = vim.fs.basename(vim.uri_to_fname(attachment.uri))
+    return ("(%s:%d-%d)"):format(name, from.line + 1, last)
+  elseif attachment.type == "file" then
+    return ("(%s)"):format(vim.fs.basename(vim.uri_to_fname(attachment.uri)))
+  end
+  return ("(%s)"):format(attachment.type)
+end
+
+local endings = {
+  aborted = "Stopped.",
+  error = "Ended by the error above.",
+  length = "The answer was cut off: the model's output limit was reached.",
+  denied = "Ended: everything it tried was denied.",
+  loop = "Ended: the model repeated the same call without effect.",
+}
+
+---@type table<string, fun(session: opal.Session, transcript: opal.Transcript, event: any)>
+local on = {
+  turn_start = function(_, transcript, event)
+    transcript:said(event.text, vim.tbl_map(shown, event.attachments or {}))
+  end,
+  message_delta = function(_, transcript, event)
+    transcript:delta(event.message_id, event.delta)
+  end,
+  message_end = function(_, transcript, event)
+    transcript:complete(event.message_id, event.text)
+  end,
+  retry = function(_, transcript, event)
+    transcript:void(event.message_id)
+    local message = "↻ %s; try %d in %d s"
+    transcript:note(message:format(event.reason, event.attempt, math.ceil(event.delay_ms / 1000)))
+  end,
+  tool_execution_start = function(session, transcript, event)
+    session.commands[event.call_id] = type(event.args) == "table" and event.args.command ~= nil
+    transcript:call_started(event.tool, event.call_id, event.args)
+  end,
+  tool_execution_end = function(session, transcript, event)
+    local is_command = session.commands[event.call_id] or false
+    session.commands[event.call_id] = nil
+    transcript:call_ended(event.call_id, event.result, is_command)
+    if is_command then
+      require("opal.documents").refresh()
+    end
+  end,
+  message_queued = function(_, transcript, event)
+    local label = event.kind == "steering" and "steer" or "next"
+    local text = require("opal.transcript").short(event.text)
+    transcript:line(event.message_id, ("> %s (waiting): %s"):format(label, text))
+  end,
+  message_applied = function(_, transcript, event)
+    transcript:settle(event.message_id, function(text)
+      return (text:gsub(" %(waiting%):", ":", 1))
+    end)
+  end,
+  message_withdrawn = function(_, transcript, event)
+    transcript:settle(event.message_id, function(text)
+      return (text:gsub("%(waiting%):", "(withdrawn):", 1))
+    end)
+  end,
+  usage_update = function(session, _, event)
+    session.usage = event.usage
+  end,
+  status_update = function(session, _, event)
+    session.state, session.waiting_for = event.state, event.waiting_for
+    vim.cmd("redrawstatus!")
+  end,
+  error = function(_, transcript, event)
+    transcript:note("✗ " .. event.message .. (event.hint and ("\n" .. event.hint) or ""))
+  end,
+  agent_end = function(session, transcript, event)
+    session.state, session.waiting_for = "idle", nil
+    transcript:flush()
+    if event.reason ~= "completed" then
+      transcript:note(endings[event.reason] or ("Ended: " .. tostring(event.reason)))
+    end
+    vim.cmd("redrawstatus!")
+  end,
+}
+
+---@private
+---@param event opal.EventParams
+function Session:on_event(event)
+  if event.session_id ~= self.id or event.seq <= self.seq then
+    return
+  end
+  local missed = (event.first_seq or event.seq) ~= self.seq + 1
+  self.seq = event.seq
+  if missed then
+    self.transcript:note("(Some of what happened could not be shown.)")
+    self:request(protocol.methods.state, {}, function(state)
+      self:take_state(state)
+    end)
+  end
+  local handle = on[event.type]
+  if handle then
+    handle(self, self.transcript, event)
+  end
+end
+
+return M

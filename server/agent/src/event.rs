@@ -1,0 +1,116 @@
+//! What happens in a session, as its clients are told.
+
+use std::fmt;
+use std::time::Duration;
+
+use provider::{ProviderError, Usage};
+use serde_json::Value;
+
+use crate::id::{CallId, MessageId, QuestionId, TurnId};
+use crate::tool::ToolResult;
+
+/// The list of everything a client can learn. Each gets a number; see [`crate::Client::event`].
+#[derive(Debug, Clone)]
+pub enum Event {
+    AgentStart,
+    TurnStart { turn_id: TurnId, text: String, attachments: Vec<Attachment> },
+    MessageStart { message_id: MessageId },
+    MessageDelta { message_id: MessageId, delta: String },
+    MessageEnd { message_id: MessageId, text: String },
+    ThinkingStart { message_id: MessageId },
+    ThinkingDelta { message_id: MessageId, delta: String },
+    ThinkingEnd { message_id: MessageId, text: String },
+    ToolExecutionStart { tool: String, call_id: CallId, args: Value },
+    ToolOutput { call_id: CallId, delta: String },
+    ToolExecutionEnd { tool: String, call_id: CallId, result: ToolResult },
+    DocumentEdited { uri: String, diff: String },
+    TurnEnd { turn_id: TurnId, message: String, usage: Usage },
+    AgentAbort,
+    AgentEnd { reason: EndReason },
+    MessageQueued { message: Queued },
+    MessageApplied { message_id: MessageId },
+    MessageWithdrawn { message_id: MessageId },
+    UsageUpdate { usage: ContextUsage },
+    StatusUpdate { running: bool, waiting_for: Option<WaitingFor> },
+    Retry { message_id: MessageId, attempt: u32, delay: Duration, reason: String },
+    Error { failure: Failure },
+}
+
+/// Something the user put beside a prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attachment {
+    File { uri: String },
+    Selection { uri: String, range: text::PositionRange, encoding: text::PositionEncoding },
+    Image { mime_type: String, data: String },
+}
+
+/// A text that waits for the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queued {
+    pub message_id: MessageId,
+    pub text: String,
+    pub kind: QueuedKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueuedKind {
+    Steering,
+    FollowUp,
+}
+
+/// What a session waits for; always visible.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WaitingFor {
+    Model,
+    Tool { tool: String, call_id: CallId },
+    Answer { question_id: QuestionId, title: String },
+    Retry { attempt: u32, delay: Duration, reason: String },
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    Completed,
+    Aborted,
+    Error,
+    Length,
+    Denied,
+    Loop,
+}
+
+/// Tokens in the window now, and of the whole session.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ContextUsage {
+    pub used: u64,
+    pub window: Option<u64>,
+    pub session: Usage,
+}
+
+/// Something went wrong and the user should know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// Short and stable, for programs.
+    pub code: String,
+    pub message: String,
+    /// What the user can do about it: a full sentence.
+    pub hint: Option<String>,
+}
+
+impl From<&ProviderError> for Failure {
+    fn from(error: &ProviderError) -> Self {
+        Self { code: error.code().into(), message: error.to_string(), hint: error.hint().map(Into::into) }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+            Self::Error => "error",
+            Self::Length => "length",
+            Self::Denied => "denied",
+            Self::Loop => "loop",
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! The agent: sessions, turns, tools and permissions.
+//!
+//! A [`SessionHandle`] starts and stops turns; the session itself is a task. What it needs of the world
+//! comes in through three traits: [`provider::Provider`] answers, [`Workspace`] has the files, and each
+//! attached [`Client`] is told and can be asked.
+//!
+//! Deliberately absent: LSP, JSON-RPC, HTTP and configuration files.
+
+pub mod client;
+pub mod event;
+pub mod id;
+pub mod instructions;
+pub mod limits;
+pub mod permission;
+pub mod process;
+pub mod session;
+pub mod tool;
+pub mod tools;
+mod transcript;
+mod turn;
+pub mod workspace;
+
+pub use client::{Answer, Client, ClientId, Confirm, Question, QuestionKind};
+pub use event::Event;
+pub use id::{CallId, MessageId, QuestionId, SessionId, TurnId};
+pub use limits::Limits;
+pub use permission::{Mode, Permissions};
+pub use process::Shell;
+pub use session::{CommandError, Options, Prompt, SessionHandle, State, Steered};
+pub use tool::Context;
+pub use tools::Toolbox;
+pub use workspace::Workspace;

@@ -1,0 +1,60 @@
+//! Job objects, and pipes read by a thread.
+
+use std::io::{self, Read};
+use std::process::Stdio;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
+use tokio::sync::mpsc;
+
+pub(super) const USUAL_SHELLS: &[&str] = &["powershell", "cmd"];
+pub(super) const EXECUTABLE_SUFFIXES: &[&str] = &[".exe", ""];
+
+/// Output and errors of a command, through one pipe, so that their order is kept.
+#[derive(Debug)]
+pub(crate) struct Output {
+    chunks: mpsc::Receiver<Vec<u8>>,
+    rest: Vec<u8>,
+}
+
+impl Output {
+    /// Reads what is there; 0 at the end.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() {
+            match self.chunks.recv().await {
+                Some(chunk) => self.rest = chunk,
+                None => return Ok(0),
+            }
+        }
+        let n = self.rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&self.rest[..n]);
+        self.rest.drain(..n);
+        Ok(n)
+    }
+}
+
+pub(super) fn output() -> io::Result<(Output, Stdio, Stdio)> {
+    let (mut reader, writer) = io::pipe()?;
+    let (chunks, receiver) = mpsc::channel(4);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; super::READ_SIZE];
+        while let Ok(n @ 1..) = reader.read(&mut buffer) {
+            if chunks.blocking_send(buffer[..n].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    let output = Output { chunks: receiver, rest: Vec::new() };
+    Ok((output, Stdio::from(writer.try_clone()?), Stdio::from(writer)))
+}
+
+pub(super) fn in_own_group(command: &mut CommandWrap) -> &mut CommandWrap {
+    command.wrap(JobObject)
+}
+
+/// A job object is ended as a whole when asked; whether something else of it runs cannot be told cheaply.
+pub(super) fn group_runs(child: &dyn ChildWrapper) -> bool {
+    child.id().is_some()
+}
+
+/// There is no gentle way here; the kill after the grace does it.
+pub(super) fn terminate(_child: &dyn ChildWrapper) {}

@@ -1,0 +1,124 @@
+//! What a session looks like at one moment.
+
+use std::time::Duration;
+
+use provider::{ThinkingLevel, Usage};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Session;
+use crate::client::Question;
+use crate::event::{ContextUsage, Queued, WaitingFor};
+use crate::id::{CallId, MessageId, SessionId, TurnId};
+use crate::permission::Mode;
+
+/// Everything there is to know about a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    pub session_id: SessionId,
+    /// The number of the last event this state includes.
+    pub seq: u64,
+    pub running: bool,
+    pub waiting_for: Option<WaitingFor>,
+    pub turn_id: Option<TurnId>,
+    pub queue: Vec<Queued>,
+    pub questions: Vec<Question>,
+    pub usage: ContextUsage,
+    /// `provider/model`.
+    pub model: String,
+    pub thinking: Option<ThinkingLevel>,
+    pub permission_mode: Mode,
+    pub working_dir: String,
+    pub shell: String,
+}
+
+/// The running turn, as the session sees it.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) turn_id: TurnId,
+    pub(super) cancel: CancellationToken,
+    pub(super) abort_told: bool,
+    /// True while a steering message waits.
+    pub(super) steering: watch::Sender<bool>,
+    pub(super) phase: Phase,
+    /// The message being answered, and what has come of its text.
+    pub(super) message: Option<MessageId>,
+    pub(super) text: String,
+    /// Whether a thinking block is open.
+    pub(super) thinking: bool,
+    /// The text of the last whole message.
+    pub(super) last_text: String,
+    /// Running calls: id, tool, and bytes of output told.
+    pub(super) calls: Vec<(CallId, String, usize)>,
+    pub(super) usage: Usage,
+    /// Who waits for the run to stop.
+    pub(super) aborts: Vec<oneshot::Sender<Vec<Queued>>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Model,
+    Tools,
+    Retry { attempt: u32, delay: Duration, reason: String },
+}
+
+impl Run {
+    pub(super) fn new(turn_id: TurnId, cancel: CancellationToken, steering: watch::Sender<bool>) -> Self {
+        Self {
+            turn_id,
+            cancel,
+            abort_told: false,
+            steering,
+            phase: Phase::Model,
+            message: None,
+            text: String::new(),
+            thinking: false,
+            last_text: String::new(),
+            calls: Vec::new(),
+            usage: Usage::default(),
+            aborts: Vec::new(),
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn state(&self) -> State {
+        let options = &self.options;
+        State {
+            session_id: options.id.clone(),
+            seq: self.seq,
+            running: self.run.is_some(),
+            waiting_for: self.waiting_for(),
+            turn_id: self.run.as_ref().map(|run| run.turn_id.clone()),
+            queue: self.queue.iter().cloned().collect(),
+            questions: self.questions.open().cloned().collect(),
+            usage: self.usage,
+            model: format!("{}/{}", options.provider.name(), options.model),
+            thinking: options.thinking,
+            permission_mode: options.context.permissions().mode,
+            working_dir: options.context.working_dir.to_string(),
+            shell: options.context.shell.name().to_owned(),
+        }
+    }
+
+    /// What holds the session up: a question before a pause, before a tool, before the model.
+    pub(super) fn waiting_for(&self) -> Option<WaitingFor> {
+        let run = self.run.as_ref()?;
+        if let Some(question) = self.questions.open().next() {
+            let title = question.kind.title().to_owned();
+            return Some(WaitingFor::Answer { question_id: question.id.clone(), title });
+        }
+        match &run.phase {
+            Phase::Retry { attempt, delay, reason } => {
+                Some(WaitingFor::Retry { attempt: *attempt, delay: *delay, reason: reason.clone() })
+            }
+            Phase::Tools => match run.calls.first() {
+                Some((call_id, tool, _)) => {
+                    Some(WaitingFor::Tool { tool: tool.clone(), call_id: call_id.clone() })
+                }
+                None => Some(WaitingFor::Model),
+            },
+            Phase::Model => Some(WaitingFor::Model),
+        }
+    }
+}

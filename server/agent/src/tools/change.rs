@@ -1,0 +1,118 @@
+//! What `write` and `edit` have in common: a change is computed on the file as it stands, asked for,
+//! applied, and seen to stand.
+
+use text::{EditSet, Rope, unified};
+
+use crate::client::Confirm;
+use crate::permission::Action;
+use crate::tool::{Call, Output, ToolError};
+use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, WriteError, Written};
+
+/// Characters of a file shown when an edit did not end as it should.
+const SHOWN: usize = 4_000;
+
+/// Changes one file. `compute` is called anew when the user typed meanwhile; it may refuse.
+pub(super) async fn change(
+    path: &str,
+    call: &Call,
+    compute: impl Fn(&File) -> Result<EditSet, ToolError>,
+) -> Result<Output, ToolError> {
+    let name = resolved(path, call).await?;
+    let shown = call.context.display(&name);
+    let mut asked = false;
+    for _ in 0..call.context.limits.edit_tries {
+        let base = read_or_missing(&name, call).await?;
+        let edits = compute(&base)?;
+        let expected = edits.apply(&base.text).map_err(ToolError::failed)?;
+        let diff = unified(&base.text, &expected, &shown, &shown);
+        if !asked {
+            let verb = if base.origin == Origin::Missing { "Create" } else { "Edit" };
+            let confirm = Confirm {
+                title: format!("{verb} {shown} (+{} −{})", diff.added, diff.removed),
+                path: Some(name.to_string()),
+                diff: Some(diff.text.clone()),
+                ..Confirm::default()
+            };
+            let action = match &name {
+                FileName::Path(path) => Action::Write { path },
+                FileName::Document(_) => Action::WriteDocument,
+            };
+            call.permit(action, confirm).await?;
+            asked = true;
+        }
+        let was_seen = call.context.seen(&name, &base.text) == crate::tool::Seen::AsItStands
+            || base.origin == Origin::Missing;
+        match call.context.workspace.write(Change { base: base.clone(), edits }).await {
+            Ok(written) => return Ok(report(&name, &shown, &base.text, written, was_seen, call).await),
+            // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.
+            Err(WriteError::Stale) => {}
+            Err(WriteError::Diverged { now }) => {
+                call.context.note_seen(&name, &now);
+                return Err(ToolError::failed(format!(
+                    "the edit was sent to the editor, but something else stands in {shown} now. Do not send it \
+                     again without looking. The change against the text before:\n{}",
+                    clip(&unified(&base.text, &now, &shown, &shown).text)
+                )));
+            }
+            Err(error) => return Err(ToolError::failed(format!("{shown}: {error}"))),
+        }
+        if call.cancelled.is_cancelled() {
+            return Err(ToolError::Aborted);
+        }
+    }
+    Err(ToolError::failed(format!(
+        "{shown} keeps changing while the edit is being applied; nothing was changed. Read it again."
+    )))
+}
+
+async fn resolved(path: &str, call: &Call) -> Result<FileName, ToolError> {
+    match call.context.name(path) {
+        FileName::Path(path) => Ok(FileName::Path(call.context.workspace.resolve(&path).await?)),
+        document => Ok(document),
+    }
+}
+
+async fn read_or_missing(name: &FileName, call: &Call) -> Result<File, ToolError> {
+    match call.context.workspace.read(name).await {
+        Ok(file) => Ok(file),
+        Err(FileError::NotFound { .. }) if matches!(name, FileName::Path(_)) => {
+            Ok(File { name: name.clone(), text: Rope::new(), origin: Origin::Missing })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells the user and the model what stands now.
+async fn report(
+    name: &FileName,
+    shown: &str,
+    base: &Rope,
+    written: Written,
+    was_seen: bool,
+    call: &Call,
+) -> Output {
+    let diff = unified(base, &written.text, shown, shown);
+    call.reporter.edited(written.uri, diff.text.clone()).await;
+    let mut words = format!("{shown}: +{} −{}", diff.added, diff.removed);
+    if written.text == written.expected {
+        if was_seen {
+            call.context.note_seen(name, &written.text);
+        }
+    } else {
+        // A formatter, or the user. The model must know, and then has seen it.
+        call.context.note_seen(name, &written.text);
+        let since = unified(&written.expected, &written.text, shown, shown);
+        words.push_str(&format!(
+            "\nThe text was changed further (by the user or a formatter) and now differs from your edit:\n{}",
+            clip(&since.text)
+        ));
+    }
+    if written.on_disk == OnDisk::Unsaved {
+        words.push_str("\n(not saved: the document has unsaved changes of the user)");
+    }
+    Output { diff: Some(diff.text), ..Output::text(words) }
+}
+
+fn clip(text: &str) -> &str {
+    &text[..text.floor_char_boundary(SHOWN)]
+}

@@ -1,0 +1,89 @@
+//! `edit`: replaces pieces of a file, all or none.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use provider::ToolSpec;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use text::{Replacement, replace};
+
+use super::change::change;
+use super::read::named;
+use crate::tool::{Access, Call, Context, Output, Tool, ToolError, decode};
+use crate::workspace::Origin;
+
+#[derive(Debug)]
+pub(super) struct Edit;
+
+#[derive(Debug, Deserialize)]
+struct Args {
+    path: String,
+    edits: Vec<OneEdit>,
+}
+
+#[derive(Debug, Deserialize)]
+struct OneEdit {
+    old_text: String,
+    new_text: String,
+    #[serde(default)]
+    replace_all: bool,
+}
+
+impl Tool for Edit {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "edit".into(),
+            description:
+                "Replace pieces of a text file. Every `old_text` must stand in the file exactly once \
+                          (or set `replace_all`) and is matched against the text before this call. All edits \
+                          are applied together or none is."
+                    .into(),
+            parameters: json!({
+                "type": "object",
+                "properties": {
+                    "path": {"type": "string", "description": "relative to the working directory, or absolute"},
+                    "edits": {"type": "array", "minItems": 1, "items": {
+                        "type": "object",
+                        "properties": {
+                            "old_text": {"type": "string", "description": "what stands there, with enough around it to be unique"},
+                            "new_text": {"type": "string"},
+                            "replace_all": {"type": "boolean"}
+                        },
+                        "required": ["old_text", "new_text"]
+                    }}
+                },
+                "required": ["path", "edits"]
+            }),
+        }
+    }
+
+    fn access(&self, args: &Value, context: &Context) -> Access {
+        named(args, context).map_or(Access::Nothing, Access::Write)
+    }
+
+    fn run<'a>(&'a self, args: Value, call: &'a Call) -> BoxFuture<'a, Result<Output, ToolError>> {
+        async move {
+            let args: Args = decode(args)?;
+            if args.edits.is_empty() {
+                return Err(ToolError::failed("bad arguments: edits: at least one is needed"));
+            }
+            let edits = args.edits.into_iter().map(|edit| Replacement {
+                old_text: edit.old_text,
+                new_text: edit.new_text,
+                replace_all: edit.replace_all,
+            });
+            let edits: Vec<Replacement> = edits.collect();
+            change(&args.path, call, |file| {
+                if file.origin == Origin::Missing {
+                    return Err(ToolError::failed(format!(
+                        "{} does not exist; use `write` to create it",
+                        args.path
+                    )));
+                }
+                replace(&file.text, &edits).map_err(ToolError::failed)
+            })
+            .await
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,142 @@
+//! `read`: a file as it stands in the editor, else on disk.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use provider::{Part, ToolSpec};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use text::{excerpt, nearest_names};
+
+use crate::client::Confirm;
+use crate::permission::Action;
+use crate::tool::{Access, Call, Context, Output, Tool, ToolError, decode};
+use crate::workspace::{FileError, FileName};
+
+/// Bytes of an image; the smallest limit among the services (3 MiB at GitHub Copilot).
+const MAX_IMAGE: u64 = 3 * 1024 * 1024;
+
+/// Similar names shown when there is no such file.
+const SUGGESTIONS: usize = 3;
+
+#[derive(Debug)]
+pub(super) struct Read;
+
+#[derive(Debug, Deserialize)]
+struct Args {
+    path: String,
+    #[serde(default)]
+    offset: Option<usize>,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+impl Tool for Read {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "read".into(),
+            description:
+                "Read a text file (or an image). Unsaved changes in the editor are included. Returns at \
+                          most 2000 lines or 50 KB from `offset`, and says where to go on."
+                    .into(),
+            parameters: json!({
+                "type": "object",
+                "properties": {
+                    "path": {"type": "string", "description": "relative to the working directory, or absolute"},
+                    "offset": {"type": "integer", "minimum": 1, "description": "first line, counted from 1"},
+                    "limit": {"type": "integer", "minimum": 1, "description": "number of lines"}
+                },
+                "required": ["path"]
+            }),
+        }
+    }
+
+    fn access(&self, args: &Value, context: &Context) -> Access {
+        named(args, context).map_or(Access::Nothing, Access::Read)
+    }
+
+    fn run<'a>(&'a self, args: Value, call: &'a Call) -> BoxFuture<'a, Result<Output, ToolError>> {
+        async move {
+            let args: Args = decode(args)?;
+            let name = permitted(&args.path, call).await?;
+            if let FileName::Path(path) = &name
+                && let Some(mime_type) = image_type(&path.file_name())
+            {
+                let bytes = call.context.workspace.read_bytes(path, MAX_IMAGE).await?;
+                let data = STANDARD.encode(bytes);
+                return Ok(Output {
+                    parts: vec![Part::Image { mime_type: mime_type.into(), data }],
+                    diff: None,
+                });
+            }
+            let file = match call.context.workspace.read(&name).await {
+                Ok(file) => file,
+                Err(error) => return Err(with_suggestions(error, &name, call).await),
+            };
+            let excerpt =
+                excerpt(&file.text, args.offset.unwrap_or(1), args.limit).map_err(ToolError::failed)?;
+            call.context.note_seen(&name, &file.text);
+            let mut text = excerpt.text;
+            if text.is_empty() {
+                text.push_str("(the file is empty)");
+            }
+            if let Some(next) = excerpt.next_offset {
+                text.push_str(&format!("\n[{} lines in all; go on with offset {next}]", excerpt.total_lines));
+            }
+            Ok(Output::text(text))
+        }
+        .boxed()
+    }
+}
+
+/// The file that a call names, for deciding what may run side by side.
+pub(super) fn named(args: &Value, context: &Context) -> Option<FileName> {
+    Some(context.name(args.get("path")?.as_str()?))
+}
+
+/// The resolved file, if it may be read.
+async fn permitted(path: &str, call: &Call) -> Result<FileName, ToolError> {
+    let name = call.context.name(path);
+    let FileName::Path(path) = &name else { return Ok(name) };
+    let resolved = call.context.workspace.resolve(path).await?;
+    if !resolved.starts_with(&output_dir(&call.context)) {
+        let confirm = Confirm {
+            title: format!("Read {}", call.context.display(&name)),
+            path: Some(resolved.to_string()),
+            ..Confirm::default()
+        };
+        call.permit(Action::Read { path: &resolved }, confirm).await?;
+    }
+    Ok(FileName::Path(resolved))
+}
+
+/// Long outputs that Opal itself has kept may be read.
+fn output_dir(context: &Context) -> text::AbsPath {
+    text::AbsPath::new(context.output_dir.clone()).unwrap_or_else(|_| context.working_dir.clone())
+}
+
+fn image_type(name: &str) -> Option<&'static str> {
+    let (_, extension) = name.rsplit_once('.')?;
+    match extension.to_ascii_lowercase().as_str() {
+        "png" => Some("image/png"),
+        "jpg" | "jpeg" => Some("image/jpeg"),
+        "gif" => Some("image/gif"),
+        "webp" => Some("image/webp"),
+        _ => None,
+    }
+}
+
+async fn with_suggestions(error: FileError, name: &FileName, call: &Call) -> ToolError {
+    let (FileError::NotFound { .. }, FileName::Path(path)) = (&error, name) else { return error.into() };
+    let Some(parent) = path.parent() else { return error.into() };
+    let names = call.context.workspace.names(&parent).await;
+    let wanted = path.file_name();
+    let near = nearest_names(&wanted, names.iter().map(String::as_str), SUGGESTIONS);
+    if near.is_empty() {
+        return error.into();
+    }
+    let near: Vec<String> =
+        near.iter().map(|name| call.context.display(&FileName::Path(parent.join(name)))).collect();
+    ToolError::failed(format!("{error}; did you mean {}?", near.join(", ")))
+}

@@ -1,0 +1,207 @@
+//! `shell`: runs a command line, under the shell's own name.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use provider::ToolSpec;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::client::Confirm;
+use crate::permission::Action;
+use crate::process::{Capture, Next, Process, READ_SIZE, Spec, describe};
+use crate::tool::{Access, Call, Context, Output, Tool, ToolError, decode};
+use crate::workspace::FileName;
+
+#[derive(Debug)]
+pub(super) struct ShellTool {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Args {
+    command: String,
+    /// Seconds.
+    #[serde(default)]
+    timeout: Option<f64>,
+    #[serde(default)]
+    background: bool,
+}
+
+/// How a command came to its end.
+enum End {
+    Exited(String),
+    TimedOut(Duration),
+    Aborted,
+}
+
+impl ShellTool {
+    pub(super) fn new(shell: &str) -> Self {
+        Self { name: shell.into() }
+    }
+}
+
+impl Tool for ShellTool {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: self.name.clone(),
+            description: format!(
+                "Run a command line with {} in the working directory. There is no terminal and no input. What \
+                 the command leaves running is ended, unless `background` is set: then you get a handle for \
+                 `process`.",
+                self.name
+            ),
+            parameters: json!({
+                "type": "object",
+                "properties": {
+                    "command": {"type": "string"},
+                    "timeout": {"type": "number", "description": "seconds; 120 if not given, at most 600"},
+                    "background": {"type": "boolean", "description": "keep it running and return at once"}
+                },
+                "required": ["command"]
+            }),
+        }
+    }
+
+    fn access(&self, _args: &Value, _context: &Context) -> Access {
+        Access::Command
+    }
+
+    fn run<'a>(&'a self, args: Value, call: &'a Call) -> BoxFuture<'a, Result<Output, ToolError>> {
+        async move {
+            let args: Args = decode(args)?;
+            let context = &call.context;
+            let limits = &context.limits;
+            let timeout = match args.timeout {
+                None => limits.command_timeout,
+                Some(seconds) => Duration::try_from_secs_f64(seconds)
+                    .map_err(|_| {
+                        ToolError::failed("bad arguments: timeout: expected a positive number of seconds")
+                    })?
+                    .min(limits.command_timeout_max),
+            };
+            let confirm = Confirm {
+                title: format!("Run {}", first_line(&args.command)),
+                command: Some(args.command.clone()),
+                directory: Some(context.working_dir.to_string()),
+                ..Confirm::default()
+            };
+            let action = Action::Command { command: &args.command, directory: &context.working_dir };
+            call.permit(action, confirm).await?;
+
+            let unsaved = context.workspace.save_edited().await;
+            let spec = Spec {
+                shell: &context.shell,
+                command: &args.command,
+                directory: &context.working_dir,
+                hidden_env: &context.hidden_env,
+                feed: args.background,
+            };
+            let process = Process::start(&spec).map_err(|error| {
+                ToolError::failed(format!("{} could not be started: {error}", context.shell.name()))
+            })?;
+            let file = context.output_dir.join(format!("{}.txt", file_name(call.id.as_str())));
+            let mut text = if args.background {
+                let handle = context.processes.keep(process, file, limits, call.cancelled.clone());
+                format!("running in the background as {handle}; use `process` with this handle")
+            } else {
+                foreground(process, Capture::new(file, limits.output_file), timeout, call).await?
+            };
+            if !unsaved.is_empty() {
+                let names: Vec<String> =
+                    unsaved.into_iter().map(|path| context.display(&FileName::Path(path))).collect();
+                text.push_str(&format!(
+                    "\n[The command saw the files on disk; these have unsaved changes in the editor: {}]",
+                    names.join(", ")
+                ));
+            }
+            Ok(Output::text(text))
+        }
+        .boxed()
+    }
+}
+
+/// Runs to the end of the command itself, whatever it leaves behind.
+async fn foreground(
+    mut process: Process,
+    mut capture: Capture,
+    timeout: Duration,
+    call: &Call,
+) -> Result<String, ToolError> {
+    let limits = &call.context.limits;
+    let deadline = Instant::now() + timeout;
+    let mut buffer = vec![0; READ_SIZE];
+    let mut open = true;
+    let end = loop {
+        tokio::select! {
+            biased;
+            () = call.cancelled.cancelled() => break End::Aborted,
+            () = tokio::time::sleep_until(deadline) => break End::TimedOut(timeout),
+            next = process.next(&mut buffer, open) => match next {
+                Next::Output(n) => take(&buffer[..n], &mut capture, call).await,
+                Next::Closed => open = false,
+                Next::Exited(status) => break End::Exited(describe(status)),
+            },
+        }
+    };
+    if !matches!(end, End::Exited(_)) {
+        process.end_group(limits.kill_grace).await;
+    }
+    // A grandchild may hold the output open for ever; what is there already is still taken.
+    let until = Instant::now() + limits.command_drain;
+    while open && let Some(n) = process.drain(&mut buffer, until).await {
+        take(&buffer[..n], &mut capture, call).await;
+    }
+    let left_something = process.end_group(limits.kill_grace).await;
+    let mut text = capture.finish().await;
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    match end {
+        End::Exited(how) if how == "it exited with code 0" => {
+            if text.is_empty() {
+                text.push_str("(no output; exit code 0)\n");
+            }
+        }
+        End::Exited(how) => text.push_str(&format!("[{how}]\n")),
+        End::TimedOut(after) => {
+            text.push_str(&format!(
+                "[It was killed after {} s. Ask for more time with `timeout`, or use `background`.]\n",
+                after.as_secs_f64()
+            ));
+            return Err(ToolError::Failed(text));
+        }
+        End::Aborted => {
+            text.push_str("[It was killed: the user aborted.]\n");
+            return Err(ToolError::Failed(text));
+        }
+    }
+    if left_something {
+        text.push_str(
+            "[It had left processes running; they were ended. Use `background` to keep a command.]\n",
+        );
+    }
+    Ok(text)
+}
+
+async fn take(bytes: &[u8], capture: &mut Capture, call: &Call) {
+    let clean = capture.push(bytes).await;
+    if !clean.is_empty() {
+        call.reporter.output(&call.id, clean).await;
+    }
+}
+
+fn first_line(command: &str) -> String {
+    let mut lines = command.trim().lines();
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_some() { format!("{first} …") } else { first.into() }
+}
+
+/// Call ids come from outside: only what is safe in a file name.
+fn file_name(call_id: &str) -> String {
+    let name: String =
+        call_id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).take(64).collect();
+    if name.is_empty() { "call".into() } else { name }
+}

@@ -1,0 +1,97 @@
+//! The conversation as the model is shown it. Keeps one rule: every tool call is followed by exactly one
+//! result, in call order, before anything else is said.
+
+use std::sync::Arc;
+
+use provider::{Answer, Block, Item, ItemKind, Part, StopReason, ToolCall};
+
+use crate::id::CallId;
+
+#[derive(Debug, Default)]
+pub(crate) struct Transcript {
+    items: Vec<Arc<Item>>,
+    /// Calls of the last answer, until each has its result.
+    open: Vec<OpenCall>,
+    /// Whether the last item was typed by the user.
+    typed: bool,
+}
+
+#[derive(Debug)]
+struct OpenCall {
+    call: ToolCall,
+    result: Option<Vec<Part>>,
+}
+
+impl Transcript {
+    /// All items. Calls must be closed.
+    pub(crate) fn items(&self) -> Vec<Arc<Item>> {
+        debug_assert!(self.open.is_empty(), "a request must not hold calls without results");
+        self.items.clone()
+    }
+
+    /// Whether the last word is not the model's.
+    pub(crate) fn wants_answer(&self) -> bool {
+        self.items.last().is_some_and(|item| !matches!(item.kind, ItemKind::Assistant(_)))
+    }
+
+    pub(crate) fn last_is_typed(&self) -> bool {
+        self.typed
+    }
+
+    pub(crate) fn push_user(&mut self, parts: Vec<Part>) {
+        self.push(ItemKind::User { parts });
+        self.typed = true;
+    }
+
+    /// Takes an answer; its calls are open until [`Transcript::end_call`].
+    pub(crate) fn push_answer(&mut self, answer: Answer) {
+        self.open = answer.tool_calls().map(|call| OpenCall { call: call.clone(), result: None }).collect();
+        self.push(ItemKind::Assistant(answer));
+    }
+
+    /// Takes what the user saw of an answer that was interrupted.
+    pub(crate) fn push_partial(&mut self, provider: &str, model: &str, text: String) {
+        if !text.is_empty() {
+            self.push(ItemKind::Assistant(Answer {
+                provider: provider.into(),
+                model: model.into(),
+                response_id: None,
+                blocks: vec![Block::Text { text, phase: None }],
+                stop: StopReason::Stop,
+                usage: None,
+            }));
+        }
+        self.push(ItemKind::User {
+            parts: vec![Part::Text("[The user interrupted the answer here.]".into())],
+        });
+    }
+
+    /// Takes a call's result. When the last one is there, all go into the transcript in call order.
+    pub(crate) fn end_call(&mut self, call_id: &CallId, result: Vec<Part>) {
+        let open =
+            self.open.iter_mut().find(|open| open.call.call_id == call_id.as_str() && open.result.is_none());
+        match open {
+            Some(open) => open.result = Some(result),
+            None => tracing::error!(%call_id, "a result without a call"),
+        }
+        if self.open.iter().all(|open| open.result.is_some()) {
+            self.close_open("");
+        }
+    }
+
+    /// Gives every call that has no result one that says why.
+    pub(crate) fn close_open(&mut self, why: &str) {
+        for OpenCall { call, result } in std::mem::take(&mut self.open) {
+            let output = result.unwrap_or_else(|| vec![Part::Text(why.into())]);
+            self.push(ItemKind::ToolResult { call_id: call.call_id, output });
+        }
+    }
+
+    fn push(&mut self, kind: ItemKind) {
+        self.typed = false;
+        self.items.push(Arc::new(Item::new(kind)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! One turn: a prompt until the model stops calling tools.
+//!
+//! A turn runs in its own task. It owns nothing that outlives it: the transcript, the queue and the
+//! questions are the session's, to which it reports ([`Report`]) and which it asks before each request
+//! what to send ([`Step`]).
+
+mod attachments;
+mod calls;
+mod repetition;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use provider::{
+    Answer as ModelAnswer, AnswerEvent, Initiator, Item, Part, Provider, ProviderError, Request, StopReason,
+    ThinkingLevel, ToolCall,
+};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::QuestionKind;
+use crate::event::{Attachment, EndReason, Failure};
+use crate::id::CallId;
+use crate::tool::{Asked, Context, ToolResult};
+use crate::tools::Toolbox;
+use repetition::Repetition;
+
+/// What a turn tells its session, in order.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The prompt as the model will see it.
+    Opened {
+        parts: Vec<Part>,
+    },
+    /// Asks what to send next.
+    Step {
+        reply: oneshot::Sender<Option<Step>>,
+    },
+    /// More of the answer: all events of one read.
+    Answer(Vec<AnswerEvent>),
+    /// The answer failed, and begins anew after the pause.
+    Retry {
+        attempt: u32,
+        delay: Duration,
+        reason: String,
+    },
+    /// The answer failed for good.
+    Failed(Failure),
+    CallStarted {
+        call_id: CallId,
+        tool: String,
+        args: Value,
+    },
+    CallOutput {
+        call_id: CallId,
+        delta: String,
+    },
+    CallEnded {
+        call_id: CallId,
+        tool: String,
+        result: ToolResult,
+    },
+    /// A change was seen to stand.
+    Edited {
+        uri: String,
+        diff: String,
+    },
+    /// Puts a question to the clients.
+    Ask {
+        question: QuestionKind,
+        reply: oneshot::Sender<Asked>,
+    },
+    /// The last report.
+    Ended(EndReason),
+}
+
+/// What to send to the model.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub items: Vec<Arc<Item>>,
+    pub initiator: Initiator,
+}
+
+/// The model and how it is asked; fixed for a turn.
+#[derive(Debug, Clone)]
+pub(crate) struct Asking {
+    pub provider: Arc<dyn Provider>,
+    pub model: String,
+    pub instructions: Arc<str>,
+    pub thinking: Option<ThinkingLevel>,
+    pub cache_key: String,
+    pub max_output_tokens: Option<u32>,
+    pub toolbox: Arc<Toolbox>,
+}
+
+pub(crate) struct Turn {
+    pub text: String,
+    pub attachments: Vec<Attachment>,
+    pub asking: Asking,
+    pub context: Arc<Context>,
+    pub reporter: Reporter,
+    /// True while a steering message waits.
+    pub steering: watch::Receiver<bool>,
+    pub cancelled: CancellationToken,
+}
+
+/// The way from a turn and its calls to the session.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    reports: mpsc::Sender<Report>,
+    /// Held while a question is put, so that the user sees one at a time.
+    pub(crate) questions: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Reporter {
+    pub(crate) fn new(reports: mpsc::Sender<Report>) -> Self {
+        Self { reports, questions: Arc::default() }
+    }
+
+    /// Waits while the session has fallen behind. A session that is gone hears nothing.
+    async fn report(&self, report: Report) {
+        let _ = self.reports.send(report).await;
+    }
+
+    async fn step(&self) -> Option<Step> {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Step { reply }).await;
+        answer.await.ok().flatten()
+    }
+
+    pub(crate) async fn ask(&self, question: QuestionKind) -> Asked {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Ask { question, reply }).await;
+        answer.await.unwrap_or(Asked::Nobody)
+    }
+
+    pub(crate) async fn output(&self, call_id: &CallId, delta: String) {
+        self.report(Report::CallOutput { call_id: call_id.clone(), delta }).await;
+    }
+
+    pub(crate) async fn edited(&self, uri: String, diff: String) {
+        self.report(Report::Edited { uri, diff }).await;
+    }
+}
+
+impl Turn {
+    /// Runs the turn; the last report tells how it ended, whatever happens.
+    pub(crate) async fn run(mut self) {
+        let reason = match AssertUnwindSafe(self.turn()).catch_unwind().await {
+            Ok(reason) => reason,
+            Err(_panic) => {
+                self.reporter.report(Report::Failed(Failure::bug("the turn"))).await;
+                EndReason::Error
+            }
+        };
+        self.reporter.report(Report::Ended(reason)).await;
+    }
+
+    async fn turn(&mut self) -> EndReason {
+        match attachments::read(&self.text, &self.attachments, &self.context).await {
+            Ok(parts) => self.reporter.report(Report::Opened { parts }).await,
+            Err(failure) => {
+                self.reporter.report(Report::Failed(failure)).await;
+                return EndReason::Error;
+            }
+        }
+        let mut repetition = Repetition::default();
+        let mut n_denied = 0;
+        while let Some(step) = self.reporter.step().await {
+            let answer = match self.answer(step).await {
+                Ok(answer) => answer,
+                Err(reason) => return reason,
+            };
+            match answer.stop {
+                StopReason::Length => return EndReason::Length,
+                StopReason::Stop | StopReason::ToolUse => {}
+            }
+            if answer.calls.is_empty() {
+                continue;
+            }
+            let outcome = self.calls(answer.calls, &mut repetition).await;
+            if self.cancelled.is_cancelled() {
+                return EndReason::Aborted;
+            }
+            if repetition.is_loop() {
+                return EndReason::Loop;
+            }
+            // A model that goes on trying what is denied would go on for ever.
+            n_denied = if outcome.all_denied { n_denied + 1 } else { 0 };
+            if n_denied == calls::MAX_DENIED_ANSWERS {
+                return EndReason::Denied;
+            }
+        }
+        EndReason::Completed
+    }
+
+    /// Asks the model until it has answered, or it is clear that it will not.
+    async fn answer(&self, step: Step) -> Result<Answered, EndReason> {
+        let limits = &self.context.limits;
+        let mut initiator = step.initiator;
+        let mut delays = limits.retry_delays.iter();
+        for attempt in 1.. {
+            let error = match self.try_answer(step.items.clone(), initiator).await? {
+                Ok(answered) => return Ok(answered),
+                Err(error) => error,
+            };
+            let delay = match (error.is_retryable(), error.retry_after(), delays.next()) {
+                (true, Some(asked), Some(_)) if asked <= limits.retry_after_max => asked,
+                (true, None, Some(delay)) => jitter(*delay),
+                _ => {
+                    self.reporter.report(Report::Failed(Failure::from(&error))).await;
+                    return Err(EndReason::Error);
+                }
+            };
+            tracing::info!(%error, attempt, ?delay, "the model's answer failed, trying again");
+            self.reporter.report(Report::Retry { attempt, delay, reason: error.to_string() }).await;
+            tokio::select! {
+                biased;
+                () = self.cancelled.cancelled() => return Err(EndReason::Aborted),
+                () = tokio::time::sleep(delay) => {}
+            }
+            initiator = Initiator::Agent;
+        }
+        Err(EndReason::Error)
+    }
+
+    /// One request. The outer error is the turn's end, the inner one is the provider's.
+    async fn try_answer(
+        &self,
+        items: Vec<Arc<Item>>,
+        initiator: Initiator,
+    ) -> Result<Result<Answered, ProviderError>, EndReason> {
+        let asking = &self.asking;
+        let mut stream = asking.provider.answer(Request {
+            model: asking.model.clone(),
+            instructions: asking.instructions.clone(),
+            tools: asking.toolbox.specs(),
+            items,
+            thinking: asking.thinking,
+            cache_key: asking.cache_key.clone(),
+            max_output_tokens: asking.max_output_tokens,
+            initiator,
+        });
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.cancelled.cancelled() => return Err(EndReason::Aborted),
+                next = stream.next() => next,
+            };
+            let events = match next {
+                Some(Ok(events)) => events,
+                Some(Err(error)) => return Ok(Err(error)),
+                None => {
+                    debug_assert!(false, "a provider's stream ends with an answer or an error");
+                    return Ok(Err(ProviderError::Cut {
+                        provider: asking.provider.name().into(),
+                        message: "the stream ended without an answer".into(),
+                    }));
+                }
+            };
+            let answered = events.last().and_then(Answered::of);
+            self.reporter.report(Report::Answer(events)).await;
+            if let Some(answered) = answered {
+                return Ok(Ok(answered));
+            }
+        }
+    }
+}
+
+/// What the turn needs of an answer; the rest is the session's.
+struct Answered {
+    stop: StopReason,
+    calls: Vec<ToolCall>,
+}
+
+impl Answered {
+    fn of(event: &AnswerEvent) -> Option<Self> {
+        match event {
+            AnswerEvent::Finished(answer) => {
+                let ModelAnswer { stop, .. } = **answer;
+                Some(Self { stop, calls: answer.tool_calls().cloned().collect() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// ±20 %, so that many sessions do not come back at once.
+fn jitter(delay: Duration) -> Duration {
+    delay.mul_f64(rand::random_range(0.8..=1.2))
+}
+
+impl Failure {
+    /// A panic: our mistake, not the user's.
+    pub(crate) fn bug(what: &str) -> Self {
+        Self {
+            code: "internal".into(),
+            message: format!("{what} stopped because of a bug in Opal"),
+            hint: Some("The log has the details; please report it. The session can go on.".into()),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Running the tool calls of one answer.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use provider::{Part, ToolCall};
+use serde_json::Value;
+
+use super::repetition::Repetition;
+use super::{Report, Turn};
+use crate::id::CallId;
+use crate::tool::{Access, Call, Output, ToolError, ToolResult};
+
+/// After so many answers in a row of which every call was denied, the turn ends.
+pub(super) const MAX_DENIED_ANSWERS: u32 = 3;
+
+pub(super) struct Outcome {
+    pub(super) all_denied: bool,
+}
+
+/// A call that waits for its turn.
+struct Planned {
+    call: ToolCall,
+    /// `Err`: the arguments were not JSON.
+    args: Result<Value, String>,
+    access: Access,
+}
+
+impl Turn {
+    /// Runs the calls, side by side where they do not touch the same things. Every call gets a result:
+    /// when steering waits or the turn is cancelled, those not started get one that says so.
+    pub(super) async fn calls(&self, calls: Vec<ToolCall>, repetition: &mut Repetition) -> Outcome {
+        let mut waiting: VecDeque<Planned> = calls.into_iter().map(|call| self.plan(call)).collect();
+        let mut running = FuturesUnordered::new();
+        let mut touched: Vec<(CallId, Access)> = Vec::new();
+        let mut all_denied = true;
+        loop {
+            if !*self.steering.borrow() && !self.cancelled.is_cancelled() {
+                let mut held_back: VecDeque<Planned> = VecDeque::new();
+                while let Some(planned) = waiting.pop_front() {
+                    let conflicts = touched.iter().map(|(_, access)| access);
+                    let conflicts = conflicts.chain(held_back.iter().map(|earlier| &earlier.access));
+                    let must_wait = running.len() >= self.context.limits.parallel_calls
+                        || conflicts.into_iter().any(|other| planned.access.conflicts(other));
+                    if must_wait {
+                        held_back.push_back(planned);
+                    } else {
+                        touched.push((CallId::new(planned.call.call_id.as_str()), planned.access.clone()));
+                        running.push(self.call(planned));
+                    }
+                }
+                waiting = held_back;
+            }
+            let Some((call, mut result)) = running.next().await else { break };
+            let call_id = CallId::new(call.call_id.as_str());
+            touched.retain(|(id, _)| *id != call_id);
+            all_denied &= matches!(result.outcome, Err(ToolError::Denied(_)));
+            if matches!(&result.outcome, Ok(output) if output.diff.is_some()) {
+                repetition.changed_a_file();
+            } else if let Some(note) = repetition.note(&call.name, &call.arguments, &result.text()) {
+                result.add_note(note);
+            }
+            self.end(call_id, call.name, result).await;
+        }
+        for planned in waiting {
+            all_denied = false;
+            let error = if self.cancelled.is_cancelled() { ToolError::Aborted } else { ToolError::Skipped };
+            let result = ToolResult { outcome: Err(error) };
+            self.end(CallId::new(planned.call.call_id.as_str()), planned.call.name, result).await;
+        }
+        Outcome { all_denied }
+    }
+
+    fn plan(&self, call: ToolCall) -> Planned {
+        let args = match serde_json::from_str::<Value>(&call.arguments) {
+            Ok(args @ Value::Object(_)) => Ok(args),
+            Ok(_) => Err("the arguments are not a JSON object".to_owned()),
+            Err(error) => Err(format!("the arguments are not valid JSON: {error}")),
+        };
+        let access = match (self.asking.toolbox.find(&call.name), &args) {
+            (Some(tool), Ok(args)) => tool.access(args, &self.context),
+            _ => Access::Nothing,
+        };
+        Planned { call, args, access }
+    }
+
+    async fn call(&self, planned: Planned) -> (ToolCall, ToolResult) {
+        let Planned { call, args, .. } = planned;
+        let call_id = CallId::new(call.call_id.as_str());
+        self.reporter
+            .report(Report::CallStarted {
+                call_id: call_id.clone(),
+                tool: call.name.clone(),
+                args: args.clone().unwrap_or_else(|_| Value::String(call.arguments.clone())),
+            })
+            .await;
+        let context = Call {
+            id: call_id,
+            tool: call.name.clone(),
+            context: self.context.clone(),
+            reporter: self.reporter.clone(),
+            cancelled: self.cancelled.child_token(),
+            words: Mutex::default(),
+        };
+        let outcome = match (self.asking.toolbox.find(&call.name), args) {
+            (None, _) => Err(ToolError::Failed(self.asking.toolbox.unknown(&call.name))),
+            (_, Err(problem)) => Err(ToolError::Failed(problem)),
+            (Some(tool), Ok(args)) => {
+                let run = AssertUnwindSafe(tool.run(args, &context)).catch_unwind().await;
+                run.unwrap_or_else(|_panic| {
+                    Err(ToolError::failed("the tool failed because of a bug in Opal"))
+                })
+            }
+        };
+        let mut result = ToolResult { outcome };
+        for word in context.words.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            result.add_note(format!("[The user allowed this and says: {word}]"));
+        }
+        (call, result)
+    }
+
+    async fn end(&self, call_id: CallId, tool: String, result: ToolResult) {
+        self.reporter.report(Report::CallEnded { call_id, tool, result }).await;
+    }
+}
+
+impl ToolResult {
+    /// Adds something for the model to read behind the result.
+    fn add_note(&mut self, note: String) {
+        match &mut self.outcome {
+            Ok(Output { parts, .. }) => match parts.last_mut() {
+                Some(Part::Text(text)) => {
+                    text.push('\n');
+                    text.push_str(&note);
+                }
+                _ => parts.push(Part::Text(note)),
+            },
+            Err(ToolError::Failed(text) | ToolError::Denied(text)) => {
+                text.push('\n');
+                text.push_str(&note);
+            }
+            Err(ToolError::Aborted | ToolError::Skipped) => {}
+        }
+    }
+}

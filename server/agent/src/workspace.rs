@@ -1,0 +1,134 @@
+//! Files as tools see them: open documents over the disk.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use text::{AbsPath, EditSet, Rope};
+
+/// The files of a session. Every path given to it is absolute; where a path is compared with the roots
+/// it was resolved first.
+pub trait Workspace: Send + Sync + fmt::Debug {
+    /// The folders the attached clients work in, symlinks resolved.
+    fn folders(&self) -> Vec<AbsPath>;
+
+    /// Follows symlinks. Of a path that does not exist the longest existing part is resolved.
+    fn resolve<'a>(&'a self, path: &'a AbsPath) -> BoxFuture<'a, Result<AbsPath, FileError>>;
+
+    /// The file's text as it stands: the open document, else the disk.
+    fn read<'a>(&'a self, file: &'a FileName) -> BoxFuture<'a, Result<File, FileError>>;
+
+    /// The bytes on disk, at most `max`.
+    fn read_bytes<'a>(&'a self, path: &'a AbsPath, max: u64) -> BoxFuture<'a, Result<Vec<u8>, FileError>>;
+
+    /// Names in a directory, for suggestions; an unreadable directory has none.
+    fn names<'a>(&'a self, directory: &'a AbsPath) -> BoxFuture<'a, Vec<String>>;
+
+    /// Applies a change that was computed on a file as read. Never leaves it half applied, and is not
+    /// interrupted by a cancelled turn.
+    fn write<'a>(&'a self, change: Change) -> BoxFuture<'a, Result<Written, WriteError>>;
+
+    /// Saves the documents that this session edited and that were clean before. Returns the ones that the
+    /// user left dirty, which are never saved.
+    fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>>;
+}
+
+/// What a tool may name: a file on disk, or a document that is nowhere on disk yet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FileName {
+    Path(AbsPath),
+    /// A document's URI, as in `untitled:Untitled-1`.
+    Document(String),
+}
+
+/// A file's text at one moment.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub name: FileName,
+    pub text: Rope,
+    pub origin: Origin,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// An open document at a version.
+    Open {
+        version: text::DocumentVersion,
+    },
+    Disk {
+        encoding: text::Encoding,
+    },
+    /// There is no such file yet.
+    Missing,
+}
+
+/// Edits of a file as it was read.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub base: File,
+    pub edits: EditSet,
+}
+
+/// What stands after a change that was applied.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The client's own spelling.
+    pub uri: String,
+    /// What stands now. It differs from what was written if the user typed meanwhile or a formatter ran.
+    pub text: Rope,
+    pub expected: Rope,
+    pub on_disk: OnDisk,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDisk {
+    /// The text is on disk.
+    Saved,
+    /// Only in the editor: the user had left the document dirty, or the client could not save it.
+    Unsaved,
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    #[error("{name} does not exist")]
+    NotFound { name: String },
+    #[error("{name} is a directory")]
+    Directory { name: String },
+    #[error("{name} is not a regular file")]
+    NotRegular { name: String },
+    #[error("{name} is binary")]
+    Binary { name: String },
+    #[error("{name} is not UTF-8 or UTF-16 text")]
+    NotText { name: String },
+    #[error("{name} has {size} bytes, more than the {max} that can be read")]
+    TooLarge { name: String, size: u64, max: u64 },
+    #[error("{name} cannot be read: {reason}")]
+    Io { name: String, reason: String },
+}
+
+/// Why a change was not applied.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The file is not what the change was computed on. Nothing was applied: compute it again.
+    #[error("the file changed meanwhile")]
+    Stale,
+    /// The edit was sent and something else stands there now. It must not be sent again.
+    #[error("the editor did not apply the edit as it was sent")]
+    Diverged { now: Rope },
+    #[error("the editor refused the edit: {reason}")]
+    Refused { reason: String },
+    /// Whether it was applied is not known.
+    #[error("the editor did not answer in time")]
+    Unanswered,
+    #[error("{name} cannot be written: {reason}")]
+    Io { name: String, reason: String },
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.fmt(f),
+            Self::Document(uri) => f.write_str(uri),
+        }
+    }
+}

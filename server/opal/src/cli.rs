@@ -1,0 +1,56 @@
+//! The command line.
+
+mod client;
+mod demo;
+mod log;
+mod lsp;
+mod run;
+mod show;
+mod terminal;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+/// A coding agent inside the editor's own protocol.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve an editor over stdio (LSP).
+    Lsp(lsp::Arguments),
+    /// Run one prompt in this directory and print what happens.
+    Run(run::Arguments),
+    /// Show Opal at work on a small project, with a recorded model: no account needed.
+    Demo(demo::Arguments),
+}
+
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log::start();
+    // One thread: what computes or blocks goes to tokio's blocking threads, and a token of the model
+    // passes from socket to editor without waking another thread.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = runtime.context("starting").and_then(|runtime| {
+        let result = runtime.block_on(async {
+            match arguments.command {
+                Command::Lsp(arguments) => lsp::main(arguments).await,
+                Command::Run(arguments) => run::main(arguments).await,
+                Command::Demo(arguments) => demo::main(arguments).await,
+            }
+        });
+        // A thread that reads stdin cannot be stopped.
+        runtime.shutdown_background();
+        result
+    });
+    result.unwrap_or_else(|error| {
+        anstream::eprintln!("{}error:{} {error:#}", show::ERROR, show::ERROR.render_reset());
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,190 @@
+//! `opal run`: one prompt, headless.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use opal::{Limits, Server, Settings, platform};
+use protocol::{
+    AgentEvent, ClientCapabilities, EndReason, PROTOCOL_VERSION, PermissionMode, PromptParams, Request,
+    SessionParams, SessionStartParams, ThinkingLevel, methods,
+};
+use serde_json::Value;
+use text::AbsPath;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::client::{Client, Incoming};
+use super::show::Show;
+use super::terminal;
+
+/// As a shell reports a program ended by Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The prompt; read from stdin if there is none.
+    #[arg(trailing_var_arg = true)]
+    prompt: Vec<String>,
+    /// Print each event as one JSON line, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// provider/model.
+    #[arg(long, short)]
+    model: Option<String>,
+    /// How much runs unasked: ask, auto_edit, full or read_only.
+    #[arg(long, value_parser = word::<PermissionMode>)]
+    permission_mode: Option<PermissionMode>,
+    /// off, minimal, low, medium, high, xhigh or max.
+    #[arg(long, value_parser = word::<ThinkingLevel>)]
+    thinking_level: Option<ThinkingLevel>,
+    /// The shell for commands.
+    #[arg(long)]
+    shell: Option<String>,
+    /// Work in this directory.
+    #[arg(long, short = 'C', value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let prompt = prompt(&arguments.prompt)?;
+    let directory = match &arguments.directory {
+        Some(directory) => std::path::absolute(directory)?,
+        None => std::env::current_dir().context("finding the current directory")?,
+    };
+    let directory = AbsPath::new(directory)?;
+    let settings = Settings::load(&|name| std::env::var(name).ok())?;
+    for warning in &settings.warnings {
+        anstream::eprintln!("warning: {warning}");
+    }
+    let server = Server::new(settings, Limits::default());
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let (reader, writer) = tokio::io::split(far);
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(reader, writer).await }
+    });
+    let (reader, writer) = tokio::io::split(near);
+    let (client, incoming) = Client::connect(reader, writer);
+    let result = converse(&client, incoming, &arguments, &directory, prompt).await;
+    server.shutdown().await;
+    serving.abort();
+    result
+}
+
+async fn converse(
+    client: &Client,
+    mut incoming: UnboundedReceiver<Incoming>,
+    arguments: &Arguments,
+    directory: &AbsPath,
+    prompt: String,
+) -> anyhow::Result<ExitCode> {
+    let can_ask = terminal::can_ask();
+    let capabilities = ClientCapabilities {
+        version: PROTOCOL_VERSION,
+        confirm: can_ask,
+        input: can_ask,
+        save_documents: false,
+    };
+    client.initialize(directory, &capabilities).await?;
+    let started = client
+        .request::<methods::SessionStart>(&SessionStartParams {
+            working_dir: directory.to_string(),
+            model: arguments.model.clone(),
+            permission_mode: arguments.permission_mode,
+            thinking_level: arguments.thinking_level,
+            shell: arguments.shell.clone(),
+            ..SessionStartParams::default()
+        })
+        .await?;
+    let session_id = started.session_id;
+    let params = PromptParams { session_id: session_id.clone(), text: prompt, ..PromptParams::default() };
+    client.request::<methods::Prompt>(&params).await?;
+
+    let mut show = Show::default();
+    let mut interrupts = 0;
+    loop {
+        tokio::select! {
+            message = incoming.recv() => match message {
+                None => bail!("the server has gone"),
+                Some(Incoming::Event(event)) => {
+                    if arguments.json {
+                        print_json(&event)?;
+                    } else {
+                        show.event(&event.event);
+                    }
+                    if let AgentEvent::AgentEnd { reason } = event.event {
+                        return Ok(exit_code(reason));
+                    }
+                }
+                Some(Incoming::Request { id, method, params }) => answer(client, id, method, params),
+                Some(Incoming::Notification) => {}
+            },
+            ended = platform::end_requested() => {
+                ended.context("waiting for signals")?;
+                interrupts += 1;
+                if interrupts > 1 {
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                let (client, session_id) = (client.clone(), session_id.clone());
+                tokio::spawn(async move {
+                    // The end of the run is an event.
+                    let _ = client.request::<methods::Abort>(&SessionParams { session_id }).await;
+                });
+            }
+        }
+    }
+}
+
+/// Answers questions, each in its own task: what happens meanwhile is still shown.
+fn answer(client: &Client, id: Value, method: String, params: Value) {
+    let client = client.clone();
+    tokio::spawn(async move {
+        match method.as_str() {
+            methods::Confirm::METHOD => match serde_json::from_value(params) {
+                Ok(params) => client.answer(&id, &terminal::confirm(params).await),
+                Err(_) => client.refuse(&id, &method),
+            },
+            methods::Input::METHOD => match serde_json::from_value(params) {
+                Ok(params) => client.answer(&id, &terminal::input(params).await),
+                Err(_) => client.refuse(&id, &method),
+            },
+            _ => client.refuse(&id, &method),
+        }
+    });
+}
+
+fn print_json(event: &protocol::EventParams) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    serde_json::to_writer(&mut stdout, event)?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn exit_code(reason: EndReason) -> ExitCode {
+    match reason {
+        EndReason::Completed => ExitCode::SUCCESS,
+        EndReason::Aborted => ExitCode::from(INTERRUPTED),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn prompt(words: &[String]) -> anyhow::Result<String> {
+    let prompt = if words.is_empty() && !std::io::stdin().is_terminal() {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("reading the prompt from stdin")?;
+        text
+    } else {
+        words.join(" ")
+    };
+    if prompt.trim().is_empty() {
+        bail!("there is no prompt; try: opal run \"explain this project\"");
+    }
+    Ok(prompt)
+}
+
+/// A value of the protocol, by its name on the wire.
+fn word<T: serde::de::DeserializeOwned>(value: &str) -> Result<T, String> {
+    serde_json::from_value(Value::String(value.to_owned())).map_err(|error| error.to_string())
+}

@@ -1,0 +1,251 @@
+//! One attached client: what it can do, its documents, and the way to it.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use agent::client::{Answer, Client, ClientId, Question, QuestionKind};
+use agent::event::Event;
+use agent::id::{QuestionId, SessionId};
+use agent::session::SessionHandle;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use protocol as wire;
+use protocol::{Notification, Request};
+use serde::Serialize;
+use serde_json::{Value, json};
+use text::AbsPath;
+
+use crate::documents::Documents;
+use crate::editor::{Call, Editor};
+use crate::transport::Outbox;
+use crate::{from_proto, to_proto};
+
+/// Lines of a diff that fit a message box.
+const MESSAGE_BOX_LINES: usize = 25;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    id: ClientId,
+    outbox: Arc<Outbox>,
+    pub(crate) editor: Arc<Editor>,
+    pub(crate) documents: Documents,
+    profile: OnceLock<Profile>,
+    folders: Mutex<Vec<AbsPath>>,
+    /// The sessions it watches.
+    sessions: Mutex<Vec<SessionHandle>>,
+}
+
+/// What the client said of itself in `initialize`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Profile {
+    /// `None`: a plain LSP client.
+    pub(crate) opal: Option<wire::ClientCapabilities>,
+    pub(crate) document_changes: bool,
+    pub(crate) create_files: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ClientId, outbox: Arc<Outbox>) -> Self {
+        Self {
+            id,
+            editor: Arc::new(Editor::new(outbox.clone())),
+            outbox,
+            documents: Documents::new(),
+            profile: OnceLock::new(),
+            folders: Mutex::default(),
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// False when the client has gone.
+    pub(crate) fn is_open(&self) -> bool {
+        self.editor.is_open()
+    }
+
+    /// Known after `initialize`; the first one counts.
+    pub(crate) fn set_profile(&self, profile: Profile) {
+        let _ = self.profile.set(profile);
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        self.profile.get().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn is_initialized(&self) -> bool {
+        self.profile.get().is_some()
+    }
+
+    /// Whether every change goes through this client as a workspace edit.
+    pub(crate) fn saves_documents(&self) -> bool {
+        self.profile.get().and_then(|profile| profile.opal.as_ref()).is_some_and(|opal| opal.save_documents)
+    }
+
+    pub(crate) fn folders(&self) -> Vec<AbsPath> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds and removes folders, resolved.
+    pub(crate) fn change_folders(&self, added: Vec<AbsPath>, removed: &[AbsPath]) {
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.retain(|folder| !removed.contains(folder));
+        folders.extend(added);
+    }
+
+    /// Notes a session it watches.
+    pub(crate) fn watch(&self, session: SessionHandle) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if !sessions.iter().any(|watched| watched.id() == session.id()) {
+            sessions.push(session);
+        }
+    }
+
+    /// The client has gone.
+    pub(crate) async fn close(&self) {
+        self.editor.close();
+        self.outbox.close();
+        let sessions = std::mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner));
+        for session in sessions {
+            session.detach(self.id).await;
+        }
+    }
+
+    fn ask_opal(
+        &self,
+        session: &SessionId,
+        question: &Question,
+    ) -> Option<BoxFuture<'static, Option<Answer>>> {
+        let opal = self.profile.get()?.opal.as_ref()?;
+        match to_proto::question(session.as_str(), question) {
+            wire::Question::Confirm(params) if opal.confirm => {
+                let call = self.editor.call(wire::methods::Confirm::METHOD, &params);
+                Some(confirmed(call).boxed())
+            }
+            wire::Question::Input(params) if opal.input => {
+                let call = self.editor.call(wire::methods::Input::METHOD, &params);
+                Some(entered(call).boxed())
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks by a message box; a free text cannot be asked for so.
+    fn ask_plain(&self, question: &Question) -> Option<BoxFuture<'static, Option<Answer>>> {
+        let (message, actions) = match &question.kind {
+            QuestionKind::Confirm(confirm) => {
+                let mut message = format!("{}\n{}", confirm.title, confirm.message);
+                for more in [&confirm.command, &confirm.diff].into_iter().flatten() {
+                    message.push_str("\n\n");
+                    message.extend(more.lines().take(MESSAGE_BOX_LINES).map(|line| format!("{line}\n")));
+                }
+                let mut actions = vec![ALLOW.to_owned(), DENY.to_owned()];
+                actions.extend(confirm.grant.is_some().then(|| ALLOW_SESSION.to_owned()));
+                (message, actions)
+            }
+            QuestionKind::Input { choices, .. } if choices.is_empty() => return None,
+            QuestionKind::Input { prompt, choices, .. } => (prompt.clone(), choices.clone()),
+        };
+        let actions: Vec<Value> = actions.into_iter().map(|title| json!({"title": title})).collect();
+        // Type 3: information. A warning or error is shown with an alarm by some editors.
+        let params = json!({"type": 3, "message": message, "actions": actions});
+        let call = self.editor.call("window/showMessageRequest", &params);
+        let is_input = matches!(question.kind, QuestionKind::Input { .. });
+        Some(chosen(call, is_input).boxed())
+    }
+}
+
+const ALLOW: &str = "Allow";
+const DENY: &str = "Deny";
+const ALLOW_SESSION: &str = "Allow for this session";
+
+impl Client for Connection {
+    fn id(&self) -> ClientId {
+        self.id
+    }
+
+    fn event(&self, session: &SessionId, seq: u64, event: &Event) {
+        if let Some(delta) = to_proto::delta(session.as_str(), seq, event) {
+            self.outbox.push_delta(delta);
+            return;
+        }
+        let params = wire::EventParams {
+            session_id: session.to_string(),
+            seq,
+            first_seq: None,
+            event: to_proto::event(event),
+        };
+        self.outbox.push(&json_rpc(wire::methods::Event::METHOD, &params));
+    }
+
+    fn flush(&self) {
+        self.outbox.flush();
+    }
+
+    fn ask(&self, session: &SessionId, question: &Question) -> BoxFuture<'static, Option<Answer>> {
+        let asked = match self.profile.get() {
+            Some(Profile { opal: Some(_), .. }) => self.ask_opal(session, question),
+            Some(Profile { opal: None, .. }) => self.ask_plain(question),
+            None => None,
+        };
+        asked.unwrap_or_else(|| futures::future::ready(None).boxed())
+    }
+
+    fn resolved(&self, session: &SessionId, question: &QuestionId) {
+        // A plain client's message box is withdrawn by `$/cancelRequest` when the call is dropped.
+        if self.profile.get().is_some_and(|profile| profile.opal.is_some()) {
+            let params =
+                wire::ResolvedParams { session_id: session.to_string(), question_id: question.to_string() };
+            self.editor.notify(wire::methods::Resolved::METHOD, &params);
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonRpc<'a, P> {
+    jsonrpc: &'static str,
+    method: &'a str,
+    params: &'a P,
+}
+
+fn json_rpc<'a, P: Serialize>(method: &'a str, params: &'a P) -> JsonRpc<'a, P> {
+    JsonRpc { jsonrpc: "2.0", method, params }
+}
+
+async fn confirmed(call: Call) -> Option<Answer> {
+    let result = answer(call).await?;
+    match serde_json::from_value::<wire::ConfirmResult>(result) {
+        Ok(result) => Some(from_proto::confirmed(result)),
+        // A closed dialog, or an action that was not on offer.
+        Err(error) => {
+            tracing::debug!(%error, "an answer to client/confirm is taken as a denial");
+            Some(Answer::Deny { word: None })
+        }
+    }
+}
+
+async fn entered(call: Call) -> Option<Answer> {
+    let result = answer(call).await?;
+    let text = serde_json::from_value::<Option<wire::InputResult>>(result).ok().flatten();
+    Some(Answer::Input(text.and_then(|result| result.text)))
+}
+
+async fn chosen(call: Call, is_input: bool) -> Option<Answer> {
+    let result = answer(call).await?;
+    let title = result.get("title").and_then(Value::as_str);
+    if is_input {
+        return Some(Answer::Input(title.map(str::to_owned)));
+    }
+    Some(match title {
+        Some(ALLOW) => Answer::Allow { word: None, for_session: false },
+        Some(ALLOW_SESSION) => Answer::Allow { word: None, for_session: true },
+        _ => Answer::Deny { word: None },
+    })
+}
+
+async fn answer(call: Call) -> Option<Value> {
+    match call.await {
+        Ok(result) => Some(result),
+        Err(error) => {
+            tracing::info!(%error, "the client cannot be asked");
+            None
+        }
+    }
+}

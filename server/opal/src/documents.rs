@@ -1,0 +1,234 @@
+//! The documents that one client has open, at the versions it has sent.
+//!
+//! Document notifications are taken on the reader, in wire order, before the router: a version must be
+//! known before the next message is looked at, and the router's types refuse URIs that editors do send
+//! (`file:///w/[id].tsx`) and drop the notification without a word.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use agent::workspace::FileName;
+use protocol::Range;
+use serde::Deserialize;
+use serde_json::Value;
+use text::{AbsPath, Change, Document, DocumentVersion, PositionEncoding, Rope};
+use tokio::sync::watch;
+
+use crate::from_proto::position_range;
+
+#[derive(Debug)]
+pub(crate) struct Documents {
+    open: Mutex<Open>,
+    /// Counts every change, so that one can wait for the next.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    encoding: PositionEncoding,
+    documents: HashMap<FileName, OpenDocument>,
+    /// How the client spells each of them.
+    names: HashMap<String, FileName>,
+}
+
+/// An open document at one moment. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenDocument {
+    /// The client's own spelling.
+    pub(crate) uri: String,
+    document: Document,
+}
+
+/// A notification that could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SyncError {
+    #[error("bad params: {0}")]
+    Params(#[from] serde_path_to_error::Error<serde_json::Error>),
+    #[error("{0} is not open")]
+    NotOpen(String),
+    #[error("{uri}: {source}")]
+    Change { uri: String, source: text::ChangeError },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DidOpen {
+    text_document: Item,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    uri: String,
+    version: i32,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DidChange {
+    text_document: Versioned,
+    content_changes: Vec<ContentChange>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    uri: String,
+    /// Some clients leave it out; each change then counts one up.
+    #[serde(default)]
+    version: Option<i32>,
+}
+
+#[derive(Deserialize)]
+struct ContentChange {
+    #[serde(default)]
+    range: Option<Range>,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DidClose {
+    text_document: Identifier,
+}
+
+#[derive(Deserialize)]
+struct Identifier {
+    uri: String,
+}
+
+impl Documents {
+    pub(crate) fn new() -> Self {
+        Self { open: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+
+    pub(crate) fn set_encoding(&self, encoding: PositionEncoding) {
+        self.lock().encoding = encoding;
+    }
+
+    pub(crate) fn encoding(&self) -> PositionEncoding {
+        self.lock().encoding
+    }
+
+    /// Takes a notification; `None` if it is not about documents.
+    pub(crate) fn notify(&self, method: &str, params: &Value) -> Option<Result<(), SyncError>> {
+        let result = match method {
+            "textDocument/didOpen" => decode(params).map(|did_open| self.did_open(did_open)),
+            "textDocument/didChange" => decode(params).and_then(|did_change| self.did_change(did_change)),
+            "textDocument/didClose" => decode(params).and_then(|did_close| self.did_close(&did_close)),
+            // Whether a document is saved is seen by comparing it with the disk.
+            "textDocument/didSave" | "textDocument/willSave" => return Some(Ok(())),
+            _ => return None,
+        };
+        self.changes.send_modify(|changes| *changes += 1);
+        Some(result)
+    }
+
+    fn did_open(&self, DidOpen { text_document }: DidOpen) {
+        let Item { uri, version, text } = text_document;
+        let name = name(&uri);
+        let document = Document::new(DocumentVersion(version), &text);
+        let mut open = self.lock();
+        open.names.insert(uri.clone(), name.clone());
+        open.documents.insert(name, OpenDocument { uri, document });
+    }
+
+    fn did_change(&self, DidChange { text_document, content_changes }: DidChange) -> Result<(), SyncError> {
+        let Versioned { uri, version } = text_document;
+        let changes: Vec<Change> = content_changes
+            .into_iter()
+            .map(|change| match change.range {
+                Some(range) => Change::Splice { range: position_range(range), text: change.text },
+                None => Change::Full(change.text),
+            })
+            .collect();
+        let mut open = self.lock();
+        let encoding = open.encoding;
+        let Some(document) = open.find(&uri) else { return Err(SyncError::NotOpen(uri)) };
+        let version = version.unwrap_or(document.document.version().0.saturating_add(1));
+        document
+            .document
+            .apply_changes(DocumentVersion(version), &changes, encoding)
+            .map_err(|source| SyncError::Change { uri, source })
+    }
+
+    fn did_close(&self, DidClose { text_document }: &DidClose) -> Result<(), SyncError> {
+        let mut open = self.lock();
+        let Some(name) = open.names.remove(&text_document.uri) else {
+            return Err(SyncError::NotOpen(text_document.uri.clone()));
+        };
+        // The same file may be open under another spelling.
+        if !open.names.values().any(|other| *other == name) {
+            open.documents.remove(&name);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn get(&self, name: &FileName) -> Option<OpenDocument> {
+        self.lock().documents.get(name).cloned()
+    }
+
+    /// Names of open documents below a directory.
+    pub(crate) fn names_in(&self, directory: &AbsPath) -> Vec<String> {
+        let open = self.lock();
+        let paths = open.documents.keys().filter_map(|name| match name {
+            FileName::Path(path) if path.parent().as_ref() == Some(directory) => {
+                Some(path.file_name().into_owned())
+            }
+            _ => None,
+        });
+        paths.collect()
+    }
+
+    /// Fires at the next notification. Ask for it before looking at a document.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn find(&mut self, uri: &str) -> Option<&mut OpenDocument> {
+        self.documents.get_mut(self.names.get(uri)?)
+    }
+}
+
+impl OpenDocument {
+    pub(crate) fn version(&self) -> DocumentVersion {
+        self.document.version()
+    }
+
+    pub(crate) fn text(&self) -> &Rope {
+        self.document.text()
+    }
+}
+
+fn decode<'de, T: Deserialize<'de>>(params: &'de Value) -> Result<T, SyncError> {
+    Ok(serde_path_to_error::deserialize(params)?)
+}
+
+/// A document is known by the file it is, however its client spells it.
+pub(crate) fn name(uri: &str) -> FileName {
+    match AbsPath::from_uri(uri) {
+        Ok(path) => FileName::Path(resolve(&path)),
+        Err(_) => FileName::Document(uri.to_owned()),
+    }
+}
+
+/// Follows symlinks; of what does not exist, the part that does. A few system calls on the reader: the
+/// document's name must be known before the next message.
+pub(crate) fn resolve(path: &AbsPath) -> AbsPath {
+    fn existing(path: &Path) -> Option<std::path::PathBuf> {
+        if let Ok(resolved) = dunce::canonicalize(path) {
+            return Some(resolved);
+        }
+        Some(existing(path.parent()?)?.join(path.file_name()?))
+    }
+    existing(path.as_path()).and_then(|path| AbsPath::new(path).ok()).unwrap_or_else(|| path.clone())
+}
+
+#[cfg(test)]
+mod tests;

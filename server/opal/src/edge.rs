@@ -1,0 +1,205 @@
+//! The step between frames and handlers: everything comes in here, in wire order.
+//!
+//! The reader never waits for a handler. Each is polled once right away, so that commands reach their
+//! owners in wire order; what is not done by then goes on in a task. Answers of the editor go straight to
+//! whoever waits, and documents are brought up to date before the next message is looked at.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use futures::future::FutureExt;
+use serde_json::Value;
+use tokio::io::AsyncRead;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_lsp::LspService;
+use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
+use tower_lsp::lsp_types::MessageType;
+use tower_service::Service;
+
+use crate::connection::Connection;
+use crate::editor::CallError;
+use crate::handlers::Backend;
+use crate::transport::{Frame, FrameReader, Outbox};
+use crate::uri::escape_uris;
+
+pub(crate) struct Edge {
+    pub(crate) service: LspService<Backend>,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) outbox: Arc<Outbox>,
+    /// Handlers that go on.
+    pub(crate) tasks: TaskTracker,
+    /// Fires at `exit`.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What a frame holds.
+enum Message {
+    Request(Request),
+    Response { id: Value, result: Result<Value, CallError> },
+    Invalid { id: Id, why: String },
+}
+
+impl Edge {
+    /// Reads until the stream ends or `exit` comes.
+    pub(crate) async fn read<R: AsyncRead + Unpin>(&mut self, mut frames: FrameReader<R>) {
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                frame = frames.next() => frame,
+            };
+            if let Some(framing) = frames.framing() {
+                self.outbox.set_framing(framing);
+            }
+            match frame {
+                None => return,
+                Some(Frame::Bad(why)) => self.reply(Response::from_error(Id::Null, invalid_request(why))),
+                Some(Frame::Message(bytes)) => {
+                    if let Err(why) = self.message(&bytes) {
+                        frames.reject(&bytes);
+                        let mut error = Error::parse_error();
+                        error.message = why.into();
+                        self.reply(Response::from_error(Id::Null, error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// `Err`: it is not JSON.
+    fn message(&mut self, bytes: &Bytes) -> Result<(), String> {
+        let value =
+            serde_json::from_slice(bytes).map_err(|error| format!("the frame is not JSON: {error}"))?;
+        match classify(value) {
+            Message::Request(request) => self.request(request),
+            Message::Response { id, result } => self.connection.editor.answer(&id, result),
+            Message::Invalid { id, why } => self.reply(Response::from_error(id, invalid_request(why))),
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, request: Request) {
+        if request.id().is_none() && self.document(&request) {
+            return;
+        }
+        if request.method() == "exit" {
+            self.stop.cancel();
+        }
+        let id = request.id().cloned();
+        let mut reply = self.service.call(request);
+        // Run the handler up to its first await now, so that commands reach their owners in wire order.
+        let mut context = Context::from_waker(Waker::noop());
+        match std::panic::catch_unwind(AssertUnwindSafe(|| reply.as_mut().poll(&mut context))) {
+            Ok(Poll::Ready(Ok(Some(response)))) => self.reply(response),
+            Ok(Poll::Ready(Ok(None) | Err(_))) => {}
+            Ok(Poll::Pending) => {
+                let outbox = self.outbox.clone();
+                self.tasks.spawn(async move {
+                    match AssertUnwindSafe(reply).catch_unwind().await {
+                        Ok(Ok(Some(response))) => push(&outbox, &response),
+                        Ok(Ok(None) | Err(_)) => {}
+                        Err(_panic) => id.into_iter().for_each(|id| push(&outbox, &bug_report(id))),
+                    }
+                });
+            }
+            Err(_panic) => id.into_iter().for_each(|id| self.reply(bug_report(id))),
+        }
+    }
+
+    /// Takes a notification about a document. False: it is about something else.
+    fn document(&self, request: &Request) -> bool {
+        let params = request.params().unwrap_or(&Value::Null);
+        if !request.method().starts_with("textDocument/") || !self.connection.is_initialized() {
+            return false;
+        }
+        match self.connection.documents.notify(request.method(), params) {
+            None => false,
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                let method = request.method();
+                tracing::warn!(method, %error, "a document notification could not be taken");
+                let message = format!("Opal could not follow {method}: {error}");
+                let params = serde_json::json!({"type": MessageType::WARNING, "message": message});
+                self.connection.editor.notify("window/logMessage", &params);
+                true
+            }
+        }
+    }
+
+    fn reply(&self, response: Response) {
+        push(&self.outbox, &response);
+    }
+}
+
+fn push(outbox: &Outbox, response: &Response) {
+    outbox.push(response);
+    outbox.flush();
+}
+
+fn classify(mut value: Value) -> Message {
+    let Value::Object(message) = &mut value else {
+        let why = if value.is_array() { "batches are not supported" } else { "a message must be an object" };
+        return Message::Invalid { id: Id::Null, why: why.into() };
+    };
+    let raw_id = message.remove("id");
+    let id = raw_id.clone().map(serde_json::from_value::<Id>).transpose();
+    let Ok(id) = id else {
+        return Message::Invalid { id: Id::Null, why: "id: expected a string, a number or null".into() };
+    };
+    if message.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        let why = "jsonrpc: expected \"2.0\"".into();
+        return Message::Invalid { id: id.unwrap_or_default(), why };
+    }
+    match message.remove("method") {
+        Some(Value::String(method)) => {
+            let mut params = message.remove("params");
+            // Opal's own methods take URIs as the client spells them.
+            if let Some(params) = &mut params
+                && !crate::handlers::is_own(&method)
+            {
+                escape_uris(params);
+            }
+            let request = Request::build(method);
+            let request = match params {
+                Some(params) => request.params(params),
+                None => request,
+            };
+            Message::Request(match id {
+                Some(id) => request.id(id).finish(),
+                None => request.finish(),
+            })
+        }
+        Some(_) => Message::Invalid { id: id.unwrap_or_default(), why: "method: expected a string".into() },
+        None => match (raw_id, message.remove("error"), message.remove("result")) {
+            (Some(id), Some(error), _) => {
+                let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
+                let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason given");
+                Message::Response { id, result: Err(CallError::Refused { code, message: message.into() }) }
+            }
+            (Some(id), None, Some(result)) => Message::Response { id, result: Ok(result) },
+            _ => Message::Invalid {
+                id: id.unwrap_or_default(),
+                why: "expected `method`, or `id` with `result` or `error`".into(),
+            },
+        },
+    }
+}
+
+fn invalid_request(why: String) -> Error {
+    let mut error = Error::new(ErrorCode::InvalidRequest);
+    error.message = why.into();
+    error
+}
+
+/// A panic: our mistake. The server goes on.
+fn bug_report(id: Id) -> Response {
+    let mut error = Error::internal_error();
+    error.message = "the request failed because of a bug in Opal; the log has the details".into();
+    Response::from_error(id, error)
+}
+
+#[cfg(test)]
+mod tests;

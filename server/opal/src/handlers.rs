@@ -1,0 +1,69 @@
+//! The methods, a group in a file. A handler is parse, send, wait; it never computes or blocks.
+
+mod agent;
+mod lifecycle;
+mod session;
+
+use std::sync::Arc;
+
+use ::agent::session::{CommandError, SessionHandle};
+use protocol::{Request, methods};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tower_lsp::jsonrpc::{Error, Result};
+use tower_lsp::{ClientSocket, LspService};
+
+use crate::connection::Connection;
+use crate::errors;
+use crate::server::Server;
+
+/// One connection's handlers.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    server: Server,
+    connection: Arc<Connection>,
+}
+
+/// The router of one connection. The socket is not used: requests to the editor keep their place among
+/// the events, see [`crate::editor`].
+pub(crate) fn service(server: Server, connection: Arc<Connection>) -> (LspService<Backend>, ClientSocket) {
+    LspService::build(|_client| Backend { server, connection })
+        .custom_method(methods::SessionStart::METHOD, Backend::session_start)
+        .custom_method(methods::SessionResume::METHOD, Backend::session_resume)
+        .custom_method(methods::Prompt::METHOD, Backend::prompt)
+        .custom_method(methods::Steer::METHOD, Backend::steer)
+        .custom_method(methods::FollowUp::METHOD, Backend::follow_up)
+        .custom_method(methods::CancelQueued::METHOD, Backend::cancel_queued)
+        .custom_method(methods::Abort::METHOD, Backend::abort)
+        .custom_method(methods::State::METHOD, Backend::state)
+        .finish()
+}
+
+/// Whether a method is Opal's own.
+pub(crate) fn is_own(method: &str) -> bool {
+    ["agent/", "session/"].iter().any(|group| method.starts_with(group))
+}
+
+impl Backend {
+    fn session(&self, id: &str) -> Result<SessionHandle> {
+        self.server.find(id).map_err(errors::unknown_session)
+    }
+}
+
+/// Decodes params; the error names the parameter.
+fn decode<T: DeserializeOwned>(params: Value) -> Result<T> {
+    serde_path_to_error::deserialize(params).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        Error::invalid_params(if path == "." { inner.to_string() } else { format!("{path}: {inner}") })
+    })
+}
+
+/// Waits for a session's reply.
+async fn reply<T>(reply: ::agent::session::Reply<T>) -> Result<T> {
+    let reply = reply.map_err(errors::command)?;
+    reply.await.map_err(|_gone| errors::command(CommandError::Closed))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! `session/*`.
+
+use protocol::{SessionResumeParams, SessionStartParams, SessionStartResult};
+use serde_json::Value;
+use tower_lsp::jsonrpc::{Error, Result};
+
+use super::{Backend, decode, reply};
+use crate::{errors, to_proto};
+
+impl Backend {
+    pub(super) async fn session_start(&self, params: Value) -> Result<SessionStartResult> {
+        let params: SessionStartParams = decode(params)?;
+        let session = self.server.start_session(params, &self.connection).map_err(errors::start)?;
+        self.attach(session).await
+    }
+
+    pub(super) async fn session_resume(&self, params: Value) -> Result<SessionStartResult> {
+        let params: SessionResumeParams = decode(params)?;
+        let session = match (params.session_id, params.working_dir) {
+            (Some(id), _) => self.session(&id)?,
+            (None, Some(directory)) => {
+                self.server.find_latest(&directory).map_err(errors::unknown_session)?
+            }
+            (None, None) => return Err(Error::invalid_params("session_id: expected this or working_dir")),
+        };
+        self.attach(session).await
+    }
+
+    async fn attach(&self, session: agent::SessionHandle) -> Result<SessionStartResult> {
+        self.server.attach(&session, &self.connection);
+        let state = reply(session.attach(self.connection.clone())).await?;
+        Ok(SessionStartResult { session_id: session.id().to_string(), state: to_proto::state(state) })
+    }
+}

@@ -1,0 +1,25 @@
+//! The server: any number of connections to any number of sessions.
+//!
+//! [`Server::serve`] takes one connection over anything that reads and writes; stdio is one of several.
+//! This crate alone knows LSP. It deliberately decides nothing about turns, tools or permissions: those
+//! are `agent`'s.
+
+mod connection;
+mod documents;
+mod edge;
+mod editor;
+mod errors;
+mod from_proto;
+mod handlers;
+mod limits;
+pub mod platform;
+mod server;
+pub mod settings;
+mod to_proto;
+pub mod transport;
+mod uri;
+mod workspace;
+
+pub use limits::Limits;
+pub use server::Server;
+pub use settings::Settings;

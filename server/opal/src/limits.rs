@@ -1,0 +1,45 @@
+//! Every limit of the server in one place, so that tests can shorten them.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub session: agent::Limits,
+    pub provider: provider::Timeouts,
+    /// Bytes of one frame.
+    pub frame: usize,
+    /// Bytes that may wait for a client before its outbox is full.
+    pub outbox: usize,
+    /// How long an outbox may be full before the client is disconnected.
+    pub outbox_stall: Duration,
+    /// The editor's answer to `workspace/applyEdit`.
+    pub apply_edit: Duration,
+    /// After the answer, the document's newer version.
+    pub verify_edit: Duration,
+    /// The editor's answer to `client/save_documents`.
+    pub save_documents: Duration,
+    /// After the end of a connection, for what still has to be written.
+    pub linger: Duration,
+    /// Bytes of a file that is read.
+    pub read_file: u64,
+    /// Bytes of a closed file that is edited through the editor; larger ones are written by the server.
+    pub edit_closed_file: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            session: agent::Limits::default(),
+            provider: provider::Timeouts::default(),
+            frame: 64 << 20,
+            outbox: 8 << 20,
+            outbox_stall: Duration::from_secs(120),
+            apply_edit: Duration::from_secs(10),
+            verify_edit: Duration::from_secs(2),
+            save_documents: Duration::from_secs(10),
+            linger: Duration::from_millis(500),
+            read_file: 64 << 20,
+            edit_closed_file: 5 << 20,
+        }
+    }
+}

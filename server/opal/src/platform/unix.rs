@@ -1,0 +1,173 @@
+//! Unix: stdio as non-blocking descriptors where it is a pipe or a socket, signals, file attributes.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The process's standard input. tokio's own reads in a thread that cannot be stopped.
+#[derive(Debug)]
+pub enum Input {
+    Pipe(pipe::Receiver, Restore),
+    Socket(UnixStream, Restore),
+    Other(tokio::io::Stdin),
+}
+
+/// The process's standard output. tokio's own hands every write to a thread.
+#[derive(Debug)]
+pub enum Output {
+    Pipe(pipe::Sender, Restore),
+    Socket(UnixStream, Restore),
+    Other(tokio::io::Stdout),
+}
+
+/// Gives a descriptor back as it was: others may share it.
+#[derive(Debug)]
+pub struct Restore {
+    descriptor: OwnedFd,
+    flags: OFlags,
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // It may have been closed by the other side; then nobody minds.
+        let _ = fcntl_setfl(&self.descriptor, self.flags);
+    }
+}
+
+/// Makes stdin ready for reading. Must be called inside the runtime.
+pub fn input() -> io::Result<Input> {
+    let (descriptor, restore) = duplicate(io::stdin().as_fd())?;
+    Ok(match kind(&descriptor)? {
+        FileType::Fifo => Input::Pipe(pipe::Receiver::from_owned_fd(descriptor)?, restore),
+        FileType::Socket => Input::Socket(socket(descriptor)?, restore),
+        _ => Input::Other(tokio::io::stdin()),
+    })
+}
+
+/// Makes stdout ready for writing. Must be called inside the runtime.
+pub fn output() -> io::Result<Output> {
+    let (descriptor, restore) = duplicate(io::stdout().as_fd())?;
+    Ok(match kind(&descriptor)? {
+        FileType::Fifo => Output::Pipe(pipe::Sender::from_owned_fd(descriptor)?, restore),
+        FileType::Socket => Output::Socket(socket(descriptor)?, restore),
+        _ => Output::Other(tokio::io::stdout()),
+    })
+}
+
+fn duplicate(descriptor: std::os::fd::BorrowedFd<'_>) -> io::Result<(OwnedFd, Restore)> {
+    let flags = fcntl_getfl(descriptor)?;
+    Ok((descriptor.try_clone_to_owned()?, Restore { descriptor: descriptor.try_clone_to_owned()?, flags }))
+}
+
+fn kind(descriptor: &OwnedFd) -> io::Result<FileType> {
+    Ok(FileType::from_raw_mode(fstat(descriptor)?.st_mode))
+}
+
+fn socket(descriptor: OwnedFd) -> io::Result<UnixStream> {
+    let socket = std::os::unix::net::UnixStream::from(descriptor);
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
+}
+
+impl AsyncRead for Input {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Pipe(pipe, _) => Pin::new(pipe).poll_read(cx, buffer),
+            Self::Socket(socket, _) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Other(stdin) => Pin::new(stdin).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Output {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Pipe(pipe, _) => Pin::new(pipe).poll_write(cx, bytes),
+            Self::Socket(socket, _) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Other(stdout) => Pin::new(stdout).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Pipe(pipe, _) => Pin::new(pipe).poll_flush(cx),
+            Self::Socket(socket, _) => Pin::new(socket).poll_flush(cx),
+            Self::Other(stdout) => Pin::new(stdout).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Pipe(pipe, _) => Pin::new(pipe).poll_shutdown(cx),
+            Self::Socket(socket, _) => Pin::new(socket).poll_shutdown(cx),
+            Self::Other(stdout) => Pin::new(stdout).poll_shutdown(cx),
+        }
+    }
+}
+
+/// Waits for Ctrl-C, a hang-up or a polite kill.
+pub async fn end_requested() -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits until a process has gone; for ever if that cannot be seen.
+pub(crate) async fn process_gone(process_id: u32) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        use tokio::io::unix::AsyncFd;
+
+        let pid = i32::try_from(process_id).ok().and_then(Pid::from_raw);
+        let watched = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok());
+        // A descriptor that becomes readable when the process ends costs no timer. It is owned and never
+        // replaced, which is what the unsafe successor of `new` asks for.
+        #[allow(deprecated)]
+        let watched = watched.and_then(|watched| AsyncFd::new(watched).ok());
+        if let Some(watched) = watched {
+            let _ = watched.readable().await;
+            return;
+        }
+    }
+    // Elsewhere, or in another process namespace: the end of the stream tells.
+    tracing::debug!(process_id, "the client's process cannot be followed");
+    std::future::pending().await
+}
+
+/// Gives a new file the permissions and, where allowed, the owner of the one it replaces.
+pub(crate) fn keep_attributes(file: &File, old: &Metadata) -> io::Result<()> {
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid())
+        && let Err(error) = fchown(file, Some(old.uid()), Some(old.gid()))
+    {
+        // Only root may give files away.
+        tracing::debug!(%error, "the owner of a file could not be kept");
+    }
+    file.set_permissions(PermissionsExt::from_mode(old.mode() & 0o7777))
+}
+
+/// Makes a rename in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,263 @@
+//! What all connections share: the sessions, the providers, and the end of it all.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use agent::client::{Client, ClientId};
+use agent::instructions::instructions;
+use agent::permission::Permissions;
+use agent::session::{Options, SessionHandle};
+use agent::{Context, SessionId, Shell, Toolbox};
+use protocol::SessionStartParams;
+use provider::Provider;
+use text::AbsPath;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::Connection;
+use crate::documents::resolve;
+use crate::edge::Edge;
+use crate::settings::{NoModel, Settings};
+use crate::transport::{FrameReader, Outbox, OutboxWriter};
+use crate::workspace::SessionWorkspace;
+use crate::{Limits, from_proto, handlers, platform};
+
+/// The server. Cheap to clone; it lives as long as its sessions and connections.
+#[derive(Debug, Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    limits: Limits,
+    sessions: Mutex<Vec<Live>>,
+    /// Made when first used, then kept with their connections.
+    providers: Mutex<HashMap<String, Arc<dyn Provider>>>,
+    clients: AtomicU64,
+    /// Fires at [`Server::shutdown`].
+    stop: CancellationToken,
+    /// Fires when the process that a client named has gone.
+    orphaned: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A session that lives in this process; the latest is the last.
+#[derive(Debug, Clone)]
+struct Live {
+    handle: SessionHandle,
+    workspace: Arc<SessionWorkspace>,
+}
+
+/// No session is meant.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSession {
+    #[error("there is no session {0}")]
+    Unknown(String),
+    #[error("several sessions begin with {0}")]
+    Ambiguous(String),
+    #[error("there is no session in {0}")]
+    NoneIn(String),
+}
+
+/// Why a session could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("no model to talk to")]
+    NoModel(#[source] NoModel),
+    #[error("{name}: {problem}")]
+    Params { name: &'static str, problem: String },
+}
+
+impl Server {
+    pub fn new(settings: Settings, limits: Limits) -> Self {
+        let shared = Shared {
+            settings,
+            limits,
+            sessions: Mutex::default(),
+            providers: Mutex::default(),
+            clients: AtomicU64::default(),
+            stop: CancellationToken::new(),
+            orphaned: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Serves one connection until the client says `exit`, goes, or stops reading for too long. Its
+    /// sessions stay; see [`Server::shutdown`].
+    pub async fn serve<R, W>(&self, reader: R, writer: W)
+    where
+        R: AsyncRead + Unpin + Send,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = &self.shared.limits;
+        let outbox = Arc::new(Outbox::new(limits.outbox));
+        let connection = Arc::new(Connection::new(self.next_client(), outbox.clone()));
+        let (service, _socket) = handlers::service(self.clone(), connection.clone());
+        let stop = self.shared.stop.child_token();
+        let mut edge = Edge {
+            service,
+            connection: connection.clone(),
+            outbox: outbox.clone(),
+            tasks: TaskTracker::new(),
+            stop: stop.clone(),
+        };
+        let out = OutboxWriter { outbox, stall: limits.outbox_stall };
+        let mut writing = self.shared.tasks.spawn(async move { out.run(writer).await });
+        tokio::select! {
+            () = edge.read(FrameReader::new(reader, limits.frame)) => {}
+            () = self.shared.orphaned.cancelled() => tracing::info!("the client's process has gone"),
+            ended = &mut writing => {
+                tracing::info!(?ended, "the client does not take what it is sent");
+            }
+        }
+        connection.close().await;
+        // What was answered last, `shutdown` above all, still leaves.
+        if !writing.is_finished() && tokio::time::timeout(limits.linger, &mut writing).await.is_err() {
+            writing.abort();
+        }
+    }
+
+    /// Aborts what runs, ends every process, and waits for both.
+    pub async fn shutdown(&self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        let limit = self.shared.limits.session.close + self.shared.limits.linger;
+        if tokio::time::timeout(limit, self.shared.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.shared.tasks.len(), "not everything has stopped in time");
+        }
+    }
+
+    pub(crate) fn start_session(
+        &self,
+        params: SessionStartParams,
+        connection: &Arc<Connection>,
+    ) -> Result<SessionHandle, StartError> {
+        let settings = &self.shared.settings;
+        let working_dir = directory(&params.working_dir)?;
+        let model = settings.model(params.model.as_deref()).map_err(StartError::NoModel)?;
+        let provider = self.provider(&model.provider)?;
+        let shell = match params.shell.as_ref().or(settings.shell.as_ref()) {
+            Some(name) => Shell::named(name)
+                .map_err(|error| StartError::Params { name: "shell", problem: error.to_string() })?,
+            None => Shell::usual(),
+        };
+        let toolbox = Toolbox::new(&shell, params.tools.as_deref())
+            .map_err(|error| StartError::Params { name: "tools", problem: error.to_string() })?;
+        let id = SessionId::random();
+        let workspace = Arc::new(SessionWorkspace::new(id.clone(), self.shared.limits.clone()));
+        let mode = params.permission_mode.or(settings.permission_mode).unwrap_or_default();
+        let thinking = params.thinking_level.or(settings.thinking_level).map(from_proto::thinking_level);
+        let context = Context::new(
+            working_dir.clone(),
+            workspace.clone(),
+            shell.clone(),
+            Permissions::new(from_proto::mode(mode)),
+            self.shared.limits.session.clone(),
+            settings.secret_env.clone(),
+            settings.data_dir.join("outputs").join(id.as_str()),
+        );
+        let options = Options {
+            id,
+            provider,
+            model: model.id.clone(),
+            context_window: model.context_window,
+            max_output_tokens: model.max_output_tokens,
+            thinking,
+            instructions: instructions(params.system_prompt.as_deref(), &working_dir, shell.name()),
+            toolbox: Arc::new(toolbox),
+            context: Arc::new(context),
+        };
+        let handle = SessionHandle::start(options, self.shared.stop.child_token(), &self.shared.tasks);
+        self.sessions().push(Live { handle: handle.clone(), workspace });
+        tracing::info!(session = %handle.id(), %working_dir, client = connection.id().0, "session started");
+        Ok(handle)
+    }
+
+    /// Lets a connection's documents and dialogs serve a session.
+    pub(crate) fn attach(&self, session: &SessionHandle, connection: &Arc<Connection>) {
+        if let Some(live) = self.sessions().iter().find(|live| live.handle.id() == session.id()) {
+            live.workspace.attach(connection);
+        }
+        connection.watch(session.clone());
+    }
+
+    /// A session by id, or by the beginning of it.
+    pub(crate) fn find(&self, id: &str) -> Result<SessionHandle, NoSession> {
+        let sessions = self.sessions();
+        if let Some(live) = sessions.iter().find(|live| live.handle.id().as_str() == id) {
+            return Ok(live.handle.clone());
+        }
+        let mut matching =
+            sessions.iter().filter(|live| !id.is_empty() && live.handle.id().as_str().starts_with(id));
+        match (matching.next(), matching.next()) {
+            (Some(live), None) => Ok(live.handle.clone()),
+            (Some(_), Some(_)) => Err(NoSession::Ambiguous(id.into())),
+            (None, _) => Err(NoSession::Unknown(id.into())),
+        }
+    }
+
+    /// The latest session of a directory.
+    pub(crate) fn find_latest(&self, directory: &str) -> Result<SessionHandle, NoSession> {
+        let none = || NoSession::NoneIn(directory.to_owned());
+        let path = self::directory(directory).map_err(|_| none())?;
+        let sessions = self.sessions();
+        let latest = sessions.iter().rev().find(|live| live.handle.context().working_dir == path);
+        latest.map(|live| live.handle.clone()).ok_or_else(none)
+    }
+
+    /// Ends every connection when the process is gone, in case the stream does not tell.
+    pub fn follow_process(&self, process_id: u32) {
+        let (stop, orphaned) = (self.shared.stop.clone(), self.shared.orphaned.clone());
+        self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = platform::process_gone(process_id) => orphaned.cancel(),
+            }
+        });
+    }
+
+    fn provider(&self, name: &str) -> Result<Arc<dyn Provider>, StartError> {
+        let mut providers = self.shared.providers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(provider) = providers.get(name) {
+            return Ok(provider.clone());
+        }
+        let provider =
+            self.shared.settings.provider(name, &self.shared.limits.provider).map_err(StartError::NoModel)?;
+        providers.insert(name.to_owned(), provider.clone());
+        Ok(provider)
+    }
+
+    fn next_client(&self) -> ClientId {
+        ClientId(self.shared.clients.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Vec<Live>> {
+        self.shared.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new_connection(&self) -> Arc<Connection> {
+        Arc::new(Connection::new(self.next_client(), Arc::new(Outbox::new(1 << 20))))
+    }
+}
+
+/// An existing directory, by absolute path or `file:` URI, resolved.
+fn directory(name: &str) -> Result<AbsPath, StartError> {
+    let bad = |problem: String| StartError::Params { name: "working_dir", problem };
+    let path = if name.starts_with("file:") {
+        AbsPath::from_uri(name).map_err(|error| bad(error.to_string()))?
+    } else {
+        AbsPath::new(PathBuf::from(name)).map_err(|error| bad(error.to_string()))?
+    };
+    let path = resolve(&path);
+    if !path.as_path().is_dir() {
+        return Err(bad(format!("{path} is not a directory")));
+    }
+    Ok(path)
+}

@@ -1,0 +1,250 @@
+//! Opal's own types to wire types. Boring on purpose.
+
+use agent::client::{Confirm, Question, QuestionKind};
+use agent::event::{self, Event, Queued, QueuedKind, WaitingFor};
+use agent::permission::Mode;
+use agent::session::State;
+use agent::tool::ToolResult;
+use protocol as wire;
+use provider::{ThinkingLevel, Usage};
+
+use crate::transport::outbox::Delta;
+
+/// The events that can merge and are encoded by hand; see [`crate::transport::Outbox::push_delta`].
+pub(crate) fn delta<'a>(session_id: &'a str, seq: u64, event: &'a Event) -> Option<Delta<'a>> {
+    let (kind, key, id, text) = match event {
+        Event::MessageDelta { message_id, delta } => {
+            ("message_delta", "message_id", message_id.as_str(), delta)
+        }
+        Event::ThinkingDelta { message_id, delta } => {
+            ("thinking_delta", "message_id", message_id.as_str(), delta)
+        }
+        Event::ToolOutput { call_id, delta } => ("tool_output", "call_id", call_id.as_str(), delta),
+        _ => return None,
+    };
+    Some(Delta { session_id, seq, kind, key, id, text })
+}
+
+pub(crate) fn event(event: &Event) -> wire::AgentEvent {
+    use wire::AgentEvent as Wire;
+    match event.clone() {
+        Event::AgentStart => Wire::AgentStart,
+        Event::TurnStart { turn_id, text, attachments } => Wire::TurnStart {
+            turn_id: turn_id.to_string(),
+            text,
+            attachments: attachments.into_iter().map(attachment).collect(),
+        },
+        Event::MessageStart { message_id } => Wire::MessageStart { message_id: message_id.to_string() },
+        Event::MessageDelta { message_id, delta } => {
+            Wire::MessageDelta { message_id: message_id.to_string(), delta }
+        }
+        Event::MessageEnd { message_id, text } => {
+            Wire::MessageEnd { message_id: message_id.to_string(), text }
+        }
+        Event::ThinkingStart { message_id } => Wire::ThinkingStart { message_id: message_id.to_string() },
+        Event::ThinkingDelta { message_id, delta } => {
+            Wire::ThinkingDelta { message_id: message_id.to_string(), delta }
+        }
+        Event::ThinkingEnd { message_id, text } => {
+            Wire::ThinkingEnd { message_id: message_id.to_string(), text }
+        }
+        Event::ToolExecutionStart { tool, call_id, args } => {
+            Wire::ToolExecutionStart { tool, call_id: call_id.to_string(), args }
+        }
+        Event::ToolOutput { call_id, delta } => Wire::ToolOutput { call_id: call_id.to_string(), delta },
+        Event::ToolExecutionEnd { tool, call_id, result } => {
+            Wire::ToolExecutionEnd { tool, call_id: call_id.to_string(), result: tool_result(&result) }
+        }
+        Event::DocumentEdited { uri, diff } => Wire::DocumentEdited { uri, diff },
+        Event::TurnEnd { turn_id, message, usage } => {
+            Wire::TurnEnd { turn_id: turn_id.to_string(), message, usage: token_usage(usage) }
+        }
+        Event::AgentAbort => Wire::AgentAbort,
+        Event::AgentEnd { reason } => Wire::AgentEnd { reason: end_reason(reason) },
+        Event::MessageQueued { message } => {
+            let wire::QueuedMessage { message_id, text, kind } = queued(message);
+            Wire::MessageQueued { message_id, text, kind }
+        }
+        Event::MessageApplied { message_id } => Wire::MessageApplied { message_id: message_id.to_string() },
+        Event::MessageWithdrawn { message_id } => {
+            Wire::MessageWithdrawn { message_id: message_id.to_string() }
+        }
+        Event::UsageUpdate { usage } => Wire::UsageUpdate { usage: context_usage(usage) },
+        Event::StatusUpdate { running, waiting_for } => {
+            Wire::StatusUpdate { state: status(running), waiting_for: waiting_for.map(self::waiting_for) }
+        }
+        Event::Retry { message_id, attempt, delay, reason } => {
+            Wire::Retry { message_id: message_id.to_string(), attempt, delay_ms: millis(delay), reason }
+        }
+        Event::Error { failure } => {
+            let event::Failure { code, message, hint } = failure;
+            Wire::Error { code, message, hint }
+        }
+    }
+}
+
+pub(crate) fn state(state: State) -> wire::SessionState {
+    let session_id = state.session_id.to_string();
+    wire::SessionState {
+        seq: state.seq,
+        status: status(state.running),
+        waiting_for: state.waiting_for.map(waiting_for),
+        turn_id: state.turn_id.map(|turn_id| turn_id.to_string()),
+        queue: state.queue.into_iter().map(queued).collect(),
+        questions: state.questions.iter().map(|asked| question(&session_id, asked)).collect(),
+        usage: context_usage(state.usage),
+        model: state.model,
+        thinking_level: state.thinking.map(thinking_level),
+        permission_mode: mode(state.permission_mode),
+        working_dir: state.working_dir,
+        shell: state.shell,
+        session_id,
+    }
+}
+
+pub(crate) fn question(session_id: &str, question: &Question) -> wire::Question {
+    match &question.kind {
+        QuestionKind::Confirm(asked) => wire::Question::Confirm(confirm(session_id, question, asked)),
+        QuestionKind::Input { prompt, sensitive, choices } => wire::Question::Input(wire::InputParams {
+            session_id: session_id.into(),
+            question_id: question.id.to_string(),
+            prompt: prompt.clone(),
+            sensitive: *sensitive,
+            choices: choices.clone(),
+        }),
+    }
+}
+
+fn confirm(session_id: &str, question: &Question, asked: &Confirm) -> wire::ConfirmParams {
+    let mut actions = vec![wire::ConfirmAction::Allow, wire::ConfirmAction::Deny];
+    if asked.grant.is_some() {
+        actions.push(wire::ConfirmAction::AllowSession);
+    }
+    wire::ConfirmParams {
+        session_id: session_id.into(),
+        question_id: question.id.to_string(),
+        title: asked.title.clone(),
+        message: asked.message.clone(),
+        actions,
+        details: wire::ConfirmDetails {
+            tool: Some(asked.tool.clone()),
+            call_id: asked.call_id.as_ref().map(ToString::to_string),
+            path: asked.path.clone(),
+            diff: asked.diff.clone(),
+            command: asked.command.clone(),
+            directory: asked.directory.clone(),
+            grant: asked.grant.clone(),
+        },
+    }
+}
+
+pub(crate) fn queued(message: Queued) -> wire::QueuedMessage {
+    wire::QueuedMessage {
+        message_id: message.message_id.to_string(),
+        text: message.text,
+        kind: match message.kind {
+            QueuedKind::Steering => wire::QueuedKind::Steering,
+            QueuedKind::FollowUp => wire::QueuedKind::FollowUp,
+        },
+    }
+}
+
+pub(crate) fn returned(message: Queued) -> wire::ReturnedMessage {
+    wire::ReturnedMessage { message_id: message.message_id.to_string(), text: message.text }
+}
+
+fn attachment(attachment: event::Attachment) -> wire::Attachment {
+    match attachment {
+        event::Attachment::File { uri } => wire::Attachment::File { uri },
+        event::Attachment::Selection { uri, range, .. } => {
+            let position = |position: text::Position| wire::Position {
+                line: position.line,
+                character: position.character,
+            };
+            let range = wire::Range { start: position(range.start), end: position(range.end) };
+            wire::Attachment::Selection { uri, range }
+        }
+        event::Attachment::Image { mime_type, data } => wire::Attachment::Image { mime_type, data },
+    }
+}
+
+fn tool_result(result: &ToolResult) -> wire::ToolResult {
+    let text = Some(result.text());
+    match &result.outcome {
+        Ok(output) => wire::ToolResult { ok: true, output: text, error: None, diff: output.diff.clone() },
+        Err(_) => wire::ToolResult { ok: false, output: None, error: text, diff: None },
+    }
+}
+
+fn waiting_for(waiting_for: WaitingFor) -> wire::WaitingFor {
+    match waiting_for {
+        WaitingFor::Model => wire::WaitingFor::Model,
+        WaitingFor::Tool { tool, call_id } => wire::WaitingFor::Tool { tool, call_id: call_id.to_string() },
+        WaitingFor::Answer { question_id, title } => {
+            wire::WaitingFor::Answer { question_id: question_id.to_string(), title }
+        }
+        WaitingFor::Retry { attempt, delay, reason } => {
+            wire::WaitingFor::Retry { attempt, delay_ms: millis(delay), reason }
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn status(running: bool) -> wire::SessionStatus {
+    if running { wire::SessionStatus::Running } else { wire::SessionStatus::Idle }
+}
+
+fn end_reason(reason: event::EndReason) -> wire::EndReason {
+    match reason {
+        event::EndReason::Completed => wire::EndReason::Completed,
+        event::EndReason::Aborted => wire::EndReason::Aborted,
+        event::EndReason::Error => wire::EndReason::Error,
+        event::EndReason::Length => wire::EndReason::Length,
+        event::EndReason::Denied => wire::EndReason::Denied,
+        event::EndReason::Loop => wire::EndReason::Loop,
+    }
+}
+
+fn token_usage(usage: Usage) -> wire::TokenUsage {
+    wire::TokenUsage {
+        input: usage.input_total,
+        cached: usage.input_cached,
+        output: usage.output_total,
+        reasoning: usage.output_reasoning,
+    }
+}
+
+fn context_usage(usage: event::ContextUsage) -> wire::ContextUsage {
+    wire::ContextUsage {
+        used: usage.used,
+        window: usage.window,
+        input: usage.session.input_total,
+        cached: usage.session.input_cached,
+        output: usage.session.output_total,
+        reasoning: usage.session.output_reasoning,
+    }
+}
+
+fn mode(mode: Mode) -> wire::PermissionMode {
+    match mode {
+        Mode::Ask => wire::PermissionMode::Ask,
+        Mode::AutoEdit => wire::PermissionMode::AutoEdit,
+        Mode::Full => wire::PermissionMode::Full,
+        Mode::ReadOnly => wire::PermissionMode::ReadOnly,
+    }
+}
+
+fn thinking_level(level: ThinkingLevel) -> wire::ThinkingLevel {
+    match level {
+        ThinkingLevel::Off => wire::ThinkingLevel::Off,
+        ThinkingLevel::Minimal => wire::ThinkingLevel::Minimal,
+        ThinkingLevel::Low => wire::ThinkingLevel::Low,
+        ThinkingLevel::Medium => wire::ThinkingLevel::Medium,
+        ThinkingLevel::High => wire::ThinkingLevel::High,
+        ThinkingLevel::XHigh => wire::ThinkingLevel::XHigh,
+        ThinkingLevel::Max => wire::ThinkingLevel::Max,
+    }
+}

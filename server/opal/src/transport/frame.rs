@@ -1,0 +1,204 @@
+//! Splitting a stream into frames, and finding the next one after a bad one.
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// A header section beyond this is not LSP.
+const MAX_HEADER: usize = 8 * 1024;
+/// Room made for a read; a frame that is known to be larger gets its own size.
+const READ_SIZE: usize = 64 * 1024;
+const LENGTH: &[u8] = b"content-length:";
+
+/// How messages are told apart on one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// LSP's base protocol.
+    ContentLength,
+    /// One message a line, split on `\n` only.
+    Lines,
+}
+
+/// What the stream had next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The bytes of one message; not yet known to be JSON.
+    Message(Bytes),
+    /// Something that is no frame was skipped. To be answered with this text.
+    Bad(String),
+}
+
+/// Reads frames. The first byte decides the framing: `{` can only begin a line of JSON.
+#[derive(Debug)]
+pub struct FrameReader<R> {
+    stream: R,
+    buffer: BytesMut,
+    framing: Option<Framing>,
+    max_frame: usize,
+    /// Skipping what is left of something bad.
+    lost: bool,
+}
+
+impl<R: AsyncRead + Unpin> FrameReader<R> {
+    /// Frames beyond `max_frame` bytes are skipped.
+    pub fn new(stream: R, max_frame: usize) -> Self {
+        Self { stream, buffer: BytesMut::new(), framing: None, max_frame, lost: false }
+    }
+
+    /// Known after the first byte.
+    pub fn framing(&self) -> Option<Framing> {
+        self.framing
+    }
+
+    /// The next frame; `None` at the end of the stream or when it breaks. May be dropped while waiting
+    /// without losing anything.
+    pub async fn next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(frame) = self.take() {
+                return Some(frame);
+            }
+            self.buffer.reserve(READ_SIZE);
+            match self.stream.read_buf(&mut self.buffer).await {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "the stream broke");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Says that a message was not JSON. If the length before it was wrong, it may hold the beginning of
+    /// the next frame, which is then given back to the stream.
+    pub fn reject(&mut self, message: &Bytes) {
+        if self.framing != Some(Framing::ContentLength) {
+            return;
+        }
+        if let Some(at) = find_header(message) {
+            let mut rest = BytesMut::from(&message[at..]);
+            rest.extend_from_slice(&self.buffer);
+            self.buffer = rest;
+        }
+    }
+
+    fn take(&mut self) -> Option<Frame> {
+        let framing = match self.framing {
+            Some(framing) => framing,
+            None => {
+                let framing =
+                    if *self.buffer.first()? == b'{' { Framing::Lines } else { Framing::ContentLength };
+                *self.framing.insert(framing)
+            }
+        };
+        match framing {
+            Framing::Lines => self.take_line(),
+            Framing::ContentLength => self.take_counted(),
+        }
+    }
+
+    fn take_line(&mut self) -> Option<Frame> {
+        loop {
+            let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') else {
+                if self.lost {
+                    self.buffer.clear();
+                } else if self.buffer.len() > self.max_frame {
+                    self.buffer.clear();
+                    self.lost = true;
+                    return Some(Frame::Bad(self.too_large()));
+                }
+                return None;
+            };
+            let line = self.buffer.split_to(end).freeze();
+            self.buffer.advance(1);
+            if std::mem::take(&mut self.lost) || line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            return Some(if line.len() > self.max_frame {
+                Frame::Bad(self.too_large())
+            } else {
+                Frame::Message(line)
+            });
+        }
+    }
+
+    fn take_counted(&mut self) -> Option<Frame> {
+        if self.lost {
+            match find_header(&self.buffer) {
+                Some(at) => {
+                    self.buffer.advance(at);
+                    self.lost = false;
+                }
+                None => {
+                    // The beginning of a header may be at the end.
+                    let keep = self.buffer.len().min(MAX_HEADER);
+                    self.buffer.advance(self.buffer.len() - keep);
+                    return None;
+                }
+            }
+        }
+        let Some(header_end) = find(&self.buffer, b"\r\n\r\n") else {
+            return (self.buffer.len() > MAX_HEADER).then(|| self.lose("there is no LSP header"));
+        };
+        let Some(length) = content_length(&self.buffer[..header_end]) else {
+            self.buffer.advance(1);
+            return Some(self.lose("the header has no valid Content-Length"));
+        };
+        if length > self.max_frame {
+            self.buffer.advance(header_end);
+            let why = self.too_large();
+            return Some(self.lose(&why));
+        }
+        let end = header_end + 4 + length;
+        if self.buffer.len() < end {
+            self.buffer.reserve(end - self.buffer.len());
+            return None;
+        }
+        self.buffer.advance(header_end + 4);
+        Some(Frame::Message(self.buffer.split_to(length).freeze()))
+    }
+
+    fn lose(&mut self, why: &str) -> Frame {
+        self.lost = true;
+        Frame::Bad(why.to_owned())
+    }
+
+    fn too_large(&self) -> String {
+        format!("the frame is larger than {} MiB", self.max_frame >> 20)
+    }
+}
+
+/// The value of the Content-Length among header lines.
+fn content_length(header: &[u8]) -> Option<usize> {
+    header.split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(LENGTH.len())?;
+        if !name.eq_ignore_ascii_case(LENGTH) {
+            return None;
+        }
+        std::str::from_utf8(value).ok()?.trim().parse().ok()
+    })
+}
+
+/// Where a whole, valid header begins. JSON holds no raw line breaks inside its strings, so this is not
+/// found in a message by accident.
+fn find_header(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) =
+        bytes[from..].windows(LENGTH.len()).position(|part| part.eq_ignore_ascii_case(LENGTH))
+    {
+        let start = from + at;
+        if let Some(end) = find(&bytes[start..], b"\r\n\r\n")
+            && content_length(&bytes[start..start + end]).is_some()
+        {
+            return Some(start);
+        }
+        from = start + LENGTH.len();
+    }
+    None
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|part| part == wanted)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+
+const MAX: usize = 1 << 20;
+
+/// All frames of a stream that comes in pieces of each size; they must not depend on the size.
+#[track_caller]
+fn check(stream: &[u8], expected: Expect) {
+    let whole = frames(stream, stream.len().max(1));
+    for size in [1, 2, 7, 64] {
+        assert_eq!(frames(stream, size), whole, "in pieces of {size}");
+    }
+    expected.assert_eq(&whole);
+}
+
+fn frames(stream: &[u8], size: usize) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let pieces =
+            stream.chunks(size).map(|piece| std::io::Result::Ok(bytes::Bytes::copy_from_slice(piece)));
+        let stream = tokio_util::io::StreamReader::new(futures::stream::iter(pieces));
+        let mut reader = FrameReader::new(stream, MAX);
+        let mut out = String::new();
+        while let Some(frame) = reader.next().await {
+            match frame {
+                Frame::Message(message) => {
+                    if serde_json::from_slice::<serde_json::Value>(&message).is_err() {
+                        reader.reject(&message);
+                        out += "rejected ";
+                    }
+                    out += &format!("{}\n", String::from_utf8_lossy(&message));
+                }
+                Frame::Bad(why) => out += &format!("bad: {why}\n"),
+            }
+        }
+        out
+    })
+}
+
+fn counted(message: &str) -> String {
+    format!("Content-Length: {}\r\n\r\n{message}", message.len())
+}
+
+#[test]
+fn counted_frames() {
+    let stream = format!("{}content-LENGTH:2\r\nContent-Type: x\r\n\r\n[]", counted(r#"{"é":1}"#));
+    check(
+        stream.as_bytes(),
+        expect![[r#"
+        {"é":1}
+        []
+    "#]],
+    );
+}
+
+#[test]
+fn lines() {
+    check(b"{\"a\":1}\n\n  \r\n{\"b\":\"\xe2\x80\xa8\"}\r\n{\"cut\"", expect![[""]]);
+}
+
+#[test]
+fn a_huge_length_is_skipped() {
+    let stream = format!("Content-Length: 99999999999\r\n\r\n{{\"x\":1}}{}", counted("[1]"));
+    check(
+        stream.as_bytes(),
+        expect![[r#"
+        bad: the frame is larger than 1 MiB
+        [1]
+    "#]],
+    );
+}
+
+#[test]
+fn a_length_that_is_too_long_swallows_nothing() {
+    let next = counted("[1,2,3,4,5,6,7,8,9,10]");
+    let stream = format!("Content-Length: 35\r\n\r\n{{\"x\":1}}{next}{}", counted("[3]"));
+    check(stream.as_bytes(), expect![[""]]);
+}
+
+#[test]
+fn a_length_that_is_too_short_loses_one_frame() {
+    let stream = format!("Content-Length: 3\r\n\r\n{{\"x\":1}}{}", counted("[1]"));
+    check(
+        stream.as_bytes(),
+        expect![[r#"
+        rejected {"x
+        bad: the header has no valid Content-Length
+        [1]
+    "#]],
+    );
+}
+
+#[test]
+fn garbage_between_frames() {
+    let stream = format!("{}garbage\r\n\r\nmore{}", counted("[1]"), counted("[2]"));
+    check(
+        stream.as_bytes(),
+        expect![[r#"
+        [1]
+        bad: the header has no valid Content-Length
+        [2]
+    "#]],
+    );
+}

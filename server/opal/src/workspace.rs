@@ -1,0 +1,350 @@
+//! The files of one session: what its clients have open, over the disk.
+//!
+//! Open documents change only in the editor, by versioned workspace edits, and are believed to have changed
+//! only when the editor sends the text back. See [`apply`] for that, [`disk`] for what the server writes.
+
+mod apply;
+mod disk;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use agent::SessionId;
+use agent::workspace::{Change, File, FileError, FileName, OnDisk, Origin, Workspace, WriteError, Written};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use protocol::{Request, SaveDocumentsParams, SaveDocumentsResult, methods};
+use text::{AbsPath, Rope};
+
+use crate::Limits;
+use crate::connection::Connection;
+use crate::documents::{OpenDocument, resolve};
+
+#[derive(Debug)]
+pub(crate) struct SessionWorkspace {
+    session_id: SessionId,
+    limits: Limits,
+    /// In the order in which they were attached. A connection owns its documents; this only looks at them.
+    connections: Mutex<Vec<Weak<Connection>>>,
+    /// Documents that this session edited and that were clean before, until they are seen to be saved.
+    to_save: Mutex<HashSet<FileName>>,
+    /// Documents that this session edited and that the user had left dirty.
+    left_dirty: Mutex<HashSet<FileName>>,
+}
+
+/// A document and whose it is.
+#[derive(Debug, Clone)]
+struct Held {
+    connection: Arc<Connection>,
+    document: OpenDocument,
+}
+
+impl SessionWorkspace {
+    pub(crate) fn new(session_id: SessionId, limits: Limits) -> Self {
+        Self {
+            session_id,
+            limits,
+            connections: Mutex::default(),
+            to_save: Mutex::default(),
+            left_dirty: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn attach(&self, connection: &Arc<Connection>) {
+        let mut connections = lock(&self.connections);
+        connections.retain(|attached| attached.strong_count() > 0);
+        if !connections.iter().any(|attached| attached.as_ptr() == Arc::as_ptr(connection)) {
+            connections.push(Arc::downgrade(connection));
+        }
+    }
+
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        lock(&self.connections).iter().filter_map(Weak::upgrade).filter(|client| client.is_open()).collect()
+    }
+
+    /// The document as the client that has it open sees it. If several have: the one whose text is not on
+    /// disk, which is where somebody is at work.
+    fn held(&self, name: &FileName, on_disk: Option<&Rope>) -> Option<Held> {
+        let mut held = self.connections().into_iter().filter_map(|connection| {
+            let document = connection.documents.get(name)?;
+            Some(Held { connection, document })
+        });
+        let first = held.next()?;
+        if on_disk.is_none_or(|text| first.document.text() != text) {
+            return Some(first);
+        }
+        held.find(|held| on_disk.is_some_and(|text| held.document.text() != text)).or(Some(first))
+    }
+
+    /// As [`Self::held`], reading the disk only if several clients have the document open.
+    async fn find(&self, name: &FileName) -> Option<Held> {
+        let n_open = self.connections().iter().filter(|client| client.documents.get(name).is_some()).count();
+        let on_disk = match name {
+            FileName::Path(path) if n_open > 1 => self.on_disk(path).await.ok().map(|read| read.text),
+            _ => None,
+        };
+        self.held(name, on_disk.as_ref())
+    }
+
+    async fn on_disk(&self, path: &AbsPath) -> Result<disk::Read, FileError> {
+        let path = path.clone();
+        let max = self.limits.read_file;
+        blocking(move || disk::read(&path, max)).await
+    }
+
+    /// Whether the open document differs from the file, or there is no file.
+    async fn is_dirty(&self, name: &FileName, text: &Rope) -> bool {
+        match name {
+            FileName::Path(path) => self.on_disk(path).await.map_or(true, |read| read.text != *text),
+            FileName::Document(_) => true,
+        }
+    }
+
+    /// The client through which a closed file is edited.
+    fn editor_for_closed(&self) -> Option<Arc<Connection>> {
+        self.connections().into_iter().find(|connection| connection.saves_documents())
+    }
+
+    async fn write_change(&self, change: Change) -> Result<Written, WriteError> {
+        let Change { base, edits } = change;
+        let expected = edits
+            .apply(&base.text)
+            .map_err(|error| WriteError::Io { name: base.name.to_string(), reason: error.to_string() })?;
+        match self.find(&base.name).await {
+            Some(held) => self.write_open(held, &base, &edits, expected).await,
+            None => self.write_closed(&base, &edits, expected).await,
+        }
+    }
+
+    async fn write_open(
+        &self,
+        held: Held,
+        base: &File,
+        edits: &text::EditSet,
+        expected: Rope,
+    ) -> Result<Written, WriteError> {
+        if base.origin != (Origin::Open { version: held.document.version() })
+            || *held.document.text() != base.text
+        {
+            return Err(WriteError::Stale);
+        }
+        let name = &base.name;
+        let was_dirty = !lock(&self.to_save).contains(name) && self.is_dirty(name, &base.text).await;
+        let text = apply::to_document(&held, name, edits, &expected, &self.limits).await?;
+        let uri = held.document.uri.clone();
+        if was_dirty {
+            lock(&self.left_dirty).insert(name.clone());
+            return Ok(Written { uri, text, expected, on_disk: OnDisk::Unsaved });
+        }
+        lock(&self.to_save).insert(name.clone());
+        let on_disk = self.save(&held.connection, name, &uri).await;
+        // A formatter may have run.
+        let text = held.connection.documents.get(name).map_or(text, |document| document.text().clone());
+        Ok(Written { uri, text, expected, on_disk })
+    }
+
+    /// Asks the client to save, and looks at the disk.
+    async fn save(&self, connection: &Connection, name: &FileName, uri: &str) -> OnDisk {
+        if !connection.saves_documents() {
+            return OnDisk::Unsaved;
+        }
+        save_documents(connection, &self.session_id, vec![uri.to_owned()], &self.limits).await;
+        let Some(document) = connection.documents.get(name) else { return OnDisk::Saved };
+        if self.is_dirty(name, document.text()).await {
+            return OnDisk::Unsaved;
+        }
+        lock(&self.to_save).remove(name);
+        OnDisk::Saved
+    }
+
+    async fn write_closed(
+        &self,
+        base: &File,
+        edits: &text::EditSet,
+        expected: Rope,
+    ) -> Result<Written, WriteError> {
+        let FileName::Path(path) = &base.name else {
+            return Err(WriteError::Refused { reason: "the document is not open any more".into() });
+        };
+        // It was open when it was read, or it has changed since.
+        let stands = match self.on_disk(path).await {
+            Ok(read) => Some(read),
+            Err(FileError::NotFound { .. }) => None,
+            Err(error) => return Err(WriteError::Io { name: path.to_string(), reason: error.to_string() }),
+        };
+        let unchanged = match (&stands, &base.origin) {
+            (Some(read), Origin::Disk { .. }) => read.text == base.text,
+            (None, Origin::Missing) => true,
+            _ => false,
+        };
+        if !unchanged || resolve(path) != *path {
+            return Err(WriteError::Stale);
+        }
+        if expected.len_bytes() <= self.limits.edit_closed_file
+            && let Some(connection) = self.editor_for_closed()
+            && (stands.is_some() || connection.profile().create_files)
+        {
+            return self.write_through_editor(&connection, path, base, edits, expected).await;
+        }
+        let file = disk::NewText {
+            path: path.clone(),
+            text: expected.clone(),
+            encoding: stands.map(|read| read.encoding).unwrap_or_default(),
+        };
+        blocking(move || disk::write(&file)).await?;
+        Ok(Written { uri: path.to_uri(), text: expected.clone(), expected, on_disk: OnDisk::Saved })
+    }
+
+    /// A closed file, or a new one, by an edit that the editor saves: so its undo and its language servers
+    /// see it.
+    async fn write_through_editor(
+        &self,
+        connection: &Arc<Connection>,
+        path: &AbsPath,
+        base: &File,
+        edits: &text::EditSet,
+        expected: Rope,
+    ) -> Result<Written, WriteError> {
+        let uri = path.to_uri();
+        apply::to_closed(connection, &uri, base, edits, &self.limits).await?;
+        save_documents(connection, &self.session_id, vec![uri.clone()], &self.limits).await;
+        // The disk is believed, and if the editor has opened the file, its document.
+        let document = connection.documents.get(&base.name).map(|document| document.text().clone());
+        let on_disk = match self.on_disk(path).await {
+            Ok(read) => Some(read.text),
+            Err(FileError::NotFound { .. }) => None,
+            Err(error) => return Err(WriteError::Io { name: path.to_string(), reason: error.to_string() }),
+        };
+        let written = edits.changed_ranges_after();
+        let applied =
+            |text: &Rope| *text == expected || text::differs_only_outside(&expected, text, &written);
+        let was = (base.origin != Origin::Missing).then_some(&base.text);
+        match (document, on_disk) {
+            (document, Some(disk))
+                if applied(&disk) || document.as_ref() == Some(&disk) && Some(&disk) != was =>
+            {
+                Ok(Written { uri, text: disk, expected, on_disk: OnDisk::Saved })
+            }
+            (Some(document), _) if applied(&document) => {
+                lock(&self.to_save).insert(base.name.clone());
+                Ok(Written { uri, text: document, expected, on_disk: OnDisk::Unsaved })
+            }
+            (_, disk) if disk.as_ref() == was => Err(WriteError::Refused {
+                reason: "the editor said yes, but the file on disk has not changed".into(),
+            }),
+            (_, disk) => Err(WriteError::Diverged { now: disk.unwrap_or_default() }),
+        }
+    }
+
+    async fn save_all(&self) -> Vec<AbsPath> {
+        let waiting: Vec<FileName> = lock(&self.to_save).iter().cloned().collect();
+        for name in waiting {
+            match self.find(&name).await {
+                Some(held) if self.is_dirty(&name, held.document.text()).await => {
+                    self.save(&held.connection, &name, &held.document.uri).await;
+                }
+                _ => {
+                    lock(&self.to_save).remove(&name);
+                }
+            }
+        }
+        let candidates: Vec<FileName> =
+            lock(&self.left_dirty).iter().chain(lock(&self.to_save).iter()).cloned().collect();
+        let mut dirty = Vec::new();
+        for name in candidates {
+            match (&name, self.find(&name).await) {
+                (FileName::Path(path), Some(held)) if self.is_dirty(&name, held.document.text()).await => {
+                    dirty.push(path.clone());
+                }
+                _ => {
+                    lock(&self.left_dirty).remove(&name);
+                }
+            }
+        }
+        dirty
+    }
+}
+
+impl Workspace for SessionWorkspace {
+    fn folders(&self) -> Vec<AbsPath> {
+        self.connections().iter().flat_map(|connection| connection.folders()).collect()
+    }
+
+    fn resolve<'a>(&'a self, path: &'a AbsPath) -> BoxFuture<'a, Result<AbsPath, FileError>> {
+        futures::future::ready(Ok(resolve(path))).boxed()
+    }
+
+    fn read<'a>(&'a self, name: &'a FileName) -> BoxFuture<'a, Result<File, FileError>> {
+        async move {
+            if let Some(Held { document, .. }) = self.find(name).await {
+                let origin = Origin::Open { version: document.version() };
+                return Ok(File { name: name.clone(), text: document.text().clone(), origin });
+            }
+            match name {
+                FileName::Path(path) => {
+                    let read = self.on_disk(path).await?;
+                    let origin = Origin::Disk { encoding: read.encoding };
+                    Ok(File { name: name.clone(), text: read.text, origin })
+                }
+                FileName::Document(uri) => Err(FileError::NotFound { name: uri.clone() }),
+            }
+        }
+        .boxed()
+    }
+
+    fn read_bytes<'a>(&'a self, path: &'a AbsPath, max: u64) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
+        let path = path.clone();
+        blocking(move || disk::read_bytes(&path, max)).boxed()
+    }
+
+    fn names<'a>(&'a self, directory: &'a AbsPath) -> BoxFuture<'a, Vec<String>> {
+        async move {
+            let mut names: Vec<String> = self
+                .connections()
+                .iter()
+                .flat_map(|connection| connection.documents.names_in(directory))
+                .collect();
+            let directory = directory.clone();
+            names.extend(blocking(move || disk::names(&directory)).await);
+            names.sort_unstable();
+            names.dedup();
+            names
+        }
+        .boxed()
+    }
+
+    fn write<'a>(&'a self, change: Change) -> BoxFuture<'a, Result<Written, WriteError>> {
+        self.write_change(change).boxed()
+    }
+
+    fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>> {
+        self.save_all().boxed()
+    }
+}
+
+/// Asks a client to save; what has come of it is seen on the disk.
+async fn save_documents(connection: &Connection, session_id: &SessionId, uris: Vec<String>, limits: &Limits) {
+    let params = SaveDocumentsParams { session_id: session_id.to_string(), uris };
+    let call = connection.editor.call(methods::SaveDocuments::METHOD, &params);
+    match tokio::time::timeout(limits.save_documents, call).await {
+        Ok(Ok(result)) => {
+            if let Err(error) = serde_json::from_value::<SaveDocumentsResult>(result) {
+                tracing::debug!(%error, "an answer to client/save_documents is not understood");
+            }
+        }
+        Ok(Err(error)) => tracing::info!(%error, "the client did not save"),
+        Err(_elapsed) => tracing::info!("the client did not answer to client/save_documents in time"),
+    }
+}
+
+/// Runs what waits for the disk where waiting harms nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

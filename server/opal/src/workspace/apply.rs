@@ -1,0 +1,164 @@
+//! A workspace edit, and whether it was applied.
+//!
+//! What the editor answers is not believed: some say yes to an edit for another version, some never
+//! answer. The text that it sends back is.
+
+use std::sync::Arc;
+
+use agent::workspace::{File, FileName, Origin, WriteError};
+use serde_json::{Value, json};
+use text::{EditSet, PositionEncoding, Rope, differs_only_outside};
+use tokio::time::Instant;
+
+use super::Held;
+use crate::Limits;
+use crate::connection::Connection;
+use crate::editor::CallError;
+
+const APPLY_EDIT: &str = "workspace/applyEdit";
+
+/// How a text compares with what an edit should have made of it.
+enum Seen {
+    /// The edit stands; this is the text.
+    Applied(Rope),
+    /// Nothing has changed.
+    Base,
+    /// Neither; it may still be on its way.
+    Other(Rope),
+}
+
+/// Applies edits to an open document and waits until the editor shows that they stand. Returns what stands,
+/// which is more than `expected` if the user typed meanwhile.
+pub(super) async fn to_document(
+    held: &Held,
+    name: &FileName,
+    edits: &EditSet,
+    expected: &Rope,
+    limits: &Limits,
+) -> Result<Rope, WriteError> {
+    let Held { connection, document } = held;
+    if edits.is_empty() {
+        return Ok(expected.clone());
+    }
+    let written = edits.changed_ranges_after();
+    let look = || match connection.documents.get(name) {
+        None => Seen::Other(Rope::new()),
+        Some(now) if now.version() == document.version() => Seen::Base,
+        Some(now) if now.text() == expected => Seen::Applied(now.text().clone()),
+        Some(now) if now.text() == document.text() => Seen::Base,
+        Some(now) if differs_only_outside(expected, now.text(), &written) => {
+            Seen::Applied(now.text().clone())
+        }
+        Some(now) => Seen::Other(now.text().clone()),
+    };
+    let mut changes = connection.documents.changes();
+    let edit = document_edit(held, edits, connection.documents.encoding());
+    let params = json!({"label": "Opal", "edit": edit});
+    // Asked now: since the version was checked nothing was awaited that could let another in between.
+    let mut call = connection.editor.call(APPLY_EDIT, &params);
+    let mut answer: Option<Result<Value, CallError>> = None;
+    let mut deadline = Instant::now() + limits.apply_edit;
+    loop {
+        changes.borrow_and_update();
+        let seen = look();
+        if let Seen::Applied(text) = seen {
+            // The answer may still come, or never; the text has spoken.
+            call.abandon();
+            return Ok(text);
+        }
+        if let Some(refused) = answer.as_ref().and_then(refusal) {
+            return Err(match seen {
+                Seen::Base
+                    if connection
+                        .documents
+                        .get(name)
+                        .is_some_and(|now| now.version() == document.version()) =>
+                {
+                    WriteError::Refused { reason: refused }
+                }
+                _ => WriteError::Stale,
+            });
+        }
+        tokio::select! {
+            biased;
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return Err(WriteError::Unanswered);
+                }
+            }
+            result = &mut call, if answer.is_none() => {
+                answer = Some(result);
+                deadline = Instant::now() + limits.verify_edit;
+            }
+            () = tokio::time::sleep_until(deadline) => {
+                return Err(match (look(), answer) {
+                    (Seen::Applied(text), _) => return Ok(text),
+                    // The base still stands there.
+                    (Seen::Base, Some(_)) => WriteError::Stale,
+                    (Seen::Base, None) => WriteError::Unanswered,
+                    (Seen::Other(now), _) => WriteError::Diverged { now },
+                });
+            }
+        }
+    }
+}
+
+/// Applies edits to a file that is not open, or creates it. Whether it was applied is seen after saving.
+pub(super) async fn to_closed(
+    connection: &Arc<Connection>,
+    uri: &str,
+    base: &File,
+    edits: &EditSet,
+    limits: &Limits,
+) -> Result<(), WriteError> {
+    let text_edits = text_edits(edits, &base.text, connection.documents.encoding());
+    let edit = if base.origin == Origin::Missing {
+        json!({"documentChanges": [
+            {"kind": "create", "uri": uri, "options": {"overwrite": false, "ignoreIfExists": true}},
+            {"textDocument": {"uri": uri, "version": null}, "edits": text_edits},
+        ]})
+    } else if connection.profile().document_changes {
+        json!({"documentChanges": [{"textDocument": {"uri": uri, "version": null}, "edits": text_edits}]})
+    } else {
+        json!({"changes": {uri: text_edits}})
+    };
+    let call = connection.editor.call(APPLY_EDIT, &json!({"label": "Opal", "edit": edit}));
+    match tokio::time::timeout(limits.apply_edit, call).await {
+        Ok(answer) => match refusal(&answer) {
+            Some(reason) => Err(WriteError::Refused { reason }),
+            None => Ok(()),
+        },
+        Err(_elapsed) => Err(WriteError::Unanswered),
+    }
+}
+
+fn document_edit(held: &Held, edits: &EditSet, encoding: PositionEncoding) -> Value {
+    let Held { connection, document } = held;
+    let text_edits = text_edits(edits, document.text(), encoding);
+    // Opal's own clients take versioned edits whatever they advertise.
+    let profile = connection.profile();
+    if profile.document_changes || profile.opal.is_some() {
+        let identifier = json!({"uri": document.uri, "version": document.version().0});
+        json!({"documentChanges": [{"textDocument": identifier, "edits": text_edits}]})
+    } else {
+        json!({"changes": {&document.uri: text_edits}})
+    }
+}
+
+fn text_edits(edits: &EditSet, old: &Rope, encoding: PositionEncoding) -> Vec<Value> {
+    let position = |position: text::Position| json!({"line": position.line, "character": position.character});
+    let edit = |(range, new_text): (text::PositionRange, String)| json!({"range": {"start": position(range.start), "end": position(range.end)}, "newText": new_text});
+    edits.to_ranges(old, encoding).into_iter().map(edit).collect()
+}
+
+/// Why the editor said no, if it did.
+fn refusal(answer: &Result<Value, CallError>) -> Option<String> {
+    match answer {
+        Ok(result) if result.get("applied").and_then(Value::as_bool) == Some(true) => None,
+        Ok(result) => {
+            let reason = result.get("failureReason").and_then(Value::as_str);
+            Some(reason.unwrap_or("it gave no reason").to_owned())
+        }
+        Err(error) => Some(error.to_string()),
+    }
+}

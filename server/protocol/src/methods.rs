@@ -1,0 +1,129 @@
+//! The list of methods. Everything that must agree on them is made from, or checked against, this table.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::*;
+
+/// A method that is answered.
+pub trait Request {
+    const METHOD: &'static str;
+    type Params: Serialize + DeserializeOwned + Send;
+    type Result: Serialize + DeserializeOwned + Send;
+}
+
+/// A method that is not answered.
+pub trait Notification {
+    const METHOD: &'static str;
+    type Params: Serialize + DeserializeOwned + Send;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    ClientToServer,
+    ServerToClient,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct MethodInfo {
+    pub name: &'static str,
+    pub direction: Direction,
+    pub params: fn(&mut SchemaGenerator) -> Schema,
+    /// `None`: a notification.
+    pub result: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// What it must not overtake.
+    pub after: &'static str,
+    /// What it does: one sentence.
+    pub summary: &'static str,
+}
+
+/// The names of what a client may call, in the order of [`METHODS`]: what a server has to register.
+pub fn client_to_server_methods() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().filter(|info| info.direction == Direction::ClientToServer).map(|info| info.name)
+}
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+macro_rules! methods {
+    ($( $direction:ident $name:literal $type:ident ($params:ty) $(-> $result:ty)?; after $after:literal; $summary:literal; )*) => {
+        $(
+            #[doc = concat!("`", $name, "`: ", $summary)]
+            #[derive(Debug, Clone, Copy)]
+            pub struct $type;
+            methods!(@impl $type $name ($params) $(-> $result)?);
+        )*
+
+        /// Every method of Opal's own, in the order in which a reader meets them.
+        pub const METHODS: &[MethodInfo] = &[
+            $( MethodInfo {
+                name: $name,
+                direction: Direction::$direction,
+                params: schema_of::<$params>,
+                result: methods!(@result $($result)?),
+                after: $after,
+                summary: $summary,
+            }, )*
+        ];
+    };
+    (@impl $type:ident $name:literal ($params:ty) -> $result:ty) => {
+        impl Request for $type {
+            const METHOD: &'static str = $name;
+            type Params = $params;
+            type Result = $result;
+        }
+    };
+    (@impl $type:ident $name:literal ($params:ty)) => {
+        impl Notification for $type {
+            const METHOD: &'static str = $name;
+            type Params = $params;
+        }
+    };
+    (@result $result:ty) => { Some(schema_of::<$result>) };
+    (@result) => { None };
+}
+
+methods! {
+    ClientToServer "session/start" SessionStart (SessionStartParams) -> SessionStartResult;
+        after "`initialize`";
+        "Starts a session in a directory and attaches this client to it.";
+    ClientToServer "session/resume" SessionResume (SessionResumeParams) -> SessionStartResult;
+        after "`initialize`";
+        "Attaches this client to a session that lives in the server.";
+    ClientToServer "agent/prompt" Prompt (PromptParams) -> PromptResult;
+        after "`session/start`";
+        "Begins a turn with a prompt of the user.";
+    ClientToServer "agent/steer" Steer (SteerParams) -> SteerResult;
+        after "`session/start`";
+        "Says something to the running turn, at its next safe point; when idle it acts as a prompt.";
+    ClientToServer "agent/follow_up" FollowUp (FollowUpParams) -> FollowUpResult;
+        after "`session/start`";
+        "Queues a prompt for when the model would stop; when idle it begins at once.";
+    ClientToServer "agent/cancel_queued" CancelQueued (CancelQueuedParams) -> CancelQueuedResult;
+        after "the request that queued it";
+        "Withdraws a queued message.";
+    ClientToServer "agent/abort" Abort (SessionParams) -> AbortResult;
+        after "`session/start`";
+        "Stops the run and hands back what was queued; answers when the run has stopped.";
+    ClientToServer "agent/state" State (SessionParams) -> SessionState;
+        after "`session/start`";
+        "Returns the whole state, to begin with or to catch up.";
+    ServerToClient "agent/event" Event (EventParams);
+        after "the event with the number before";
+        "Tells what happened in a session.";
+    ServerToClient "client/confirm" Confirm (ConfirmParams) -> ConfirmResult;
+        after "the `tool_execution_start` it belongs to";
+        "Asks whether something may be done.";
+    ServerToClient "client/input" Input (InputParams) -> Option<InputResult>;
+        after "the `tool_execution_start` it belongs to";
+        "Asks for a text.";
+    ServerToClient "client/resolved" Resolved (ResolvedParams);
+        after "the question";
+        "Says that a question was answered elsewhere or withdrawn, so that its dialog can close.";
+    ServerToClient "client/save_documents" SaveDocuments (SaveDocumentsParams) -> SaveDocumentsResult;
+        after "the `workspace/applyEdit` that changed them";
+        "Asks to save documents that were clean before Opal edited them.";
+}

@@ -1,0 +1,148 @@
+//! `session/*`: starting, attaching, and the whole state of a session.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Question, WaitingFor};
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionStartParams {
+    /// Absolute path or `file:` URI of the directory the session works in.
+    pub working_dir: String,
+    /// `provider/model`; the configured default if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How long the model thinks; the configured default if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_level: Option<ThinkingLevel>,
+    /// Replaces Opal's instructions to the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
+    /// The names of the tools to offer; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<String>>,
+    /// How much runs unasked; the configured default if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<PermissionMode>,
+    /// The shell for commands: a name or an absolute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionStartResult {
+    pub session_id: String,
+    pub state: SessionState,
+}
+
+/// Names a session by id, or the latest of a directory.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionResumeParams {
+    /// The session's id, or the beginning of it if only one session begins so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Attaches to the latest session of this directory, if no id is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
+}
+
+/// Everything there is to know about a session at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionState {
+    pub session_id: String,
+    /// The number of the last event this state includes; the next event has `seq + 1`.
+    pub seq: u64,
+    pub status: SessionStatus,
+    /// What the session is waiting for right now; absent when idle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
+    /// The running turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_id: Option<String>,
+    /// Steering and follow-ups not yet taken, oldest first.
+    pub queue: Vec<QueuedMessage>,
+    /// Questions nobody has answered yet.
+    pub questions: Vec<Question>,
+    pub usage: ContextUsage,
+    /// `provider/model`.
+    pub model: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_level: Option<ThinkingLevel>,
+    pub permission_mode: PermissionMode,
+    /// Absolute path.
+    pub working_dir: String,
+    /// The shell commands run in.
+    pub shell: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionStatus {
+    /// Nothing runs; the next prompt begins a run.
+    Idle,
+    /// A run is under way.
+    Running,
+}
+
+/// A text the model has not seen yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QueuedMessage {
+    pub message_id: String,
+    pub text: String,
+    pub kind: QueuedKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QueuedKind {
+    /// Reaches the model at the next safe point of the running turn.
+    Steering,
+    /// Waits until the model would stop.
+    FollowUp,
+}
+
+/// Tokens of the conversation as the model last counted them, and of the whole session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContextUsage {
+    /// Tokens the last request and its answer took up in the model's window.
+    pub used: u64,
+    /// The model's window in tokens, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u64>,
+    /// Input tokens of all requests of the session; includes `cached`.
+    pub input: u64,
+    /// Input tokens served from the provider's cache.
+    pub cached: u64,
+    /// Output tokens of the session; includes `reasoning`.
+    pub output: u64,
+    /// Output tokens spent on thinking.
+    pub reasoning: u64,
+}
+
+/// How long the model thinks before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ThinkingLevel {
+    Off,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    XHigh,
+    Max,
+}
+
+/// How much runs unasked. Inside means inside the working directory and the client's workspace folders.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissionMode {
+    /// Reads inside are free; writes, commands and everything outside ask.
+    #[default]
+    Ask,
+    /// As `ask`, and edits inside are free.
+    AutoEdit,
+    /// Never asks.
+    Full,
+    /// Refuses writes and commands without asking.
+    ReadOnly,
+}

@@ -1,0 +1,105 @@
+//! What a model answers.
+
+/// A piece of an answer, in the order in which a reader should see it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnswerEvent {
+    /// The service has accepted the request and begun to answer.
+    Started,
+    ThinkingDelta(String),
+    /// The end of one thinking block, with its whole text.
+    ThinkingEnd(String),
+    /// Text for the user. A blank line between two text blocks is part of the delta that begins the
+    /// second, so the deltas joined are [`Answer::text`].
+    TextDelta(String),
+    /// The terminal event: the answer as it is to be kept. Authoritative where deltas differ.
+    Finished(Box<Answer>),
+}
+
+/// One complete answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Who gave it; what can be replayed depends on it.
+    pub provider: String,
+    /// The model as the service last reported it.
+    pub model: String,
+    pub response_id: Option<String>,
+    /// In the service's final order.
+    pub blocks: Vec<Block>,
+    pub stop: StopReason,
+    pub usage: Option<Usage>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Block {
+    Thinking {
+        text: String,
+        /// What must go back to the service unchanged, as JSON text in the service's own shape.
+        /// `None`: cannot be replayed.
+        replay: Option<String>,
+    },
+    Text {
+        text: String,
+        /// `commentary` or `final_answer`, where the model says so; newer models want it back.
+        phase: Option<String>,
+    },
+    ToolCall(ToolCall),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    pub call_id: String,
+    pub name: String,
+    /// JSON text exactly as the model wrote it; it may not parse. Never empty: nothing means `{}`.
+    pub arguments: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    Stop,
+    ToolUse,
+    /// The output limit was reached; incomplete tool calls have been left out.
+    Length,
+}
+
+/// Tokens, normalised over all services; what a service does not say is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Includes cached and cache-written tokens.
+    pub input_total: u64,
+    pub input_cached: u64,
+    pub input_cache_write: u64,
+    /// Includes reasoning.
+    pub output_total: u64,
+    pub output_reasoning: u64,
+    pub total: u64,
+}
+
+impl Answer {
+    /// All text for the user, blocks separated by a blank line.
+    pub fn text(&self) -> String {
+        let texts = self.blocks.iter().filter_map(|block| match block {
+            Block::Text { text, .. } if !text.is_empty() => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>().join("\n\n")
+    }
+
+    pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::ToolCall(call) => Some(call),
+            _ => None,
+        })
+    }
+}
+
+impl Usage {
+    /// Counts another answer's tokens in.
+    pub fn add(&mut self, other: &Self) {
+        self.input_total += other.input_total;
+        self.input_cached += other.input_cached;
+        self.input_cache_write += other.input_cache_write;
+        self.output_total += other.output_total;
+        self.output_reasoning += other.output_reasoning;
+        self.total += other.total;
+    }
+}

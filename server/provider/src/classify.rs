@@ -1,0 +1,417 @@
+//! What a failure means for whoever waits for the answer.
+//!
+//! Services say the same thing in many ways: by status, by code, by wording. This module reads all
+//! three into a [`Class`], in an order in which the first match wins.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::ProviderError;
+
+/// Longest message that is shown.
+const MAX_MESSAGE_CHARS: usize = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The service will not take its own earlier thinking back. Once without it may work.
+    Replay,
+    /// The model is served by another API of the same service.
+    WrongEndpoint,
+    ContextOverflow,
+    Quota,
+    RateLimit,
+    Auth,
+    ContentFilter,
+    Server,
+    /// The stream ended before its final event.
+    Cut,
+    InvalidRequest,
+}
+
+/// A failure that the service reported, or that its answer amounts to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) class: Class,
+    pub(crate) code: Option<String>,
+    /// One line, as long as it came; see [`Failure::said`].
+    pub(crate) message: String,
+    /// As in `HTTP 404 Not Found`, where the failure is a response.
+    status: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// What a service says about a failure, whatever shape it says it in.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) code: Option<String>,
+    /// The `type` of the error, which some services use for what others put in `code`.
+    pub(crate) kind: Option<String>,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, code: None, message: message.into(), status: None, retry_after: None }
+    }
+
+    /// A failure within a stream or within a body of status 200.
+    pub(crate) fn reported(report: Report) -> Self {
+        Self::of(None, report, None, "the service did not say why")
+    }
+
+    /// A response whose status is not a success. `body` may be cut off.
+    pub(crate) fn response(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Self {
+        let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+        let named = format!("HTTP {}{reason}", status.as_u16());
+        let report = Report::from_body(body);
+        let mut failure = Self::of(Some(status.as_u16()), report, delay_in_headers(headers, now), &named);
+        if !failure.message.contains(status.as_str()) {
+            failure.status = Some(named);
+        }
+        if failure.class == Class::RateLimit && failure.retry_after.is_none() {
+            failure.retry_after = reset_in_headers(headers);
+        }
+        failure
+    }
+
+    fn of(status: Option<u16>, report: Report, retry_after: Option<Duration>, unsaid: &str) -> Self {
+        let class = class(status, &report);
+        let in_text = || (class == Class::RateLimit).then(|| delay_in_text(&report.message)).flatten();
+        let message = plain(&report.message);
+        Self {
+            class,
+            retry_after: retry_after.or_else(in_text),
+            message: if message.is_empty() { unsaid.to_owned() } else { message },
+            code: report.code.or(report.kind),
+            status: None,
+        }
+    }
+
+    /// The message as it is shown: short, with the status. Secrets have to be out of it by now, because
+    /// a shortened one is no longer found.
+    fn said(&self) -> String {
+        let message = self.message.trim_end_matches(['.', ' ']);
+        let message: Cow<'_, str> = match message.char_indices().nth(MAX_MESSAGE_CHARS) {
+            Some((end, _)) => format!("{}…", &message[..end]).into(),
+            None => message.into(),
+        };
+        match &self.status {
+            Some(status) => format!("{message} ({status})"),
+            None => message.into_owned(),
+        }
+    }
+
+    pub(crate) fn into_error(self, provider: &str, model: &str) -> ProviderError {
+        let message = self.said();
+        let Self { class, retry_after, .. } = self;
+        let provider = provider.to_owned();
+        match class {
+            Class::ContextOverflow => ProviderError::ContextOverflow { model: model.to_owned(), message },
+            Class::Quota => ProviderError::Quota { provider, message },
+            Class::RateLimit => ProviderError::RateLimited { provider, message, retry_after },
+            Class::Auth => ProviderError::Unauthorized { provider, message },
+            Class::ContentFilter => ProviderError::ContentFilter { provider, message },
+            Class::Server => ProviderError::Server { provider, message, retry_after },
+            Class::Cut => ProviderError::Cut { provider, message },
+            Class::Replay | Class::WrongEndpoint | Class::InvalidRequest => {
+                ProviderError::InvalidRequest { provider, message }
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Reads what services are known to send: JSON in several shapes, text, a proxy's web page.
+    pub(crate) fn from_body(body: &[u8]) -> Self {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(Value::Array(mut list)) if !list.is_empty() => Self::from_json(&list.swap_remove(0)),
+            Ok(value @ (Value::Object(_) | Value::String(_))) => Self::from_json(&value),
+            _ => Self { message: String::from_utf8_lossy(body).into_owned(), ..Self::default() },
+        }
+    }
+
+    /// The error object itself, or whatever wraps it.
+    pub(crate) fn from_json(value: &Value) -> Self {
+        if let Some(error) = value.get("error").filter(|error| !error.is_null()) {
+            let mut report = Self::from_json(error);
+            if report.message.is_empty() {
+                report.message =
+                    text(value.get("message")).or(text(value.get("error_description"))).unwrap_or_default();
+            }
+            return report;
+        }
+        if let Value::String(message) = value {
+            return Self { message: message.clone(), ..Self::default() };
+        }
+        let message =
+            ["message", "detail", "error_description", "title"].iter().find_map(|field| {
+                match value.get(field)? {
+                    Value::Null => None,
+                    Value::String(said) => Some(said.clone()).filter(|said| !said.is_empty()),
+                    other => Some(other.to_string()),
+                }
+            });
+        Self {
+            code: text(value.get("code")),
+            kind: text(value.get("type")),
+            message: message.unwrap_or_default(),
+        }
+    }
+}
+
+/// A string or number that says something.
+fn text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// `status` is `None` within a stream.
+fn class(status: Option<u16>, report: &Report) -> Class {
+    let message = report.message.to_lowercase();
+    let codes =
+        [report.code.as_deref(), report.kind.as_deref()].map(|code| code.unwrap_or_default().to_lowercase());
+    let code_is = |names: &[&str]| codes.iter().any(|code| names.contains(&code.as_str()));
+    let code_has = |part: &str| codes.iter().any(|code| code.contains(part));
+    // Some services put the status they would have sent into the code.
+    let status = status.or_else(|| codes[0].parse().ok().filter(|code| (400..600).contains(code)));
+
+    if is_replay_refusal(&message) || code_is(&["invalid_encrypted_content"]) {
+        Class::Replay
+    } else if code_is(&["unsupported_api_for_model"]) {
+        Class::WrongEndpoint
+    } else if code_is(OVERFLOW_CODES) || status == Some(413) || is_overflow(&message, code_has("rate_limit"))
+    {
+        Class::ContextOverflow
+    } else if status == Some(400) && message.trim().is_empty() && codes.iter().all(String::is_empty) {
+        // Cerebras and Mistral say so by saying nothing.
+        Class::ContextOverflow
+    } else if status == Some(402) || code_is(QUOTA_CODES) {
+        Class::Quota
+    } else if status == Some(429) || code_has("rate_limit") || code_is(&["slow_down", "model_overloaded"]) {
+        Class::RateLimit
+    } else if status == Some(401) || code_is(&["authentication_error", "invalid_api_key"]) {
+        Class::Auth
+    } else if code_is(&["content_filter", "refusal"]) || codes.iter().any(|code| code.ends_with("_policy")) {
+        Class::ContentFilter
+    } else if code_is(SERVER_CODES) {
+        Class::Server
+    } else {
+        match status {
+            Some(501 | 505) => Class::InvalidRequest,
+            Some(408 | 409 | 499 | 500..) => Class::Server,
+            Some(_) => Class::InvalidRequest,
+            None if codes.iter().any(|code| is_lasting(code)) => Class::InvalidRequest,
+            None => Class::Server,
+        }
+    }
+}
+
+const OVERFLOW_CODES: &[&str] = &[
+    "context_length_exceeded",
+    "model_max_prompt_tokens_exceeded",
+    "exceed_context_size_error",
+    "request_too_large",
+    "model_context_window_exceeded",
+];
+
+const QUOTA_CODES: &[&str] = &[
+    "insufficient_quota",
+    "quota_exceeded",
+    "free_quota_exceeded",
+    "overage_limit_reached",
+    "billing_not_configured",
+    "billing_error",
+    "credit_balance_exhausted",
+    "project_spend_limit_exceeded",
+    "organization_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "usage_limit_reached",
+    "usage_not_included",
+];
+
+const SERVER_CODES: &[&str] = &["overloaded_error", "server_error", "server_is_overloaded", "api_error"];
+
+/// Wordings of "the conversation is too long", see [`matches_wording`].
+const OVERFLOW_WORDINGS: &[&str] = &[
+    "exceeds the context window",                        // OpenAI
+    "maximum context length is #",                       // OpenAI, OpenRouter, vLLM, DeepSeek
+    "exceeds the limit of #",                            // Copilot
+    "prompt is too long",                                // Anthropic
+    "exceed context limit",                              // Anthropic
+    "input is too long for requested model",             // Bedrock
+    "input token count*exceeds the maximum",             // Google
+    "maximum prompt length is #",                        // xAI
+    "reduce the length of the messages",                 // Groq
+    "context length is only # tokens",                   // vLLM
+    "input length*exceeds*context length",               // vLLM, Ollama
+    "maximum allowed input length of # tokens",          // vLLM
+    "requested # output tokens",                         // vLLM
+    "exceeds*maximum context length",                    // LiteLLM
+    "is longer than the model*context length",           // Together
+    "exceeds the available context size",                // llama.cpp
+    "context size has been exceeded",                    // llama.cpp
+    "greater than the context length",                   // LM Studio
+    "prompt too long; exceeded*context length",          // Ollama
+    "too large for model with # maximum context length", // Mistral
+    "context window exceeds limit",                      // MiniMax
+    "exceeded model token limit",                        // Kimi
+    "context length exceeded",
+    "context_length_exceeded",
+    "too many tokens",
+    "token limit exceeded",
+    "request entity too large",
+];
+
+fn is_overflow(message: &str, rate_limited: bool) -> bool {
+    let about_rate = rate_limited
+        || message.contains("rate limit")
+        || message.contains("too many requests")
+        || message.starts_with("throttling")
+        || message.starts_with("service unavailable");
+    !about_rate && OVERFLOW_WORDINGS.iter().any(|wording| matches_wording(message, wording))
+}
+
+fn is_replay_refusal(message: &str) -> bool {
+    message.contains("does not belong to this connection")
+        || (message.contains("encrypted content") && message.contains("could not be verified"))
+        || message.contains("without its required following item")
+        || message.contains("items are not persisted when `store` is set to false")
+        || (message.contains("string too long") && message.contains("input[") && message.contains("].id"))
+}
+
+/// Errors within a stream that another try meets again.
+fn is_lasting(code: &str) -> bool {
+    let parts = ["invalid_", "image_", "unsupported_", "not_found", "permission_", "data_residency"];
+    parts.iter().any(|part| code.contains(part))
+}
+
+/// Whether `wording` occurs in `text`. In a wording `#` stands for a number, with separators or not,
+/// and `*` for anything.
+fn matches_wording(text: &str, wording: &str) -> bool {
+    let mut rest = text;
+    wording.split('*').all(|part| match find_numbered(rest, part) {
+        Some(end) => {
+            rest = &rest[end..];
+            true
+        }
+        None => false,
+    })
+}
+
+/// The end of the first occurrence of `part`.
+fn find_numbered(text: &str, part: &str) -> Option<usize> {
+    let (words, after) = part.split_once('#').map_or((part, None), |(words, after)| (words, Some(after)));
+    let mut from = 0;
+    while let Some(at) = text[from..].find(words) {
+        let end = from + at + words.len();
+        let Some(after) = after else { return Some(end) };
+        let rest =
+            text[end..].trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '_'));
+        let at_number = text[end..].starts_with(|c: char| c.is_ascii_digit());
+        if at_number && rest.starts_with(after) {
+            return Some(text.len() - rest.len() + after.len());
+        }
+        from = end;
+    }
+    None
+}
+
+/// The pause that the service asks for in so many headers.
+fn delay_in_headers(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let header = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    if let Some(ms) = header("retry-after-ms").and_then(|value| value.parse::<f64>().ok()) {
+        return Duration::try_from_secs_f64(ms / 1000.0).ok();
+    }
+    let value = header("retry-after")?;
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// When the limit that was met is lifted, as OpenAI tells it.
+fn reset_in_headers(headers: &HeaderMap) -> Option<Duration> {
+    let header = |name: String| headers.get(name)?.to_str().ok().map(str::to_owned);
+    let limits = ["requests", "tokens"].map(|limit| {
+        let met = header(format!("x-ratelimit-remaining-{limit}")).is_some_and(|left| left == "0");
+        (met, header(format!("x-ratelimit-reset-{limit}")).and_then(|reset| duration(&reset)))
+    });
+    let met = limits.iter().filter(|(met, _)| *met).filter_map(|(_, reset)| *reset).max();
+    met.or_else(|| limits.iter().filter_map(|(_, reset)| *reset).min())
+}
+
+/// "Please try again in 4.442s."
+fn delay_in_text(message: &str) -> Option<Duration> {
+    let message = message.to_lowercase();
+    let (_, rest) = message.split_once("try again in ")?;
+    duration(rest)
+}
+
+/// `1.5s`, `120ms`, `6m0s`, `1h2m`, `20 seconds`, `2 minutes`; whatever follows is read past.
+fn duration(text: &str) -> Option<Duration> {
+    let mut total = None;
+    let mut rest = text.trim_start();
+    loop {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let Ok(number) = rest[..digits].trim_end_matches('.').parse::<f64>() else {
+            return total;
+        };
+        let tail = rest[digits..].trim_start();
+        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let seconds = match &tail[..letters] {
+            "ms" | "millisecond" | "milliseconds" => number / 1000.0,
+            "s" | "sec" | "second" | "seconds" => number,
+            "m" | "min" | "minute" | "minutes" => number * 60.0,
+            "h" | "hour" | "hours" => number * 3600.0,
+            _ => return total,
+        };
+        total = Some(total.unwrap_or_default() + Duration::try_from_secs_f64(seconds).ok()?);
+        rest = &tail[letters..];
+    }
+}
+
+/// One line without markup and control characters.
+pub(crate) fn plain(text: &str) -> String {
+    let text = text.trim();
+    let unmarked: Cow<'_, str> =
+        if text.starts_with('<') { without_markup(text).into() } else { text.into() };
+    let words = unmarked.split(|c: char| c.is_whitespace() || c.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The title of a web page, or its text.
+fn without_markup(page: &str) -> String {
+    // ASCII only, so that positions are those of the page.
+    let lower = page.to_ascii_lowercase();
+    let title = lower.find("<title").and_then(|tag| {
+        let start = tag + lower[tag..].find('>')? + 1;
+        let end = start + lower[start..].find("</title")?;
+        Some(page[start..end].trim()).filter(|title| !title.is_empty())
+    });
+    if let Some(title) = title {
+        return title.replace(['<', '>'], " ");
+    }
+    let mut text = String::new();
+    let mut at = 0;
+    while let Some(tag) = lower[at..].find('<').map(|tag| at + tag) {
+        text.push_str(&page[at..tag]);
+        text.push(' ');
+        // What a page hides from its reader stays hidden.
+        let hidden = ["script", "style"].iter().find(|name| lower[tag + 1..].starts_with(**name));
+        let close = hidden.and_then(|name| lower[tag..].find(&format!("</{name}")));
+        let last = tag + close.unwrap_or(0);
+        at = lower[last..].find('>').map_or(page.len(), |end| last + end + 1);
+    }
+    text.push_str(&page[at..]);
+    text
+}
+
+#[cfg(test)]
+mod tests;

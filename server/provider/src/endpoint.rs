@@ -1,0 +1,181 @@
+//! Where a service is and what it costs to reach it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// One configured service.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The provider's name in the configuration.
+    pub name: String,
+    /// Everything before the path of the API, as in `https://api.openai.com/v1`.
+    pub base_url: String,
+    pub api_key: Option<Secret>,
+    /// Sent with each request; they win over what would be sent otherwise.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A key or token. It is sent to its service and shown nowhere.
+#[derive(Clone)]
+pub struct Secret(String);
+
+/// How long to wait for a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// From the connection to the headers of the response.
+    pub headers: Duration,
+    /// The same for servers on this machine or its network, which may first load a model.
+    pub local_headers: Duration,
+    /// Between two bytes of an answer. Models think for minutes without a word.
+    pub idle: Duration,
+}
+
+/// An endpoint that cannot be used as it is configured.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("base_url of provider {provider} is not a URL: {reason}")]
+    InvalidUrl { provider: String, reason: String },
+    #[error("base_url of provider {provider} has to begin with http:// or https://")]
+    UnsupportedScheme { provider: String },
+    #[error("header {header:?} of provider {provider} cannot be sent")]
+    InvalidHeader { provider: String, header: String },
+    #[error("the key of provider {provider} has characters that cannot be sent")]
+    InvalidKey { provider: String },
+}
+
+impl Secret {
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            headers: Duration::from_secs(120),
+            local_headers: Duration::from_secs(600),
+            idle: Duration::from_secs(300),
+        }
+    }
+}
+
+/// An endpoint that has been looked at.
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    /// The base as it may be shown: no credentials, no query.
+    pub(crate) shown: String,
+    secrets: Vec<String>,
+}
+
+impl Target {
+    /// `path` is what this API adds to the base.
+    pub(crate) fn new(endpoint: Endpoint, path: &str) -> Result<Self, ConfigError> {
+        let Endpoint { name: provider, base_url, api_key, headers: configured } = endpoint;
+        let mut url = Url::parse(base_url.trim()).map_err(|error| ConfigError::InvalidUrl {
+            provider: provider.clone(),
+            reason: error.to_string(),
+        })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(ConfigError::UnsupportedScheme { provider });
+        }
+        let shown = shown(&url);
+        // The query stays: some services have their version there.
+        let whole = format!("{}/{path}", url.path().trim_end_matches('/'));
+        url.set_path(&whole);
+
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("opal/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        // Compression would hold back events until a block is full.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+
+        let mut secrets: Vec<String> = url.password().map(str::to_owned).into_iter().collect();
+        if let Some(Secret(key)) = api_key.filter(|key| !key.0.trim().is_empty()) {
+            let key = key.trim();
+            let mut value = HeaderValue::try_from(format!("Bearer {key}"))
+                .map_err(|_| ConfigError::InvalidKey { provider: provider.clone() })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+            secrets.push(key.to_owned());
+        }
+        for (header, value) in configured {
+            let sent = (HeaderName::try_from(&header), HeaderValue::try_from(&value));
+            let (Ok(name), Ok(mut sent)) = sent else {
+                return Err(ConfigError::InvalidHeader { provider, header });
+            };
+            if is_secret(&name) {
+                sent.set_sensitive(true);
+                secrets.push(value.strip_prefix("Bearer ").unwrap_or(&value).trim().to_owned());
+            }
+            headers.insert(name, sent);
+        }
+        // Shorter ones would blank ordinary words, and nobody has such a key.
+        secrets.retain(|secret| secret.len() >= 4);
+        Ok(Self { name: provider, url, headers, shown, secrets })
+    }
+
+    /// On this machine: no proxy leads there.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self.ip() {
+            Some(ip) => ip.is_loopback(),
+            None => {
+                self.url.host_str().is_some_and(|host| host == "localhost" || host.ends_with(".localhost"))
+            }
+        }
+    }
+
+    /// On this machine or its network.
+    pub(crate) fn is_local(&self) -> bool {
+        let private = match self.ip() {
+            Some(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local(),
+            Some(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+            None => self.url.host_str().is_some_and(|host| host.ends_with(".local")),
+        };
+        private || self.is_loopback()
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.url.host_str()?.trim_matches(['[', ']']).parse().ok()
+    }
+
+    /// The text without any secret of this endpoint: servers do repeat what they were sent.
+    pub(crate) fn masked(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| {
+            if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }
+        })
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("name", &self.name).field("base", &self.shown).finish_non_exhaustive()
+    }
+}
+
+/// A URL without the parts that may hold secrets.
+pub(crate) fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{host}{port}{}", url.scheme(), url.path().trim_end_matches('/'))
+}
+
+fn is_secret(header: &HeaderName) -> bool {
+    let words = ["auth", "key", "token", "secret", "cookie", "password"];
+    words.iter().any(|word| header.as_str().contains(word))
+}

@@ -1,0 +1,92 @@
+//! Why a request produced no complete answer.
+
+use std::time::Duration;
+
+/// Why a request produced no complete answer. A variant for each thing a caller decides.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// The key is missing, wrong or expired. Retrying cannot help.
+    #[error("{provider} rejected the credentials: {message}")]
+    Unauthorized { provider: String, message: String },
+    /// Too many requests; the service may have named a pause.
+    #[error("{provider} is limiting requests: {message}")]
+    RateLimited { provider: String, message: String, retry_after: Option<Duration> },
+    /// The plan or the balance is used up. Waiting seconds cannot help.
+    #[error("{provider} reports a used-up quota: {message}")]
+    Quota { provider: String, message: String },
+    /// The conversation does not fit the model's window.
+    #[error("the conversation is too long for {model}: {message}")]
+    ContextOverflow { model: String, message: String },
+    /// The service will not answer this content.
+    #[error("{provider} refused the content: {message}")]
+    ContentFilter { provider: String, message: String },
+    /// The service failed on its side.
+    #[error("{provider} failed: {message}")]
+    Server { provider: String, message: String, retry_after: Option<Duration> },
+    /// The service could not be reached, or the stream ended before its final event.
+    #[error("the connection to {provider} broke: {message}")]
+    Cut { provider: String, message: String },
+    /// Nothing came for too long.
+    #[error("{provider} sent nothing for {} s", .after.as_secs())]
+    Idle { provider: String, after: Duration },
+    /// The service understood and said no.
+    #[error("{provider} refused the request: {message}")]
+    InvalidRequest { provider: String, message: String },
+}
+
+impl ProviderError {
+    /// Whether the same request may succeed a little later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Server { .. } | Self::Cut { .. } | Self::Idle { .. })
+    }
+
+    /// The pause the service asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Server { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// A short word for programs, the same in every version.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Quota { .. } => "quota",
+            Self::ContextOverflow { .. } => "context_overflow",
+            Self::ContentFilter { .. } => "content_filter",
+            Self::Server { .. } => "server",
+            Self::Cut { .. } => "cut",
+            Self::Idle { .. } => "idle",
+            Self::InvalidRequest { .. } => "invalid_request",
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Unauthorized { .. } => {
+                "Check the provider's API key; it may be missing, mistyped or expired."
+            }
+            Self::RateLimited { .. } => "Wait for the limit to pass, or choose another model.",
+            Self::Quota { .. } => {
+                "Check the plan and the balance with the provider, or choose another model."
+            }
+            Self::ContextOverflow { .. } => {
+                "Compact the session, start a new one, or choose a model with a larger window."
+            }
+            Self::ContentFilter { .. } => "Put the request in other words, or choose another model.",
+            Self::Server { .. } => {
+                "Try again in a while; if it stays so, look at the provider's status page."
+            }
+            Self::Cut { .. } => {
+                "Check that the server runs, that base_url is right, and the network and its proxy settings."
+            }
+            Self::Idle { .. } => "Try again; a local server may need longer to load its model.",
+            Self::InvalidRequest { .. } => {
+                "Check the provider's base_url and the model's name in the configuration."
+            }
+        })
+    }
+}

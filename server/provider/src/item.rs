@@ -1,0 +1,99 @@
+//! What a model is shown: the items of a conversation, each with its rendering kept.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use crate::Answer;
+
+/// One item of a conversation. Immutable, shared as `Arc<Item>`; each provider family keeps the JSON it
+/// rendered for it here, so that a request costs what is new in it and not its whole history.
+pub struct Item {
+    pub kind: ItemKind,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ItemKind {
+    /// A prompt, a steering message, or a note to the model.
+    User {
+        parts: Vec<Part>,
+    },
+    Assistant(Answer),
+    /// The result of one tool call of the answer before it.
+    ToolResult {
+        call_id: String,
+        output: Vec<Part>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    Text(String),
+    Image {
+        /// As in `image/png`.
+        mime_type: String,
+        /// Base64.
+        data: String,
+    },
+}
+
+#[derive(Default)]
+struct Kept {
+    rendering: Option<(Rendering, Bytes)>,
+    /// The service refused to take the thinking back; it is not offered again.
+    replay_refused: bool,
+}
+
+/// All that the JSON of an item depends on besides the item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rendering {
+    /// As in `responses`.
+    pub(crate) family: &'static str,
+    /// Whether the thinking goes back to the service that produced it.
+    pub(crate) replay: bool,
+}
+
+impl Item {
+    pub fn new(kind: ItemKind) -> Self {
+        Self { kind, kept: Mutex::default() }
+    }
+
+    /// A user item of plain text.
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::new(ItemKind::User { parts: vec![Part::Text(text.into())] })
+    }
+
+    /// The JSON kept for this rendering, or `render`'s, which is kept.
+    pub(crate) fn rendered(&self, mut wanted: Rendering, render: impl FnOnce(Rendering) -> Bytes) -> Bytes {
+        let mut kept = self.kept();
+        wanted.replay &= !kept.replay_refused;
+        match &kept.rendering {
+            Some((rendering, bytes)) if *rendering == wanted => bytes.clone(),
+            _ => {
+                let bytes = render(wanted);
+                kept.rendering = Some((wanted, bytes.clone()));
+                bytes
+            }
+        }
+    }
+
+    /// From now on this item is rendered without its thinking. Returns whether that changes anything.
+    pub(crate) fn refuse_replay(&self) -> bool {
+        let mut kept = self.kept();
+        let was_replayed = matches!(&kept.rendering, Some((rendering, _)) if rendering.replay);
+        kept.replay_refused = true;
+        was_replayed
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}

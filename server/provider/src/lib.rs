@@ -1,0 +1,48 @@
+//! Talking to models.
+//!
+//! A [`Provider`] turns a [`Request`] into a stream of [`AnswerEvent`]s, whatever wire its service
+//! speaks. This crate knows HTTP, server-sent events and the vendors' habits. It deliberately knows
+//! nothing of sessions, tools that run, files or editors, and it never waits before a retry: what to
+//! do about a [`ProviderError`] is the caller's decision.
+
+mod answer;
+mod classify;
+mod endpoint;
+mod error;
+mod http;
+mod item;
+mod request;
+mod responses;
+mod service;
+mod sse;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::pin::Pin;
+
+use futures::Stream;
+
+pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
+pub use endpoint::{ConfigError, Endpoint, Secret, Timeouts};
+pub use error::ProviderError;
+pub use item::{Item, ItemKind, Part};
+pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};
+pub use responses::responses;
+
+/// A service that answers requests. One value per configured provider, shared by all sessions.
+pub trait Provider: Send + Sync + fmt::Debug {
+    /// The provider's name in the configuration: `work` in `work/gpt-5`.
+    fn name(&self) -> &str;
+
+    /// Starts one answer.
+    ///
+    /// Nothing is sent before the stream is polled. Dropping the stream closes the connection at
+    /// once. The last item is either a batch that ends with [`AnswerEvent::Finished`] or an error.
+    fn answer(&self, request: Request) -> AnswerStream;
+}
+
+/// One answer as it comes: each item holds every complete event of one read from the socket, so that
+/// whoever forwards them can do so in one go.
+pub type AnswerStream = Pin<Box<dyn Stream<Item = Result<Vec<AnswerEvent>, ProviderError>> + Send>>;

@@ -1,0 +1,52 @@
+//! What a model is asked.
+
+use std::sync::Arc;
+
+use crate::Item;
+
+/// One request for an answer.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The model's id as the service knows it.
+    pub model: String,
+    pub instructions: Arc<str>,
+    pub tools: Arc<[ToolSpec]>,
+    /// Oldest first. Every tool call has its result; [`crate::Provider::answer`] relies on it.
+    pub items: Vec<Arc<Item>>,
+    /// `None`: the service's default.
+    pub thinking: Option<ThinkingLevel>,
+    /// Routes requests of one conversation to the same prompt cache; at most 64 characters.
+    pub cache_key: String,
+    pub max_output_tokens: Option<u32>,
+    pub initiator: Initiator,
+}
+
+/// A tool as the model sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolSpec {
+    /// `[a-zA-Z0-9_-]{1,64}`.
+    pub name: String,
+    pub description: String,
+    /// JSON schema of an object.
+    pub parameters: serde_json::Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ThinkingLevel {
+    Off,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    XHigh,
+    Max,
+}
+
+/// Who is behind a request. Some services bill by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Initiator {
+    /// The first request after something that the user typed.
+    User,
+    /// Everything else: after tool results, retries, summaries.
+    Agent,
+}

@@ -1,0 +1,568 @@
+use serde_json::json;
+
+use super::*;
+
+/// What came of a stream.
+struct Played {
+    events: Vec<AnswerEvent>,
+    failure: Option<Failure>,
+    decoder: Decoder,
+}
+
+fn play<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Played {
+    let mut stream = sse::Decoder::default();
+    let mut decoder = Decoder::new("work", "asked-for");
+    let mut events = Vec::new();
+    let mut progress = Progress::More;
+    let mut take = |event: sse::Event<'_>| {
+        if progress == Progress::More {
+            progress = decoder.event(&event, &mut events)?;
+        }
+        Ok::<(), Failure>(())
+    };
+    let fed = pieces.into_iter().try_for_each(|piece| stream.feed(piece, &mut take));
+    let failure = match fed.and_then(|()| stream.finish(&mut take)) {
+        Ok(()) if progress == Progress::Finished => None,
+        Ok(()) => Some(decoder.end()),
+        Err(failure) => Some(failure),
+    };
+    Played { events, failure, decoder }
+}
+
+impl Played {
+    fn answer(&self) -> Option<&Answer> {
+        self.events.iter().find_map(|event| match event {
+            AnswerEvent::Finished(answer) => Some(&**answer),
+            _ => None,
+        })
+    }
+
+    fn told(&self) -> String {
+        let text = |event: &AnswerEvent| match event {
+            AnswerEvent::TextDelta(delta) => Some(delta.clone()),
+            _ => None,
+        };
+        self.events.iter().filter_map(text).collect()
+    }
+
+    /// In the shape of the recorded expectations.
+    fn shown(&self) -> Value {
+        let mut without_calls = self.decoder.blocks(false);
+        without_calls.retain(|block| !matches!(block, Block::ToolCall(_)));
+        let blocks = self.answer().map_or(&without_calls, |answer| &answer.blocks);
+        let texts: Vec<&str> = blocks
+            .iter()
+            .filter_map(|block| match block {
+                Block::Text { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        let stop = self.answer().map_or("error", |answer| match answer.stop {
+            StopReason::Stop => "stop",
+            StopReason::ToolUse => "tool_use",
+            StopReason::Length => "length",
+        });
+        let error = self.failure.clone().map(|failure| {
+            let cut = failure.class == Class::Cut;
+            json!({
+                "class": match failure.class {
+                    Class::RateLimit => "rate_limit",
+                    Class::ContextOverflow => "context_overflow",
+                    Class::Cut => "cut",
+                    other => panic!("{other:?}"),
+                },
+                "code": failure.code,
+                "message": (!cut).then_some(&failure.message),
+                "retry_after_ms": failure.retry_after.map(|pause| pause.as_millis()),
+                "retryable": failure.into_error("p", "m").is_retryable(),
+            })
+        });
+        json!({
+            "api": "responses",
+            "outcome": if self.failure.is_none() { "ok" } else { "error" },
+            "stop_reason": stop,
+            "error": error,
+            "response_id": self.decoder.response_id,
+            "model": self.decoder.model,
+            "blocks": blocks.iter().map(show_block).collect::<Vec<_>>(),
+            "text": texts.concat(),
+            "usage": self.answer().and_then(|answer| answer.usage).map(|usage| json!({
+                "input_total": usage.input_total,
+                "input_cached": usage.input_cached,
+                "input_cache_write": usage.input_cache_write,
+                "output_total": usage.output_total,
+                "output_reasoning": usage.output_reasoning,
+                "total": usage.total,
+            })),
+        })
+    }
+}
+
+fn show_block(block: &Block) -> Value {
+    match block {
+        Block::Thinking { text, replay } => {
+            let replay = replay.as_ref().map(|item| {
+                let item: Value = serde_json::from_str(item).unwrap();
+                json!({ "id": item["id"], "encrypted_content": item["encrypted_content"] })
+            });
+            json!({ "type": "thinking", "text": text, "replay": replay })
+        }
+        Block::Text { text, phase: None } => json!({ "type": "text", "text": text }),
+        Block::Text { text, phase } => json!({ "type": "text", "text": text, "phase": phase }),
+        Block::ToolCall(ToolCall { call_id, name, arguments }) => {
+            let arguments: Value = serde_json::from_str(arguments).unwrap();
+            json!({ "type": "tool_call", "call_id": call_id, "name": name, "arguments": arguments })
+        }
+    }
+}
+
+macro_rules! recorded {
+    ($($name:ident),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            check_recorded(
+                include_bytes!(concat!("../../../tests/fixtures/", stringify!($name), ".sse")),
+                include_str!(concat!("../../../tests/fixtures/expected/", stringify!($name), ".json")),
+            );
+        }
+    )*};
+}
+
+recorded![
+    responses_text,
+    responses_reasoning_then_tool_calls,
+    responses_incomplete,
+    responses_failed,
+    responses_error_event,
+    responses_cut_midway,
+    responses_copilot_rotating_ids,
+];
+
+#[track_caller]
+fn check_recorded(stream: &[u8], expected: &str) {
+    let mut expected: Value = serde_json::from_str(expected).unwrap();
+    for not_shown in ["fixture", "events"] {
+        expected.as_object_mut().unwrap().remove(not_shown);
+    }
+    let whole = play([stream]);
+    assert_eq!(whole.shown(), expected, "whole");
+    assert_eq!(play(stream.chunks(1)).events, whole.events, "byte by byte");
+
+    // Pieces of changing sizes, the same in every run.
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    for round in 0..50 {
+        let mut pieces = Vec::new();
+        let mut rest = stream;
+        while !rest.is_empty() {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let (piece, tail) = rest.split_at((seed % 300 + 1).min(rest.len() as u64) as usize);
+            pieces.push(piece);
+            rest = tail;
+        }
+        let played = play(pieces);
+        assert_eq!(played.events, whole.events, "round {round}");
+        assert_eq!(played.failure, whole.failure, "round {round}");
+    }
+    if let Some(answer) = whole.answer() {
+        assert_eq!(whole.told(), answer.text());
+    }
+    check_cuts(stream, &whole);
+}
+
+/// A stream that breaks off anywhere yields the same answer or none.
+fn check_cuts(stream: &[u8], whole: &Played) {
+    for at in 0..stream.len() {
+        let cut = play([&stream[..at]]);
+        match (cut.answer(), &cut.failure) {
+            (Some(answer), None) => assert_eq!(Some(answer), whole.answer(), "cut at {at}"),
+            (None, Some(failure)) => {
+                let started = cut.decoder.any_readable;
+                let as_whole = Some(failure) == whole.failure.as_ref();
+                assert!(as_whole || failure.class == Class::Cut || !started, "cut at {at}: {failure:?}");
+            }
+            other => panic!("cut at {at}: {other:?}"),
+        }
+    }
+}
+
+fn stream(events: &[Value]) -> String {
+    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+}
+
+/// The events of a stream, one a line, an answer in full.
+#[track_caller]
+fn check(events: &[Value], shown: expect_test::Expect) {
+    let played = play([stream(events).as_bytes()]);
+    let mut lines = String::new();
+    for event in &played.events {
+        let line = match event {
+            AnswerEvent::Started => "started".into(),
+            AnswerEvent::ThinkingDelta(delta) => format!("thinking {delta:?}"),
+            AnswerEvent::ThinkingEnd(text) => format!("thinking end {text:?}"),
+            AnswerEvent::TextDelta(delta) => format!("text {delta:?}"),
+            AnswerEvent::Finished(answer) => {
+                assert_eq!(played.told(), answer.text());
+                let blocks: Vec<String> =
+                    answer.blocks.iter().map(|block| format!("\n  {block:?}")).collect();
+                format!("{:?}{}", answer.stop, blocks.concat())
+            }
+        };
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    if let Some(failure) = played.failure {
+        lines.push_str(&format!("{:?} {}\n", failure.class, failure.message));
+    }
+    shown.assert_eq(&lines);
+}
+
+fn text(index: u64, delta: &str) -> Value {
+    json!({ "type": "response.output_text.delta", "output_index": index, "content_index": 0, "delta": delta })
+}
+
+fn done(index: u64, item: Value) -> Value {
+    json!({ "type": "response.output_item.done", "output_index": index, "item": item })
+}
+
+fn message(text: &str) -> Value {
+    json!({ "type": "message", "content": [{ "type": "output_text", "text": text }] })
+}
+
+fn call(name: &str, arguments: &str) -> Value {
+    json!({ "type": "function_call", "call_id": "call_1", "name": name, "arguments": arguments })
+}
+
+fn completed(output: &[Value]) -> Value {
+    json!({ "type": "response.completed", "response": { "output": output } })
+}
+
+mod stories {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn blocks_of_text_are_parted_by_a_blank_line() {
+        check(
+            &[text(0, "One"), text(0, "."), text(1, "Two."), text(1, " Three."), completed(&[])],
+            expect![[r#"
+                started
+                text "One"
+                text "."
+                text "\n\nTwo."
+                text " Three."
+                Stop
+                  Text { text: "One.", phase: None }
+                  Text { text: "Two. Three.", phase: None }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn done_tells_what_deltas_did_not() {
+        check(
+            &[text(0, "One"), done(0, message("One two.")), done(1, message("Three.")), completed(&[])],
+            expect![[r#"
+                started
+                text "One"
+                text " two."
+                text "\n\nThree."
+                Stop
+                  Text { text: "One two.", phase: None }
+                  Text { text: "Three.", phase: None }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn done_wins_where_deltas_differ_and_an_empty_one_does_not() {
+        let deltas =
+            json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": "\u{1}x" });
+        check(
+            &[
+                deltas.clone(),
+                done(0, call("run", r#"{"a":1}"#)),
+                text(1, "kept"),
+                done(1, message("")),
+                completed(&[]),
+            ],
+            expect![[r#"
+                started
+                text "kept"
+                ToolUse
+                  ToolCall(ToolCall { call_id: "call_1", name: "run", arguments: "{\"a\":1}" })
+                  Text { text: "kept", phase: None }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn the_final_event_fills_gaps() {
+        let reasoning =
+            json!({ "type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "blob" });
+        let bare = json!({ "type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": null });
+        check(
+            &[done(0, bare), text(1, "Hel"), completed(&[reasoning, message("Hello."), call("run", "")])],
+            expect![[r#"
+                started
+                text "Hel"
+                text "lo."
+                ToolUse
+                  Thinking { text: "", replay: Some("{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[],\"encrypted_content\":\"blob\"}") }
+                  Text { text: "Hello.", phase: None }
+                  ToolCall(ToolCall { call_id: "call_1", name: "run", arguments: "{}" })
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_output_that_leaves_items_out_fills_nothing() {
+        let reasoning =
+            json!({ "type": "reasoning", "summary": [{ "type": "summary_text", "text": "Hm." }] });
+        check(
+            &[done(0, reasoning), done(1, call("run", "{}")), completed(&[call("run", "{}")])],
+            expect![[r#"
+                started
+                thinking "Hm."
+                thinking end "Hm."
+                ToolUse
+                  Thinking { text: "Hm.", replay: None }
+                  ToolCall(ToolCall { call_id: "call_1", name: "run", arguments: "{}" })
+            "#]],
+        );
+    }
+
+    #[test]
+    fn summaries_and_raw_thinking() {
+        let summary = |part: u64, delta: &str| {
+            json!({
+                "type": "response.reasoning_summary_text.delta", "output_index": 0,
+                "summary_index": part, "delta": delta,
+            })
+        };
+        let raw = |delta: &str| json!({ "type": "response.reasoning_text.delta", "output_index": 0, "content_index": 0, "delta": delta });
+        check(
+            &[summary(0, "A"), summary(1, "B"), raw("C"), summary(1, "b"), text(1, "D"), completed(&[])],
+            expect![[r#"
+                started
+                thinking "A"
+                thinking "\n\nB"
+                thinking "b"
+                text "D"
+                thinking end "A\n\nBb"
+                Stop
+                  Thinking { text: "A\n\nBb", replay: None }
+                  Text { text: "D", phase: None }
+            "#]],
+        );
+        check(
+            &[raw("A"), raw("b"), completed(&[])],
+            expect![[r#"
+            started
+            thinking "A"
+            thinking "b"
+            thinking end "Ab"
+            Stop
+              Thinking { text: "Ab", replay: None }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_call_counts_only_when_it_is_done() {
+        let added =
+            json!({ "type": "response.output_item.added", "output_index": 0, "item": call("run", "") });
+        let delta =
+            json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": "{}" });
+        let arguments =
+            json!({ "type": "response.function_call_arguments.done", "output_index": 0, "arguments": "{}" });
+        check(
+            &[added.clone(), delta.clone(), completed(&[])],
+            expect![[r#"
+            started
+            Stop
+        "#]],
+        );
+        check(
+            &[added.clone(), delta, arguments.clone(), completed(&[])],
+            expect![[r#"
+                started
+                ToolUse
+                  ToolCall(ToolCall { call_id: "call_1", name: "run", arguments: "{}" })
+            "#]],
+        );
+
+        let mut half = call("run", "{");
+        half["status"] = json!("incomplete");
+        let incomplete = json!({
+            "type": "response.incomplete",
+            "response": { "output": [half], "incomplete_details": { "reason": "max_output_tokens" } },
+        });
+        check(
+            &[added.clone(), incomplete.clone()],
+            expect![[r#"
+            started
+            Length
+        "#]],
+        );
+        check(
+            &[incomplete],
+            expect![[r#"
+            started
+            Length
+        "#]],
+        );
+        check(
+            &[added, arguments],
+            expect![[r#"
+            started
+            Cut the stream ended before its final event
+        "#]],
+        );
+    }
+
+    #[test]
+    fn other_endings() {
+        let ending = |kind: &str, response: Value| json!({ "type": kind, "response": response });
+        let filtered = json!({ "incomplete_details": { "reason": "content_filter" } });
+        check(
+            &[text(0, "A"), ending("response.incomplete", filtered)],
+            expect![[r#"
+                started
+                text "A"
+                ContentFilter the answer was stopped by a content filter
+            "#]],
+        );
+        check(
+            &[ending("response.incomplete", json!({ "incomplete_details": null }))],
+            expect![[r#"
+                Server the answer was left incomplete: no reason given
+            "#]],
+        );
+        check(
+            &[ending("response.failed", json!({ "error": null }))],
+            expect![[r#"
+                Server the service did not say why
+            "#]],
+        );
+        check(
+            &[ending("response.cancelled", json!({}))],
+            expect![[r#"
+            Server the service cancelled the answer
+        "#]],
+        );
+        check(
+            &[text(0, "A"), ending("response.done", json!({ "status": "completed" }))],
+            expect![[r#"
+                started
+                text "A"
+                Stop
+                  Text { text: "A", phase: None }
+            "#]],
+        );
+        let failed = json!({ "status": "failed", "error": { "code": "server_error", "message": "no" } });
+        check(
+            &[ending("response.done", failed)],
+            expect![[r#"
+            Server no
+        "#]],
+        );
+    }
+
+    #[test]
+    fn errors_are_flat_or_nested() {
+        check(
+            &[json!({ "type": "error", "code": null, "message": "flat", "param": null })],
+            expect![[r#"
+                Server flat
+            "#]],
+        );
+        let nested =
+            json!({ "type": "error", "error": { "code": "rate_limit_exceeded", "message": "nested" } });
+        check(
+            &[text(0, "A"), nested],
+            expect![[r#"
+            started
+            text "A"
+            RateLimit nested
+        "#]],
+        );
+        check(
+            &[json!({ "error": { "code": 502, "message": "bare" } })],
+            expect![[r#"
+                Server bare
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_or_odd_is_read_past() {
+        check(
+            &[
+                json!({ "type": "response.audio.delta", "output_index": null, "delta": { "a": [1, { "b": 2 }] } }),
+                json!({ "type": "keepalive" }),
+                json!([1, 2]),
+                json!({ "type": 7, "output_index": -1.5, "item": null, "response": null }),
+                json!({ "type": "response.output_item.added", "output_index": 0, "item": { "type": "new_thing" } }),
+                text(0, "not text of that"),
+                done(2, json!({ "type": "web_search_call", "action": {} })),
+                json!({ "type": "response.output_text.delta", "delta": "no index" }),
+                text(3, "Hi"),
+                json!({ "type": "response.output_text.delta", "delta": "!" }),
+                completed(&[]),
+                text(3, "after the end"),
+            ],
+            expect![[r#"
+                started
+                text "Hi"
+                text "!"
+                Stop
+                  Text { text: "Hi!", phase: None }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_call_without_an_id_gets_one() {
+        let played = play([stream(&[
+            done(0, json!({ "type": "function_call", "name": "run", "arguments": { "a": 1 } })),
+            completed(&[]),
+        ])
+        .as_bytes()]);
+        let calls: Vec<_> = played.answer().unwrap().tool_calls().collect();
+        assert_eq!(calls[0].arguments, r#"{"a":1}"#);
+        assert_eq!(calls[0].call_id.len(), "call_".len() + 32);
+    }
+
+    #[test]
+    fn the_event_name_counts_where_the_type_is_missing() {
+        let played = play([&b"event: response.output_text.delta\ndata: {\"delta\":\"a\"}\n\nevent: error\ndata: {\"message\":\"no\"}\n\n"[..]]);
+        assert_eq!(played.told(), "a");
+        assert_eq!(played.failure.unwrap().message, "no");
+    }
+
+    #[test]
+    fn a_stream_that_nobody_can_read_is_no_cut() {
+        let class = |stream: &[u8]| play([stream]).failure.unwrap().class;
+        assert_eq!(class(b"hello\n\ndata: what\n\n"), Class::Server);
+        assert_eq!(class(b"data: what\n\ndata: {}\n\n"), Class::Cut);
+        assert_eq!(class(b"data: [DONE]\n\n"), Class::Server);
+    }
+}
+
+/// Not a test but a measurement: `cargo test --release -p provider cost_of_a_delta -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_delta() {
+    const DELTAS: u32 = 200_000;
+    let delta = r#"{"type":"response.output_text.delta","sequence_number":12345,"item_id":"msg_0a11c3f0fixture01","output_index":0,"content_index":0,"delta":" several","logprobs":[],"obfuscation":"zXq8Lw02R"}"#;
+    let stream = format!("event: response.output_text.delta\ndata: {delta}\n\n").repeat(DELTAS as usize);
+    for size in [16 << 10, 1400] {
+        let begun = std::time::Instant::now();
+        let played = play(stream.as_bytes().chunks(size));
+        assert!(played.events.len() > DELTAS as usize);
+        println!("pieces of {size}: {} ns per delta", (begun.elapsed() / DELTAS).as_nanos());
+    }
+}

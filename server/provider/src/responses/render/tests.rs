@@ -1,0 +1,284 @@
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{Initiator, StopReason};
+
+fn request(items: Vec<Item>) -> Request {
+    Request {
+        model: "gpt-5".into(),
+        instructions: "Be brief.".into(),
+        tools: [].into(),
+        items: items.into_iter().map(Arc::new).collect(),
+        thinking: None,
+        cache_key: "session".into(),
+        max_output_tokens: None,
+        initiator: Initiator::User,
+    }
+}
+
+fn answer(blocks: Vec<Block>) -> Item {
+    Item::new(ItemKind::Assistant(Answer {
+        provider: "work".into(),
+        model: "gpt-5".into(),
+        response_id: None,
+        blocks,
+        stop: StopReason::Stop,
+        usage: None,
+    }))
+}
+
+fn thinking(id: &str) -> Block {
+    let item = format!(r#"{{"type":"reasoning","id":"{id}","summary":[],"encrypted_content":"b+/="}}"#);
+    Block::Thinking { text: "Hm.".into(), replay: Some(item) }
+}
+
+fn said(text: &str) -> Block {
+    Block::Text { text: text.into(), phase: None }
+}
+
+fn call(call_id: &str) -> Block {
+    Block::ToolCall(ToolCall {
+        call_id: call_id.into(),
+        name: "read".into(),
+        arguments: "{\"path\":\"a\"}".into(),
+    })
+}
+
+fn result(call_id: &str, output: &[&str]) -> Item {
+    let output = output.iter().map(|text| Part::Text((*text).into())).collect();
+    Item::new(ItemKind::ToolResult { call_id: call_id.into(), output })
+}
+
+fn rendered(request: &Request) -> String {
+    let segments = body(request, &Preludes::default(), |answer| answer.provider == "work");
+    let text = String::from_utf8(segments.pieces().iter().flatten().copied().collect()).unwrap();
+    serde_json::from_str::<Value>(&text).unwrap();
+    text
+}
+
+/// The items of the input, one a line.
+#[track_caller]
+fn check_input(items: Vec<Item>, shown: Expect) {
+    let body: Value = serde_json::from_str(&rendered(&request(items))).unwrap();
+    let lines: String = body["input"].as_array().unwrap().iter().map(|item| format!("{item}\n")).collect();
+    shown.assert_eq(&lines);
+}
+
+#[test]
+fn a_whole_request() {
+    let mut request = request(vec![Item::user("Why?")]);
+    request.tools = [ToolSpec {
+        name: "read".into(),
+        description: "Reads a file.".into(),
+        parameters: json!({ "type": "object", "properties": { "path": { "type": "string" } } }),
+    }]
+    .into();
+    request.thinking = Some(ThinkingLevel::High);
+    request.max_output_tokens = Some(3);
+    expect![[r#"{"model":"gpt-5","instructions":"Be brief.","tools":[{"type":"function","name":"read","description":"Reads a file.","parameters":{"properties":{"path":{"type":"string"}},"type":"object"},"strict":false}],"tool_choice":"auto","parallel_tool_calls":true,"reasoning":{"effort":"high","summary":"auto"},"store":false,"stream":true,"include":["reasoning.encrypted_content"],"prompt_cache_key":"session","max_output_tokens":16,"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Why?"}]}]}"#]].assert_eq(&rendered(&request));
+}
+
+#[test]
+fn the_smallest_request() {
+    let mut request = request(vec![]);
+    request.model = "llama".into();
+    request.instructions = "".into();
+    request.cache_key = "x".repeat(100);
+    expect![[r#"{"model":"llama","store":false,"stream":true,"include":["reasoning.encrypted_content"],"prompt_cache_key":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx","input":[]}"#]].assert_eq(&rendered(&request));
+}
+
+#[test]
+fn reasoning_is_asked_for_where_it_is_known() {
+    let reasoning = |model: &str, thinking| {
+        let mut request = request(vec![]);
+        request.model = model.into();
+        request.thinking = thinking;
+        let body: Value = serde_json::from_str(&rendered(&request)).unwrap();
+        body.get("reasoning").map(Value::to_string).unwrap_or_default()
+    };
+    for model in ["gpt-5", "gpt-5.4-mini", "openai/gpt-5", "o3", "o4-mini", "codex-mini-latest"] {
+        assert_eq!(reasoning(model, None), r#"{"summary":"auto"}"#, "{model}");
+    }
+    for model in ["gpt-4.1", "llama3", "gpt-5-chat-latest", "qwen3", "olmo"] {
+        assert_eq!(reasoning(model, None), "", "{model}");
+    }
+    assert_eq!(reasoning("gpt-4.1", Some(ThinkingLevel::XHigh)), r#"{"effort":"xhigh","summary":"auto"}"#);
+    assert_eq!(reasoning("gpt-5", Some(ThinkingLevel::Off)), r#"{"effort":"none"}"#);
+}
+
+#[test]
+fn a_conversation() {
+    let image = Part::Image { mime_type: "image/png".into(), data: "aGk=".into() };
+    check_input(
+        vec![
+            Item::new(ItemKind::User { parts: vec![Part::Text("Look:".into()), image.clone()] }),
+            answer(vec![
+                thinking("rs_1"),
+                Block::Text { text: "I \"look\".".into(), phase: Some("commentary".into()) },
+                call("call_a"),
+            ]),
+            result("call_a", &["one", "two"]),
+            answer(vec![call("call_b"), call("call_c")]),
+            Item::new(ItemKind::ToolResult {
+                call_id: "call_b".into(),
+                output: vec![Part::Text("see".into()), image],
+            }),
+            result("call_c", &[]),
+        ],
+        expect![[r#"
+            {"content":[{"text":"Look:","type":"input_text"},{"detail":"auto","image_url":"data:image/png;base64,aGk=","type":"input_image"}],"role":"user","type":"message"}
+            {"encrypted_content":"b+/=","id":"rs_1","summary":[],"type":"reasoning"}
+            {"content":[{"annotations":[],"text":"I \"look\".","type":"output_text"}],"phase":"commentary","role":"assistant","status":"completed","type":"message"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_a","name":"read","type":"function_call"}
+            {"call_id":"call_a","output":"one\ntwo","type":"function_call_output"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_b","name":"read","type":"function_call"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_c","name":"read","type":"function_call"}
+            {"call_id":"call_b","output":[{"text":"see","type":"input_text"},{"detail":"auto","image_url":"data:image/png;base64,aGk=","type":"input_image"}],"type":"function_call_output"}
+            {"call_id":"call_c","output":"(no output)","type":"function_call_output"}
+        "#]],
+    );
+}
+
+#[test]
+fn thinking_goes_back_only_in_front_of_what_it_led_to() {
+    check_input(
+        vec![
+            answer(vec![thinking("rs_1"), thinking("rs_2"), said("One."), thinking("rs_3")]),
+            answer(vec![thinking("rs_4")]),
+            answer(vec![thinking("rs_5"), said(""), call("call_a")]),
+            answer(vec![Block::Thinking { text: "No blob.".into(), replay: None }, said("Two.")]),
+            answer(vec![Block::Thinking { text: "".into(), replay: Some("{broken".into()) }, said("Three.")]),
+        ],
+        expect![[r#"
+            {"encrypted_content":"b+/=","id":"rs_1","summary":[],"type":"reasoning"}
+            {"encrypted_content":"b+/=","id":"rs_2","summary":[],"type":"reasoning"}
+            {"content":[{"annotations":[],"text":"One.","type":"output_text"}],"role":"assistant","status":"completed","type":"message"}
+            {"encrypted_content":"b+/=","id":"rs_5","summary":[],"type":"reasoning"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_a","name":"read","type":"function_call"}
+            {"call_id":"call_a","output":"Aborted","type":"function_call_output"}
+            {"content":[{"annotations":[],"text":"Two.","type":"output_text"}],"role":"assistant","status":"completed","type":"message"}
+            {"content":[{"annotations":[],"text":"Three.","type":"output_text"}],"role":"assistant","status":"completed","type":"message"}
+        "#]],
+    );
+}
+
+#[test]
+fn thinking_of_another_service_stays_out() {
+    let mut foreign = answer(vec![thinking("rs_1"), said("One.")]);
+    if let ItemKind::Assistant(answer) = &mut foreign.kind {
+        answer.provider = "home".into();
+    }
+    check_input(
+        vec![foreign],
+        expect![[r#"
+        {"content":[{"annotations":[],"text":"One.","type":"output_text"}],"role":"assistant","status":"completed","type":"message"}
+    "#]],
+    );
+}
+
+#[test]
+fn results_stand_right_after_their_calls() {
+    check_input(
+        vec![
+            result("call_x", &["nobody asked"]),
+            answer(vec![call("call_a"), call("call_b")]),
+            Item::user("Stop that!"),
+            result("call_b", &["b"]),
+            result("call_a", &["a"]),
+            result("call_a", &["again"]),
+            answer(vec![call("call_c")]),
+            Item::user("Hello?"),
+            answer(vec![call("call_d")]),
+        ],
+        expect![[r#"
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_a","name":"read","type":"function_call"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_b","name":"read","type":"function_call"}
+            {"call_id":"call_b","output":"b","type":"function_call_output"}
+            {"call_id":"call_a","output":"a","type":"function_call_output"}
+            {"content":[{"text":"Stop that!","type":"input_text"}],"role":"user","type":"message"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_c","name":"read","type":"function_call"}
+            {"call_id":"call_c","output":"Aborted","type":"function_call_output"}
+            {"content":[{"text":"Hello?","type":"input_text"}],"role":"user","type":"message"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_d","name":"read","type":"function_call"}
+            {"call_id":"call_d","output":"Aborted","type":"function_call_output"}
+        "#]],
+    );
+}
+
+#[test]
+fn ids_of_other_services_are_mapped_on_both_sides() {
+    let long = "c".repeat(65);
+    check_input(
+        vec![
+            answer(vec![call(&long), call("functions.read:0"), call("")]),
+            result(&long, &["1"]),
+            result("functions.read:0", &["2"]),
+            result("", &["3"]),
+        ],
+        expect![[r#"
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_3a63333ca02a2b8cad192aa56f89229a","name":"read","type":"function_call"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_284adafcda839f95f6b737ae5d9cad96","name":"read","type":"function_call"}
+            {"arguments":"{\"path\":\"a\"}","call_id":"call_6c62272e07bb014262b821756295c58d","name":"read","type":"function_call"}
+            {"call_id":"call_3a63333ca02a2b8cad192aa56f89229a","output":"1","type":"function_call_output"}
+            {"call_id":"call_284adafcda839f95f6b737ae5d9cad96","output":"2","type":"function_call_output"}
+            {"call_id":"call_6c62272e07bb014262b821756295c58d","output":"3","type":"function_call_output"}
+        "#]],
+    );
+    assert_eq!(id(&"c".repeat(64)), "c".repeat(64));
+}
+
+#[test]
+fn arguments_that_are_no_object_go_out_as_an_empty_one() {
+    let odd = |arguments: &str| {
+        Block::ToolCall(ToolCall { call_id: "c".into(), name: "run".into(), arguments: arguments.into() })
+    };
+    for (written, sent) in [("{\"a\":", "{}"), ("[1]", "{}"), ("", "{}"), (" {\"a\": 1}", " {\"a\": 1}")] {
+        let body: Value =
+            serde_json::from_str(&rendered(&request(vec![answer(vec![odd(written)])]))).unwrap();
+        assert_eq!(body["input"][0]["arguments"], sent, "{written}");
+    }
+}
+
+#[test]
+fn a_longer_conversation_only_adds_to_the_end() {
+    let preludes = Preludes::default();
+    let render = |request: &Request| body(request, &preludes, |_| true);
+    let mut request = request(vec![
+        Item::user("One."),
+        answer(vec![thinking("rs_1"), call("call_a")]),
+        result("call_a", &["a"]),
+    ]);
+    let first = render(&request);
+    request.items.push(Arc::new(answer(vec![said("Two.")])));
+    request.items.push(Arc::new(Item::user("Three.")));
+    let second = render(&request);
+
+    // Everything but the end is the same, and it is the same memory: nothing was rendered again.
+    let shared = first.pieces().len() - 1;
+    for (at, (old, new)) in first.pieces().iter().zip(second.pieces()).take(shared).enumerate() {
+        assert_eq!(old, new);
+        let small = [0, 2].contains(&at);
+        assert!(small || old.as_ptr() == new.as_ptr(), "piece {at} was rendered again");
+    }
+    assert_eq!(second.pieces().len(), first.pieces().len() + 2);
+
+    // Taking the thinking out is a change, once.
+    assert!(request.items[1].refuse_replay());
+    assert!(!request.items[0].refuse_replay());
+    let third = render(&request);
+    assert!(!third.pieces()[4].windows(4).any(|window| window == b"rs_1"));
+    assert_eq!(third.pieces()[4].as_ptr(), render(&request).pieces()[4].as_ptr());
+    assert!(!request.items[1].refuse_replay());
+}
+
+#[test]
+fn models_are_the_same_with_a_date() {
+    let same = super::super::is_same_model;
+    assert!(same("gpt-5", "gpt-5"));
+    assert!(same("gpt-5", "gpt-5-2025-08-07"));
+    assert!(same("gpt-5.4-mini", "gpt-5.4-mini-2026-02-17"));
+    assert!(!same("gpt-5", "gpt-5-mini-2025-08-07"));
+    assert!(!same("gpt-5", "gpt-5.4-2026-02-17"));
+    assert!(!same("gpt-5-2025-08-07", "gpt-5"));
+}

@@ -1,0 +1,375 @@
+//! One answer from request to last event, for every family.
+//!
+//! A family is a [`Wire`]: it renders requests and decodes events. What is the same for all of them is
+//! here: sending, batches, timeouts, and the one retry that only this crate can do.
+
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{FutureExt, stream};
+use http_body::Body;
+use tokio::runtime::Handle;
+
+use crate::classify::{Class, Failure, plain};
+use crate::endpoint::Target;
+use crate::http::{Http, Segments, SendError};
+use crate::{
+    Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, Provider, ProviderError, Request, Timeouts, sse,
+};
+
+/// An API that services speak.
+pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
+    /// What the API adds to the base URL.
+    const PATH: &str;
+    type Decoder: Decode + 'static;
+
+    fn render(&self, request: &Request, provider: &str) -> Segments;
+    fn decoder(&self, request: &Request, provider: &str) -> Self::Decoder;
+    /// Hears of each complete answer.
+    fn finished(&self, request: &Request, answer: &Answer);
+}
+
+/// Reads one answer. An error ends it.
+pub(crate) trait Decode: Send + Sync {
+    fn event(&mut self, event: &sse::Event<'_>, out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure>;
+    /// An answer that came as one JSON text in place of a stream.
+    fn whole(&mut self, body: &str, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
+    /// What it means that the stream ended here.
+    fn end(&mut self) -> Failure;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    More,
+    Finished,
+}
+
+#[derive(Debug)]
+pub(crate) struct Service<W> {
+    inner: Arc<Inner<W>>,
+}
+
+#[derive(Debug)]
+struct Inner<W> {
+    http: Http,
+    wire: W,
+}
+
+impl<W: Wire> Service<W> {
+    pub(crate) fn new(endpoint: Endpoint, timeouts: Timeouts, wire: W) -> Result<Self, ConfigError> {
+        let http = Http::new(Target::new(endpoint, W::PATH)?, timeouts);
+        Ok(Self { inner: Arc::new(Inner { http, wire }) })
+    }
+}
+
+impl<W: Wire> Provider for Service<W> {
+    fn name(&self) -> &str {
+        &self.inner.http.target.name
+    }
+
+    fn answer(&self, request: Request) -> AnswerStream {
+        let run =
+            Run { service: self.inner.clone(), request, state: State::Start, started: false, retried: false };
+        Box::pin(stream::unfold(Box::new(run), |mut run| async move { Some((run.next().await?, run)) }))
+    }
+}
+
+/// One answer on its way.
+struct Run<W: Wire> {
+    service: Arc<Inner<W>>,
+    request: Request,
+    state: State<W::Decoder>,
+    /// The caller knows that the answer has begun.
+    started: bool,
+    /// Thinking has been left out and the request sent again.
+    retried: bool,
+}
+
+enum State<D> {
+    Start,
+    Reading(Box<Reading<D>>),
+    /// The error that follows the events before it.
+    Failed(ProviderError),
+    Finished(Rest),
+    Over,
+}
+
+/// Why no answer came, before it is put in the caller's terms.
+enum Ended {
+    Failure(Failure),
+    Error(ProviderError),
+}
+
+impl<W: Wire> Run<W> {
+    async fn next(&mut self) -> Option<Result<Vec<AnswerEvent>, ProviderError>> {
+        loop {
+            let ended = match mem::replace(&mut self.state, State::Over) {
+                State::Start => match self.open().await {
+                    Ok(reading) => {
+                        self.state = State::Reading(Box::new(reading));
+                        continue;
+                    }
+                    Err(ended) => ended,
+                },
+                State::Reading(mut reading) => {
+                    let (mut batch, ended) = reading.batch(&self.service.http).await;
+                    if self.started {
+                        batch.retain(|event| *event != AnswerEvent::Started);
+                    }
+                    let Some(ended) = ended else {
+                        self.started |= !batch.is_empty();
+                        if let Some(AnswerEvent::Finished(answer)) = batch.last() {
+                            self.service.wire.finished(&self.request, answer);
+                            self.state = State::Finished(Rest(Some(reading.body)));
+                        } else {
+                            self.state = State::Reading(reading);
+                            if batch.is_empty() {
+                                continue;
+                            }
+                        }
+                        return Some(Ok(batch));
+                    };
+                    let said_something = batch.iter().any(|event| *event != AnswerEvent::Started);
+                    if !said_something && self.may_retry(&ended) {
+                        self.state = State::Start;
+                        continue;
+                    }
+                    if !batch.is_empty() {
+                        self.state = State::Failed(self.error(ended));
+                        return Some(Ok(batch));
+                    }
+                    return Some(Err(self.error(ended)));
+                }
+                State::Failed(error) => return Some(Err(error)),
+                State::Finished(rest) => {
+                    rest.read().await;
+                    return None;
+                }
+                State::Over => return None,
+            };
+            if self.may_retry(&ended) {
+                self.state = State::Start;
+                continue;
+            }
+            return Some(Err(self.error(ended)));
+        }
+    }
+
+    async fn open(&self) -> Result<Reading<W::Decoder>, Ended> {
+        let Inner { http, wire } = &*self.service;
+        let (model, provider) = (&self.request.model, &http.target.name);
+        tracing::debug!(provider, model, items = self.request.items.len(), "asking");
+        let body = http.post(wire.render(&self.request, provider)).await.map_err(|error| match error {
+            SendError::Refused(failure) => Ended::Failure(failure),
+            SendError::Unreached(error) => Ended::Error(error),
+        })?;
+        Ok(Reading {
+            body,
+            idle: http.timeouts().idle,
+            format: Format::Unknown,
+            decoder: wire.decoder(&self.request, provider),
+        })
+    }
+
+    /// Once, if the service refused its own thinking and there is any to leave out.
+    fn may_retry(&mut self, ended: &Ended) -> bool {
+        if !matches!(ended, Ended::Failure(Failure { class: Class::Replay, .. }))
+            || mem::replace(&mut self.retried, true)
+        {
+            return false;
+        }
+        // All of them, so not `any`.
+        let changed = self.request.items.iter().filter(|item| item.refuse_replay()).count();
+        tracing::debug!(changed, "the service refused earlier thinking");
+        changed > 0
+    }
+
+    fn error(&self, ended: Ended) -> ProviderError {
+        let target = &self.service.http.target;
+        let error = match ended {
+            Ended::Failure(mut failure) => {
+                failure.message = target.masked(failure.message);
+                tracing::debug!(class = ?failure.class, code = failure.code, "the service reported a failure");
+                failure.into_error(&target.name, &self.request.model)
+            }
+            Ended::Error(error) => error,
+        };
+        tracing::debug!(%error, "no answer");
+        error
+    }
+}
+
+/// The response while it comes.
+struct Reading<D> {
+    body: reqwest::Body,
+    idle: Duration,
+    format: Format,
+    decoder: D,
+}
+
+/// What a body turns out to be. Its first byte tells more reliably than its content type.
+enum Format {
+    Unknown,
+    Stream(sse::Decoder),
+    Json(Vec<u8>),
+    Page(Vec<u8>),
+}
+
+impl From<sse::TooLarge> for Failure {
+    fn from(sse::TooLarge: sse::TooLarge) -> Self {
+        let limit = sse::MAX_EVENT_BYTES >> 20;
+        Self::new(Class::InvalidRequest, format!("the answer has an event of more than {limit} MiB"))
+    }
+}
+
+impl<D: Decode> Reading<D> {
+    /// So much is decoded at most before a batch goes out.
+    const MAX_BATCH_BYTES: usize = 256 << 10;
+    /// Of a web page in place of an answer.
+    const MAX_PAGE_BYTES: usize = 64 << 10;
+
+    /// All that is there, or, if there is nothing, what comes next. Empty if that was no whole event.
+    async fn batch(&mut self, http: &Http) -> (Vec<AnswerEvent>, Option<Ended>) {
+        let mut out = Vec::new();
+        let Ok(first) = tokio::time::timeout(self.idle, frame(&mut self.body)).await else {
+            let error = ProviderError::Idle { provider: http.target.name.clone(), after: self.idle };
+            return (out, Some(Ended::Error(error)));
+        };
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(frame) = next {
+            let read = match frame {
+                Some(Ok(bytes)) => {
+                    taken += bytes.len();
+                    self.feed(&bytes, &mut out)
+                }
+                Some(Err(error)) => self.finish(Some(&http.broken(&error)), &mut out),
+                None => self.finish(None, &mut out),
+            };
+            match read {
+                Ok(Progress::More) if taken < Self::MAX_BATCH_BYTES => {}
+                Ok(_) => break,
+                Err(failure) => return (out, Some(Ended::Failure(failure))),
+            }
+            next = self::frame(&mut self.body).now_or_never();
+        }
+        (out, None)
+    }
+
+    fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure> {
+        if let Format::Unknown = self.format {
+            bytes = bytes.trim_ascii_start();
+            self.format = match bytes.first() {
+                None => return Ok(Progress::More),
+                Some(b'{') => Format::Json(Vec::new()),
+                Some(b'<') => Format::Page(Vec::new()),
+                Some(_) => Format::Stream(sse::Decoder::default()),
+            };
+        }
+        match &mut self.format {
+            Format::Stream(events) => {
+                let mut progress = Progress::More;
+                events.feed(bytes, |event| take(&mut self.decoder, &event, &mut progress, out))?;
+                Ok(progress)
+            }
+            Format::Json(body) if body.len() + bytes.len() > sse::MAX_EVENT_BYTES => {
+                Err(sse::TooLarge.into())
+            }
+            Format::Json(body) => {
+                body.extend_from_slice(bytes);
+                Ok(Progress::More)
+            }
+            Format::Page(page) => {
+                page.extend_from_slice(bytes);
+                if page.len() > Self::MAX_PAGE_BYTES { self.finish(None, out) } else { Ok(Progress::More) }
+            }
+            Format::Unknown => Ok(Progress::More),
+        }
+    }
+
+    /// The body ended, properly or because it broke.
+    fn finish(&mut self, broken: Option<&str>, out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure> {
+        let cut = |failure: Failure| match broken {
+            Some(reason) if failure.class == Class::Cut => Failure::new(Class::Cut, reason),
+            _ => failure,
+        };
+        match mem::replace(&mut self.format, Format::Unknown) {
+            Format::Stream(mut events) => {
+                let mut progress = Progress::More;
+                events.finish(|event| take(&mut self.decoder, &event, &mut progress, out))?;
+                match progress {
+                    Progress::Finished => Ok(progress),
+                    Progress::More => Err(cut(self.decoder.end())),
+                }
+            }
+            Format::Json(body) => {
+                self.decoder.whole(&String::from_utf8_lossy(&body), out).map_err(cut)?;
+                Ok(Progress::Finished)
+            }
+            Format::Page(page) => {
+                let title = plain(&String::from_utf8_lossy(&page));
+                Err(Failure::new(
+                    Class::InvalidRequest,
+                    format!("a web page came in place of an answer: {title}"),
+                ))
+            }
+            Format::Unknown => Err(cut(Failure::new(Class::Cut, "the answer is empty"))),
+        }
+    }
+}
+
+/// The end of a body after its last event. Once it is read the connection can serve the next request.
+struct Rest(Option<reqwest::Body>);
+
+impl Rest {
+    /// What takes longer is not worth keeping: the connection is closed.
+    const PATIENCE: Duration = Duration::from_millis(250);
+
+    async fn read(mut self) {
+        if let Some(body) = self.0.take() {
+            Self::drain(body).await;
+        }
+    }
+
+    async fn drain(mut body: reqwest::Body) {
+        let rest = async { while let Some(Ok(_)) = frame(&mut body).await {} };
+        let _ = tokio::time::timeout(Self::PATIENCE, rest).await;
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if let (Some(body), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(Self::drain(body));
+        }
+    }
+}
+
+/// Events after the last are not looked at.
+fn take(
+    decoder: &mut impl Decode,
+    event: &sse::Event<'_>,
+    progress: &mut Progress,
+    out: &mut Vec<AnswerEvent>,
+) -> Result<(), Failure> {
+    if *progress == Progress::More {
+        *progress = decoder.event(event, out)?;
+    }
+    Ok(())
+}
+
+/// The next data of a body; `None` at its end.
+async fn frame(body: &mut reqwest::Body) -> Option<Result<Bytes, reqwest::Error>> {
+    loop {
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(bytes)) => return Some(Ok(bytes)),
+            Ok(Err(_trailers)) => {}
+            Err(error) => return Some(Err(error)),
+        }
+    }
+}

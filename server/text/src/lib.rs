@@ -1,0 +1,39 @@
+//! Texts as the editor has them: positions, changes, edits, diffs, encodings and paths.
+//!
+//! Every rule about what a line, a position or a match is stands here once, so that what the
+//! model reads, what the editor is sent and what is written to disk agree to the byte.
+//!
+//! Deliberately absent: IO, waiting, LSP and wire types. A caller brings texts and takes texts;
+//! that keeps everything here testable with tables and random input.
+//!
+//! Offsets are bytes of UTF-8. Lines end at `\n`, `\r\n` and `\r` and nowhere else, as in LSP.
+
+pub mod path;
+pub mod position;
+
+pub mod document;
+pub mod edit;
+
+pub mod diff;
+pub mod replace;
+
+pub mod decode;
+pub mod excerpt;
+
+#[cfg(test)]
+mod testing;
+
+pub use decode::{
+    DecodeError, Decoded, Encoding, LineEnding, decode, dominant_line_ending, encode, encode_rope,
+};
+pub use diff::{UnifiedDiff, smallest_edits, unified};
+pub use document::{Change, ChangeError, Document, DocumentVersion};
+pub use edit::{Edit, EditError, EditSet, ProposedEdit, differs_only_outside};
+pub use excerpt::{
+    ControlFilter, Excerpt, ExcerptError, HeadTail, Utf8Chunks, excerpt, nearest_names, strip_controls,
+};
+pub use path::{AbsPath, PathError, UriError};
+pub use position::{Position, PositionEncoding, PositionRange, to_offset, to_position};
+pub use replace::{Region, ReplaceError, Replacement, replace};
+/// The text type of the whole crate: cheap to clone, cheap to edit in the middle.
+pub use ropey::Rope;

@@ -1,0 +1,519 @@
+--- What a user does, and what comes of it.
+local stories = {}
+
+---@param name string
+---@param play fun(t: opal.test.Editor)
+local function story(name, play)
+  stories[#stories + 1] = { name = name, play = play }
+end
+
+---@param path string
+---@param edits { [1]: string, [2]: string }[]
+local function edit(path, edits)
+  edits = vim.tbl_map(function(e)
+    return { old_text = e[1], new_text = e[2] }
+  end, edits)
+  return { call = { name = "edit", arguments = { path = path, edits = edits } } }
+end
+
+local function read(path)
+  return { call = { name = "read", arguments = { path = path } } }
+end
+
+local function write(path, content)
+  return { call = { name = "write", arguments = { path = path, content = content } } }
+end
+
+local function run(command)
+  return { call = { name = "shell", arguments = { command = command } } }
+end
+
+local function say(...)
+  return { text = { ... } }
+end
+
+story("a prompt streams its answer into the transcript", function(t)
+  t:start({ { say("Hello ", "there"), t:gate("go"), say(",\nfri", "end") } })
+  t:keys(":Opal prompt greet me<CR>")
+  t:shows("> greet me\n\nHello there")
+  t:eventually("the status says what is awaited", function()
+    return t:status() == "opal: waiting for the model"
+  end)
+  t:expect("the user stays in their window", t:lua("return vim.fn.bufname()"), "")
+  t:open_gate("go")
+  t:shows("Hello there,\nfriend")
+  t:idle()
+  t:expect("the transcript", t:transcript(), "> greet me\n\nHello there,\nfriend")
+  t:expect(
+    "it cannot be changed by accident",
+    t:lua([[
+    vim.cmd("Opal open")
+    return { vim.bo.modifiable, vim.bo.filetype, vim.fn.bufname():match("^opal://%w+$") ~= nil }
+  ]]),
+    { false, "markdown", true }
+  )
+end)
+
+story("an edit lands in an unsaved buffer as one undo step", function(t)
+  t:file("a.txt", "one\ntwo\nthree\n")
+  t:start({
+    { read("a.txt") },
+    { edit("a.txt", { { "one", "ONE" }, { "three", "THREE" } }) },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  t:keys("omine<Esc>")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:expect("after the edit", t:text(), "ONE\nmine\ntwo\nTHREE")
+  t:model_was_told("mine") -- the buffer as it stood, not the disk
+  t:expect("unsaved work is not saved", t:on_disk("a.txt"), "one\ntwo\nthree\n")
+  t:expect("still modified", t:lua("return vim.bo.modified"), true)
+  t:keys("u")
+  t:expect("u takes back the edit and nothing else", t:text(), "one\nmine\ntwo\nthree")
+  t:keys("u")
+  t:expect("u takes back the user's line", t:text(), "one\ntwo\nthree")
+  t:keys("<C-r><C-r>")
+  t:expect("both come back", t:text(), "ONE\nmine\ntwo\nTHREE")
+  t:shows("✓ edit a.txt\n```diff\n")
+  t:shows("-one\n+ONE\n")
+end)
+
+story("two edits of a buffer in the background are two undo steps", function(t)
+  t:file("a.txt", "one\ntwo\n")
+  t:start({
+    { read("a.txt") },
+    { edit("a.txt", { { "one", "ONE" } }) },
+    { edit("a.txt", { { "two", "TWO" } }) },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  t:cmd("enew")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:cmd("buffer a.txt")
+  t:expect("after the edits", t:text(), "ONE\nTWO")
+  t:keys("u")
+  t:expect("the second is taken back", t:text(), "ONE\ntwo")
+  t:keys("u")
+  t:expect("the first is taken back", t:text(), "one\ntwo")
+end)
+
+story("typing goes on through an edit, and each keeps its undo step", function(t)
+  t:file("a.txt", "one\ntwo\n")
+  t:start({
+    { read("a.txt") },
+    { t:gate("go"), edit("a.txt", { { "one", "ONE\nand a half" } }) },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("✓ read a.txt")
+  t:keys("GA typed")
+  t:open_gate("go")
+  t:shows("Done.")
+  t:keys(" on<Esc>")
+  t:expect("both texts stand", t:text(), "ONE\nand a half\ntwo typed on")
+  t:keys("u")
+  t:expect("what was typed after", t:text(), "ONE\nand a half\ntwo typed")
+  t:keys("u")
+  t:expect("the edit", t:text(), "one\ntwo typed")
+  t:keys("u")
+  t:expect("what was typed before", t:text(), "one\ntwo")
+end)
+
+story("a clean buffer is saved after an edit, and formatters run", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:cmd("edit a.txt")
+  t:cmd([[autocmd BufWritePre <buffer> call append("$", "formatted")]])
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:expect("on disk", t:on_disk("a.txt"), "ONE\nformatted\n")
+  t:expect("not modified", t:lua("return vim.bo.modified"), false)
+end)
+
+story("a new file in a new folder has exactly the text", function(t)
+  t:start({ { write("src/new.txt", "one\ntwo\n") }, { say("Done.") } }, { permission_mode = "auto_edit" })
+  t:keys(":Opal prompt make it<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:expect("on disk", t:on_disk("src/new.txt"), "one\ntwo\n")
+  t:cmd("edit src/new.txt")
+  t:expect("in the editor", t:text(), "one\ntwo")
+end)
+
+story("a file that is not open is edited through the editor", function(t)
+  t:file("a.txt", "one\r\ntwo\r\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "two", "TWO" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:expect("on disk, with its line ends", t:on_disk("a.txt"), "one\r\nTWO\r\n")
+  t:cmd("buffer a.txt")
+  t:keys("u")
+  t:expect("undo works", t:text(), "one\ntwo")
+end)
+
+story("an allowed change is made", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } })
+  t:answer("Allow")
+  t:cmd("edit a.txt")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:expect("after the edit", t:text(), "ONE")
+  local asked = t:asked()
+  t:expect("asked once", #asked, 1)
+  t:expect("what may be answered", { asked[1].labels[1], asked[1].labels[2] }, { "Allow", "Deny" })
+  t:expect("the change was seen before", asked[1].shown:find("+ONE", 1, true) ~= nil, true)
+  t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
+  t:shows(": Allow")
+end)
+
+story("a denied change is not made, and the word reaches the model", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("I see.") } })
+  t:answer("Deny", "never shout")
+  t:cmd("edit a.txt")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("I see.")
+  t:expect("untouched", t:text(), "one")
+  t:model_was_told("never shout")
+  t:shows("✗ edit a.txt")
+  t:shows(": Deny (never shout)")
+end)
+
+story("choosing nothing denies", function(t)
+  t:start({ { run("touch ran") }, { say("I see.") } })
+  t:answer(nil)
+  t:keys(":Opal prompt run it<CR>")
+  t:shows("I see.")
+  t:expect("it did not run", t:on_disk("ran"), nil)
+  t:expect("the command was seen before", t:asked()[1].shown:find("touch ran", 1, true) ~= nil, true)
+  t:expect("no word is asked for", #t:asked(), 1)
+end)
+
+story("Neovim's own dialog works, by keys", function(t)
+  t:start({ { run("touch ran") }, { say("Done.") } })
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("the dialog is open", function()
+    return t:in_dialog()
+  end)
+  t:press("1<CR>")
+  t:shows("Done.")
+  t:expect("it ran", t:on_disk("ran"), "")
+end)
+
+story("a question that needs no answer any more is closed, and a late choice changes nothing", function(t)
+  t:start({ { run("touch ran") }, { say("Here again.") } })
+  t:lua([[vim.ui.select = function(items, _, on_choice)
+    _G.choose_late = function() on_choice(items[1], 1) end
+  end]])
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("the question is asked", function()
+    return t:lua("return _G.choose_late ~= nil")
+  end)
+  t:keys(":Opal abort<CR>")
+  t:shows("Stopped.")
+  t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
+  t:shows("no answer needed")
+  t:lua("_G.choose_late()")
+  t:keys(":Opal prompt again<CR>")
+  t:shows("Here again.")
+  t:expect("it did not run", t:on_disk("ran"), nil)
+end)
+
+story("Neovim's own dialog closes as well when it needs no answer any more", function(t)
+  if vim.fn.has("nvim-0.11") == 0 then
+    return -- there it lets nothing else happen until the user closes it
+  end
+  t:start({ { run("touch ran") }, { say("Here again.") } })
+  t:lua([[
+    local select = vim.ui.select
+    vim.ui.select = function(...)
+      vim.defer_fn(require("opal").abort, 200)
+      return select(...)
+    end
+  ]])
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("the dialog is open", function()
+    return t:in_dialog()
+  end)
+  t:eventually("the dialog is closed", function()
+    return not t:in_dialog()
+  end)
+  t:shows("Stopped.")
+  t:expect("it did not run", t:on_disk("ran"), nil)
+end)
+
+story("a question waits until the user has stopped typing", function(t)
+  t:start({
+    { t:gate("go"), run("touch ran") },
+    { say("Done.") },
+  })
+  t:answer("Allow")
+  t:keys(":Opal prompt run it<CR>")
+  t:shows("> run it")
+  t:keys("ihello")
+  t:open_gate("go")
+  t:notified("back in Normal mode")
+  t:keys("1<CR>world")
+  t:expect("not asked yet", #t:asked(), 0)
+  t:keys("<Esc>")
+  t:shows("Done.")
+  t:expect("the keys went into the text", t:text(), "hello1\nworld")
+end)
+
+story("a question of the model is answered by typing", function(t)
+  local question = { name = "ask_user", arguments = { question = "Which colour?" } }
+  t:start({ { { call = question } }, { say("Good.") } })
+  t:answer(nil, "ultramarine")
+  t:keys(":Opal prompt paint<CR>")
+  t:shows("Good.")
+  t:model_was_told("ultramarine")
+  t:shows("**? Which colour?**: ultramarine")
+end)
+
+story("a question with choices is answered by choosing", function(t)
+  local question = { name = "ask_user", arguments = { question = "Which?", choices = { "red", "blue" } } }
+  t:start({ { { call = question } }, { say("Good.") } })
+  t:answer("blue")
+  t:keys(":Opal prompt paint<CR>")
+  t:shows("**? Which?**: blue")
+  t:shows("Good.")
+  t:expect("another text may be given", t:asked()[1].labels, { "red", "blue", "Something else …" })
+end)
+
+story("a prompt while it works is refused, and steering reaches the model", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { t:gate("go"), read("a.txt") }, { say("Understood.") } })
+  t:keys(":Opal prompt look<CR>")
+  t:shows("> look")
+  t:keys(":Opal prompt another<CR>")
+  t:notified(":Opal steer")
+  t:keys(":Opal steer mind the gap<CR>")
+  t:shows("> steer (waiting): mind the gap")
+  t:open_gate("go")
+  t:shows("Understood.")
+  t:model_was_told("mind the gap")
+  t:shows("> steer: mind the gap")
+end)
+
+story("a follow-up comes after the answer", function(t)
+  t:start({ { t:gate("go"), say("First.") }, { say("Second.") } })
+  t:keys(":Opal prompt one<CR>")
+  t:shows("> one")
+  t:keys(":Opal follow_up two<CR>")
+  t:shows("> next (waiting): two")
+  t:open_gate("go")
+  t:shows("> two\n\nSecond.")
+  t:idle()
+end)
+
+story("abort stops a silent model and hands back what was queued", function(t)
+  t:start({ { say("Thinking"), { hang = true } }, { say("Here again.") } })
+  t:keys(":Opal prompt wait<CR>")
+  t:shows("Thinking")
+  t:keys(":Opal follow_up later<CR>")
+  t:shows("(waiting): later")
+  t:keys(":Opal abort<CR>")
+  t:shows("Stopped.")
+  t:shows("Not sent: later")
+  t:idle()
+  t:keys(":Opal prompt again<CR>")
+  t:shows("Here again.")
+end)
+
+story("when the server dies the user is told, and the next prompt works", function(t)
+  t:start({ { say("Hello.") }, { say("Hello.") } })
+  t:keys(":Opal prompt one<CR>")
+  t:shows("Hello.")
+  t:idle()
+  local nvim = t:lua("return vim.fn.getpid()")
+  for _, child in ipairs(vim.api.nvim_get_proc_children(nvim)) do
+    vim.uv.kill(child, "sigkill")
+  end
+  t:notified("Opal's server is gone (signal 9)")
+  t:shows("Opal's server is gone")
+  t:keys(":Opal prompt two<CR>")
+  t:shows("> two\n\nHello.")
+  t:expect("its transcript took over the window", #t:lua("return vim.api.nvim_list_wins()"), 2)
+end)
+
+story("the transcript follows its end only for a cursor that is there", function(t)
+  t:start({ { say("a\nb\nc\n"), t:gate("go"), say("d\ne\nf") } })
+  t:keys(":Opal prompt count<CR>")
+  t:shows("a\nb\nc")
+  t:cmd("Opal open")
+  t:keys("gg")
+  t:cmd("split")
+  t:keys("G")
+  local function rows()
+    return t:lua([[return vim.tbl_map(function(window)
+      return vim.api.nvim_win_get_cursor(window)[1]
+    end, vim.fn.win_findbuf(vim.fn.bufnr()))]])
+  end
+  t:open_gate("go")
+  t:shows("d\ne\nf")
+  t:idle()
+  local cursors = rows()
+  table.sort(cursors)
+  t:expect("one stays, one follows", cursors, { 1, 8 })
+end)
+
+story("typing while an answer streams keeps the cursor and the text", function(t)
+  t:file("a.txt", "one\n")
+  local deltas = {}
+  for i = 1, 200 do
+    deltas[i] = i % 10 == 0 and i .. "\n" or i .. " "
+  end
+  t:start({ { t:gate("go"), say(unpack(deltas)) } })
+  t:cmd("edit a.txt")
+  t:keys(":Opal prompt count<CR>")
+  t:shows("> count")
+  t:keys("A")
+  t:open_gate("go")
+  for i = 1, 50 do
+    t:keys(" " .. i)
+  end
+  t:shows("199 200")
+  t:keys("<Esc>")
+  t:expect("what was typed", t:text(), "one " .. vim.fn.join(vim.fn.range(1, 50), " "))
+  t:expect("the cursor", t:lua("return vim.api.nvim_win_get_cursor(0)[1]"), 1)
+end)
+
+story("an answer that breaks off is taken back and told again", function(t)
+  t:start({ { say("Half an ans"), { fail = true } }, { say("A whole answer.") } })
+  t:keys(":Opal prompt tell<CR>")
+  t:shows("A whole answer.")
+  t:idle()
+  t:expect("the half is gone", t:transcript():find("Half an ans", 1, true), nil)
+  t:shows("↻")
+end)
+
+story("a selection goes along", function(t)
+  t:file("a.txt", "one\nthe 🎉 needle in it\nthree\n")
+  t:start({ { say("I see.") } })
+  t:cmd("edit a.txt")
+  t:keys("2Gfnve:Opal prompt explain<CR>")
+  t:shows("> explain\n> (a.txt:2-2)")
+  t:shows("I see.")
+  t:model_was_told("needle")
+end)
+
+story("buffers opened later, renamed or given a name are read as they stand", function(t)
+  t:start({ { read("late.txt") }, { read("named.txt") }, { read("renamed.txt") }, { say("Done.") } })
+  t:cmd("Opal open")
+  t:eventually("the session has started", function()
+    return t:status() == "opal: idle"
+  end)
+  t:cmd("new late.txt")
+  t:keys("iopened late<Esc>")
+  t:cmd("new")
+  t:keys("ifirst without a name<Esc>")
+  t:cmd("file named.txt")
+  t:cmd("new old.txt")
+  t:keys("irenamed since<Esc>")
+  t:cmd("file renamed.txt")
+  t:keys(":Opal prompt read<CR>")
+  t:shows("Done.")
+  t:model_was_told("opened late")
+  t:model_was_told("first without a name")
+  t:model_was_told("renamed since")
+end)
+
+story("a file changed on disk behind an edit is not overwritten, and nothing blocks", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:cmd("edit a.txt")
+  -- Between the edit and its saving.
+  t:lua([[
+    local apply = require("opal.documents").apply
+    require("opal.documents").apply = function(...)
+      local result = apply(...)
+      vim.fn.writefile({ "someone else, at length" }, "a.txt")
+      return result
+    end
+  ]])
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:expect("the other's text stands", t:on_disk("a.txt"), "someone else, at length\n")
+  t:notified("changed on disk meanwhile")
+end)
+
+story("a buffer is read again when a command changed its file", function(t)
+  t:file("a.txt", "one\n")
+  local command = "printf 'changed by it\\n' > a.txt"
+  t:start({ { run(command) }, { say("Done.") } }, {
+    permission_mode = "full",
+  })
+  t:cmd("edit a.txt")
+  t:keys(":Opal prompt run<CR>")
+  t:shows("Done.")
+  t:eventually("the buffer shows it", function()
+    return t:text() == "changed by it"
+  end)
+end)
+
+story("a transcript deleted by the user comes back with what is new", function(t)
+  t:start({ { say("First."), t:gate("go"), say(" Second.") } })
+  t:keys(":Opal prompt tell<CR>")
+  t:shows("First.")
+  t:cmd("Opal open")
+  t:cmd("bdelete")
+  t:open_gate("go")
+  t:shows("First. Second.") -- the end of an answer brings all of it
+  t:idle()
+end)
+
+story("a server that ends at once is told", function(t)
+  t:start({}, { cmd = { "sh", "-c", "exit 3" } })
+  t:keys(":Opal prompt hello<CR>")
+  t:notified("Opal's server is gone (exit code 3)")
+  t:expect("no session is left over", t:status(), "")
+end)
+
+story("options are checked by name, subcommands complete", function(t)
+  t:start({})
+  local function setup(options)
+    return t:lua([[return select(2, pcall(require("opal").setup, ...)) or ""]], options)
+  end
+  local unknown = setup({ permission = "ask" })
+  t:expect("an unknown option", unknown:find("no option `permission`", 1, true) ~= nil, true)
+  local wrong = setup({ permission_mode = "yolo" })
+  t:expect("a wrong value", wrong:find("ask, auto_edit, full, read_only", 1, true) ~= nil, true)
+  t:expect("completion", t:lua([[return vim.fn.getcompletion("Opal a", "cmdline")]]), { "abort" })
+  t:expect(
+    "nothing is loaded before it is used",
+    t:lua([[return package.loaded["opal.session"] == nil]]),
+    true
+  )
+  t:lua([[require("opal").setup({ cmd = { "no-such-opal" } })]])
+  t:keys(":Opal prompt hello<CR>")
+  t:notified("`no-such-opal` cannot be run")
+end)
+
+story("checkhealth tells the versions and the session", function(t)
+  t:start({ { say("Hello.") } })
+  t:keys(":Opal prompt hi<CR>")
+  t:shows("Hello.")
+  t:cmd("checkhealth opal")
+  local report = t:text()
+  for _, part in ipairs({ "Neovim 0.", "opal ", "protocol version 1", "session " }) do
+    t:expect("the report has " .. part, report:find(part, 1, true) ~= nil, true)
+  end
+  t:expect("no failure", report:find("ERROR", 1, true), nil)
+end)
+
+return stories

@@ -1,0 +1,225 @@
+//! Putting the house together.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+
+use opal::{Limits, Settings};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::{House, Opal, Server, put};
+use crate::background;
+use crate::editor::{Confirm, Editor, Options, Profile};
+use crate::frame::Framing;
+use crate::process::Process;
+
+/// A house as a story wants it; awaiting it builds it.
+#[derive(Debug)]
+#[must_use = "nothing happens until it is awaited"]
+pub struct Start {
+    base_url: Option<String>,
+    files: Vec<(String, Vec<u8>)>,
+    open: Vec<String>,
+    options: Options,
+    session: Value,
+    settings: String,
+    limits: Limits,
+    confirm: Confirm,
+    in_process: bool,
+    environment: Vec<(String, String)>,
+    say_nothing: bool,
+}
+
+impl Start {
+    pub(super) fn new(base_url: Option<String>) -> Self {
+        Self {
+            base_url,
+            files: Vec::new(),
+            open: Vec::new(),
+            options: Options::default(),
+            session: json!({}),
+            settings: String::new(),
+            limits: Limits::default(),
+            confirm: Confirm::Hold,
+            in_process: false,
+            environment: Vec::new(),
+            say_nothing: false,
+        }
+    }
+
+    /// A file of the workspace.
+    pub fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.files.push((name.into(), content.as_ref().to_vec()));
+        self
+    }
+
+    /// Opens a file in the editor.
+    pub fn open(mut self, name: &str) -> Self {
+        self.open.push(name.into());
+        self
+    }
+
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.options.profile = profile;
+        self
+    }
+
+    pub fn framing(mut self, framing: Framing) -> Self {
+        self.options.framing = framing;
+        self
+    }
+
+    /// Offers these position encodings.
+    pub fn encodings(mut self, encodings: &[&'static str]) -> Self {
+        self.options.encodings = Some(encodings.to_vec());
+        self
+    }
+
+    /// The editor sends whole texts.
+    pub fn full_sync(mut self) -> Self {
+        self.options.full_sync = true;
+        self
+    }
+
+    /// The editor does not escape its URIs.
+    pub fn raw_uris(mut self) -> Self {
+        self.options.raw_uris = true;
+        self
+    }
+
+    /// The session's permission mode.
+    pub fn mode(self, mode: &str) -> Self {
+        self.session("permission_mode", mode)
+    }
+
+    /// One more field of `session/start`.
+    pub fn session(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.session[field] = value.into();
+        self
+    }
+
+    /// The user says this to every question.
+    pub fn confirm(mut self, confirm: Confirm) -> Self {
+        self.confirm = confirm;
+        self
+    }
+
+    /// More of `config.toml`; stands before the provider.
+    pub fn settings(mut self, toml: &str) -> Self {
+        self.settings.push_str(toml);
+        self.settings.push('\n');
+        self
+    }
+
+    /// Another place for the model's service than the fake model.
+    pub fn base_url(mut self, url: &str) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Changes how long the server waits for things; in memory only.
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Runs the real binary instead of a server in memory.
+    pub fn process(mut self) -> Self {
+        self.in_process = true;
+        self
+    }
+
+    /// A variable in the environment of the binary.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Only connects: no `initialize`, no session.
+    pub fn silent(mut self) -> Self {
+        self.say_nothing = true;
+        self
+    }
+
+    async fn build(self) -> Opal {
+        // macOS has its temporary directory behind a symlink; names in transcripts are the resolved ones.
+        let temp = std::env::temp_dir().canonicalize().unwrap();
+        let root = TempDir::with_prefix_in("opal-story-", temp).unwrap();
+        let directory = root.path().join("workspace");
+        std::fs::create_dir(&directory).unwrap();
+        for (name, content) in &self.files {
+            put(&directory.join(name), content);
+        }
+        let options = Options { directory: directory.clone(), ..self.options.clone() };
+        let (editor, server) = match self.in_process {
+            true => self.start_process(&root, options).await,
+            false => self.start_in_memory(options),
+        };
+        editor.always_confirm(self.confirm.clone());
+        let mut session = String::new();
+        if !self.say_nothing {
+            editor.initialize().await;
+            for name in &self.open {
+                editor.open(name);
+            }
+            let mut params = self.session.clone();
+            params["working_dir"] = json!(directory);
+            match editor.request("session/start", params).await {
+                Ok(started) => session = started["session_id"].as_str().unwrap().to_owned(),
+                Err(error) => panic!("the session cannot be started: {error}\n{editor}"),
+            }
+        }
+        let house = House { editors: vec![editor.clone()], root, server };
+        Opal { editor, session, house: Some(house) }
+    }
+
+    fn start_in_memory(&self, options: Options) -> (Editor, Server) {
+        let url = self.base_url.as_deref().unwrap_or("http://127.0.0.1:9/v1");
+        let toml = format!(
+            "model = \"fake/fake-model\"\n{}\n[providers.fake]\napi = \"responses\"\nbase_url = \"{url}\"\n\
+             models = [{{ id = \"fake-model\", context_window = 200000 }}]\n",
+            self.settings,
+        );
+        let settings = Settings::from_toml(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+        let server = opal::Server::new(settings, self.limits.clone());
+        let (editor, connection) = connect(&server, options);
+        (editor, Server::Memory { server, connections: vec![connection] })
+    }
+
+    async fn start_process(&self, root: &TempDir, options: Options) -> (Editor, Server) {
+        let private = root.path().join("private");
+        std::fs::create_dir(&private).unwrap();
+        let mut environment = self.environment.clone();
+        if let Some(url) = &self.base_url {
+            environment.push(("OPAL_BASE_URL".into(), url.clone()));
+        }
+        environment.push(("OPAL_MODEL".into(), "fake-model".into()));
+        let started = Process::start(&["lsp", "--stdio"], &options.directory, &private, environment).await;
+        let (process, stdin, stdout) = started;
+        (Editor::connect(stdout, stdin, options), Server::Process(Box::new(process)))
+    }
+}
+
+/// Connects an editor to a server in memory.
+pub(super) fn connect(server: &opal::Server, options: Options) -> (Editor, JoinHandle<()>) {
+    // About what a pipe holds.
+    const PIPE: usize = 64 * 1024;
+    let (to_server, from_editor) = tokio::io::duplex(PIPE);
+    let (to_editor, from_server) = tokio::io::duplex(PIPE);
+    let server = server.clone();
+    let connection = background::spawn(async move {
+        // How a connection ends is what the editor sees of it.
+        let _ = server.serve(from_editor, to_editor).await;
+    });
+    (Editor::connect(from_server, to_server, options), connection)
+}
+
+impl IntoFuture for Start {
+    type Output = Opal;
+    type IntoFuture = Pin<Box<dyn Future<Output = Opal> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.build())
+    }
+}

@@ -1,0 +1,90 @@
+//! The real binary as a child process.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::background::{self, DEADLINE};
+use crate::leak::MARK;
+
+/// A running `opal`.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stderr: PathBuf,
+}
+
+impl Process {
+    /// Starts `opal` with arguments in a directory, with pipes. `private` is where it keeps its data.
+    pub async fn start(
+        arguments: &[&str],
+        directory: &Path,
+        private: &Path,
+        environment: Vec<(String, String)>,
+    ) -> (Self, ChildStdin, ChildStdout) {
+        let stderr = private.join("stderr.log");
+        let mut command = Command::new(binary());
+        command
+            .args(arguments)
+            .current_dir(directory)
+            .env("OPAL_DATA_DIR", private.join("data"))
+            .env("HOME", private)
+            .env(MARK, directory)
+            .envs(environment)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&stderr).unwrap())
+            .kill_on_drop(true);
+        for proxy in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env_remove(proxy);
+        }
+        let mut child = background::spawn(async move { command.spawn() }).await.unwrap().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        (Self { child, stderr }, stdin, stdout)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it has not been waited for")
+    }
+
+    /// Waits for its end.
+    pub async fn exited(&mut self) -> ExitStatus {
+        let exited = tokio::time::timeout(DEADLINE, self.child.wait()).await;
+        exited.unwrap_or_else(|_| panic!("opal did not exit\n{}", self.stderr())).unwrap()
+    }
+
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// What it has written to stderr.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.stderr).unwrap_or_default()
+    }
+}
+
+/// The `opal` binary of the profile this test was built with: brought up to date once a run. `OPAL_BIN`
+/// names another.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(named) = std::env::var_os("OPAL_BIN") {
+            return named.into();
+        }
+        // `target/PROFILE/deps/TEST`
+        let test = std::env::current_exe().unwrap();
+        let profile = test.parent().and_then(Path::parent).expect("tests run from a target directory");
+        let binary = profile.join(format!("opal{}", std::env::consts::EXE_SUFFIX));
+        let mut build = std::process::Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "opal", "--bin", "opal"]).arg("--target-dir");
+        build.arg(profile.parent().expect("a profile lies in a target directory"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo can be run");
+        assert!(built.success(), "opal could not be built");
+        binary
+    })
+}

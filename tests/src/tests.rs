@@ -1,0 +1,7 @@
+//! The harness itself: an editor against a tiny scripted server, a model against scripted requests.
+
+mod body;
+mod documents;
+mod frames;
+mod script;
+mod server;

@@ -1,0 +1,186 @@
+//! Abort, in whatever state the run is: it stops, nothing is left behind, and the next prompt works.
+
+use tests::editor::Confirm;
+use tests::{FakeModel, Gate, Opal, calls};
+
+/// Aborts, and sees that all is well afterwards; the fake model checks that every call got its result.
+async fn abort_and_go_on(model: &FakeModel, opal: &Opal, turn: &tests::Turn) {
+    let answer = turn.abort().await;
+    assert_eq!(answer["ok"], true);
+    assert_eq!(turn.end().await, "aborted");
+    let state = opal.state().await;
+    assert_eq!((state.status, state.questions.len()), (protocol::SessionStatus::Idle, 0));
+    assert_eq!(opal.commands(), [""; 0]);
+
+    model.next(|t| t.text("Here again."));
+    assert_eq!(opal.run("go on").await, "completed");
+}
+
+#[tokio::test]
+async fn while_the_model_thinks() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.silent());
+    let opal = Opal::start(&model).await;
+    let turn = opal.prompt("hello").await;
+    model.request(1).await;
+    abort_and_go_on(&model, &opal, &turn).await;
+    model.closed(1).await;
+}
+
+#[tokio::test]
+async fn while_text_streams() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("half an answer").hang());
+    let opal = Opal::start(&model).await;
+    let turn = opal.prompt("hello").await;
+    turn.until("message_delta").await;
+    abort_and_go_on(&model, &opal, &turn).await;
+    model.closed(1).await;
+    let said = serde_json::to_string(model.last_request().input()).unwrap();
+    assert!(said.contains("half an answer"), "the partial answer is lost: {said}");
+}
+
+#[tokio::test]
+async fn while_a_tool_call_streams() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("I will").tool("shell", calls::shell("touch ran")).hang());
+    let opal = Opal::start(&model).mode("full").await;
+    let turn = opal.prompt("hello").await;
+    turn.until("message_delta").await;
+    abort_and_go_on(&model, &opal, &turn).await;
+    assert!(!opal.has_file("ran"));
+}
+
+#[tokio::test]
+async fn while_a_command_runs() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("echo started; sleep 1000 & sleep 1000")));
+    let opal = Opal::start(&model).mode("full").await;
+    let turn = opal.prompt("hello").await;
+    turn.until("tool_output").await;
+    assert_ne!(opal.commands(), [""; 0]);
+    abort_and_go_on(&model, &opal, &turn).await;
+    assert!(model.last_request().last_result().contains("abort"));
+}
+
+#[tokio::test]
+async fn while_a_command_runs_that_ignores_term() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("trap '' TERM; echo started; while :; do sleep 1; done")));
+    let opal = Opal::start(&model).mode("full").await;
+    let turn = opal.prompt("hello").await;
+    turn.until("tool_output").await;
+    abort_and_go_on(&model, &opal, &turn).await;
+}
+
+#[tokio::test]
+async fn while_a_question_waits() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("touch ran")).tool("edit", calls::edit("a", "one", "two")));
+    let opal = Opal::start(&model).file("a", "one\n").open("a").await;
+    let turn = opal.prompt("hello").await;
+    turn.until("client/confirm").await;
+    abort_and_go_on(&model, &opal, &turn).await;
+    assert_eq!(opal.editor.count("client/resolved"), 1);
+    assert!(!opal.has_file("ran"));
+    assert_eq!(opal.text("a"), "one\n");
+}
+
+#[tokio::test]
+async fn while_a_retry_waits() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.status(500));
+    let opal = Opal::start(&model).slow_retries().await;
+    let turn = opal.prompt("hello").await;
+    turn.until("retry").await;
+    assert!(matches!(opal.state().await.waiting_for, Some(protocol::WaitingFor::Retry { .. })));
+    abort_and_go_on(&model, &opal, &turn).await;
+}
+
+#[tokio::test]
+async fn while_the_editor_owes_an_answer() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\n").open("a").await;
+    opal.editor.on_edit(tests::editor::Apply { reply: tests::editor::Reply::Held, ..Default::default() });
+    let turn = opal.prompt("hello").await;
+    turn.until("workspace/applyEdit").await;
+    // An edit under way is applied or not, never half: the abort may wait for it.
+    let abort = opal.editor.start_request("agent/abort", serde_json::json!({ "session_id": opal.session }));
+    turn.until("agent_abort").await;
+    opal.editor.release();
+    abort.answer().await.unwrap();
+    assert_eq!(turn.end().await, "aborted");
+    model.next(|t| t.text("Here again."));
+    assert_eq!(opal.run("go on").await, "completed");
+}
+
+#[tokio::test]
+async fn when_idle() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).await;
+    let answer = opal.abort().await;
+    assert!(answer.ok && answer.queued.is_empty());
+    assert_eq!(opal.editor.count("agent_end"), 0);
+}
+
+#[tokio::test]
+async fn twice_at_once() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("half").hang());
+    let opal = Opal::start(&model).await;
+    let turn = opal.prompt("hello").await;
+    turn.until("message_delta").await;
+    let session = serde_json::json!({ "session_id": opal.session });
+    let aborts: Vec<_> = (0..5).map(|_| opal.editor.start_request("agent/abort", session.clone())).collect();
+    for abort in aborts {
+        assert_eq!(abort.answer().await.unwrap()["ok"], true);
+    }
+    assert_eq!(opal.editor.count("agent_end"), 1);
+}
+
+#[tokio::test]
+async fn what_was_queued_is_handed_back() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("half").hang());
+    let opal = Opal::start(&model).await;
+    let turn = opal.prompt("hello").await;
+    turn.until("message_delta").await;
+    let message_id = opal.follow_up("then this").await;
+    let answer = opal.abort().await;
+    let queued: Vec<_> =
+        answer.queued.iter().map(|queued| (queued.message_id.as_str(), queued.text.as_str())).collect();
+    assert_eq!(queued, [(message_id.as_str(), "then this")]);
+    assert_eq!(opal.state().await.queue.len(), 0);
+    assert_eq!(model.n_requests(), 1);
+}
+
+#[tokio::test]
+async fn answers_that_come_after_it_do_nothing() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("touch ran")));
+    let opal = Opal::start(&model).confirm(Confirm::Never).await;
+    let turn = opal.prompt("hello").await;
+    let question = turn.until("client/confirm").await;
+    turn.abort().await;
+    question.allow();
+    question.allow();
+    model.next(|t| t.text("Here again."));
+    assert_eq!(opal.run("go on").await, "completed");
+    assert!(!opal.has_file("ran"));
+}
+
+#[tokio::test]
+async fn an_aborted_request_can_be_cancelled() {
+    let model = FakeModel::start().await;
+    let gate = Gate::new();
+    model.next(|t| t.pause_until(&gate).text("Done."));
+    let opal = Opal::start(&model).await;
+    let turn = opal.prompt("hello").await;
+    let session = serde_json::json!({ "session_id": opal.session });
+    let abort = opal.editor.start_request("agent/abort", session);
+    abort.cancel();
+    // Either answer is right: it was answered before it was cancelled, or not.
+    let _ = abort.answer().await;
+    assert_eq!(turn.end().await, "aborted");
+}

@@ -1,0 +1,217 @@
+//! Files that are not what one would wish.
+
+use tests::{FakeModel, Opal, Profile, calls};
+
+/// What one call of a tool comes to.
+async fn call(
+    model: &FakeModel,
+    opal: &Opal,
+    tool: &str,
+    arguments: serde_json::Value,
+) -> Result<String, String> {
+    model.next(|t| t.tool(tool, arguments));
+    model.next(|t| t.text("Done."));
+    let turn = opal.prompt("do it").await;
+    let result = turn.result().await;
+    assert_eq!(turn.end().await, "completed");
+    result
+}
+
+#[tokio::test]
+async fn deleted_between_read_and_edit() {
+    for open in [true, false] {
+        let model = FakeModel::start().await;
+        let start = Opal::start(&model).mode("auto_edit").file("a", "one\n");
+        let opal = if open { start.open("a").await } else { start.await };
+        call(&model, &opal, "read", calls::read("a")).await.unwrap();
+        std::fs::remove_file(opal.path("a")).unwrap();
+        let result = call(&model, &opal, "edit", calls::edit("a", "one", "two")).await;
+        match open {
+            // The document is still there: it is what the user sees.
+            true => assert_eq!(opal.text("a"), "two\n", "{result:?}"),
+            false => assert!(result.is_err() && !opal.has_file("a"), "{result:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn read_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).profile(Profile::Plain).mode("auto_edit").file("a", "one\n").await;
+    std::fs::set_permissions(opal.path("a"), PermissionsExt::from_mode(0o444)).unwrap();
+    let result = call(&model, &opal, "edit", calls::edit("a", "one", "two")).await;
+    // Whoever may write it all the same, such as root: whole, and as read-only as before.
+    let expected = if result.is_ok() { "two\n" } else { "one\n" };
+    assert_eq!(opal.file("a"), expected, "{result:?}");
+    let mode = std::fs::metadata(opal.path("a")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o444);
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn replaced_by_a_symlink_out_of_the_workspace() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\n").await;
+    call(&model, &opal, "read", calls::read("a")).await.unwrap();
+    let secret = opal.outside().join("secret");
+    std::fs::write(&secret, "one\n").unwrap();
+    std::fs::remove_file(opal.path("a")).unwrap();
+    std::os::unix::fs::symlink(&secret, opal.path("a")).unwrap();
+
+    for (tool, arguments) in [("edit", calls::edit("a", "one", "two")), ("read", calls::read("a"))] {
+        model.next(|t| t.tool(tool, arguments));
+        model.next(|t| t.text("Done."));
+        let turn = opal.prompt("do it").await;
+        let question = turn.until("client/confirm").await;
+        assert!(question.params.to_string().contains(secret.to_str().unwrap()), "{}", question.params);
+        question.deny("");
+        assert_eq!(turn.end().await, "completed");
+    }
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "one\n");
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_symlinked_directory_leads_out() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("read_only").await;
+    std::fs::write(opal.outside().join("secret"), "hidden\n").unwrap();
+    std::os::unix::fs::symlink(opal.outside(), opal.path("link")).unwrap();
+    model.next(|t| t.tool("read", calls::read("link/secret")));
+    model.next(|t| t.text("Done."));
+    let turn = opal.prompt("do it").await;
+    turn.until("client/confirm").await.deny("");
+    assert_eq!(turn.end().await, "completed");
+    assert!(!model.last_request().last_result().contains("hidden"));
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_symlink_inside_stays_a_symlink() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).profile(Profile::Plain).mode("auto_edit").file("real", "one\n").await;
+    std::os::unix::fs::symlink("real", opal.path("link")).unwrap();
+    call(&model, &opal, "edit", calls::edit("link", "one", "two")).await.unwrap();
+    assert!(opal.path("link").is_symlink());
+    assert_eq!(opal.file("real"), "two\n");
+}
+
+#[tokio::test]
+async fn binary() {
+    let model = FakeModel::start().await;
+    let bytes = b"\x7fELF\x02\x01\x00\x00one\x00".as_slice();
+    let opal = Opal::start(&model).mode("auto_edit").file("a", bytes).await;
+    let refused = call(&model, &opal, "read", calls::read("a")).await.unwrap_err();
+    assert!(refused.contains("binary"), "{refused}");
+    call(&model, &opal, "edit", calls::edit("a", "one", "two")).await.unwrap_err();
+    assert_eq!(opal.file_bytes("a"), bytes);
+}
+
+#[tokio::test]
+async fn a_directory_and_a_missing_file() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("src/main.rs", "").await;
+    let told = call(&model, &opal, "read", calls::read("src")).await.unwrap_err();
+    assert!(told.contains("directory"), "{told}");
+    let told = call(&model, &opal, "read", calls::read("src/mian.rs")).await.unwrap_err();
+    assert!(told.contains("main.rs"), "near names are suggested: {told}");
+    call(&model, &opal, "read", calls::read("")).await.unwrap_err();
+    call(&model, &opal, "read", calls::read("a\0b")).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn crlf_with_a_byte_order_mark() {
+    for (profile, open) in [(Profile::Opal, true), (Profile::Opal, false), (Profile::Plain, false)] {
+        let model = FakeModel::start().await;
+        let start =
+            Opal::start(&model).profile(profile).mode("auto_edit").file("a", "\u{feff}one\r\ntwo\r\nthree");
+        let opal = if open { start.open("a").await } else { start.await };
+        call(&model, &opal, "read", calls::read("a")).await.unwrap();
+        call(&model, &opal, "edit", calls::edit("a", "one\ntwo", "1\n2\n2b")).await.unwrap();
+        assert_eq!(opal.file("a"), "\u{feff}1\r\n2\r\n2b\r\nthree", "{profile:?} open: {open}");
+    }
+}
+
+#[tokio::test]
+async fn no_final_newline() {
+    for profile in [Profile::Opal, Profile::Plain] {
+        let model = FakeModel::start().await;
+        let opal = Opal::start(&model).profile(profile).mode("auto_edit").file("a", "one\ntwo").await;
+        call(&model, &opal, "edit", calls::edit("a", "two", "three")).await.unwrap();
+        assert_eq!(opal.file("a"), "one\nthree");
+    }
+}
+
+#[tokio::test]
+async fn fifty_megabytes() {
+    let model = FakeModel::start().await;
+    let line = "a line of some length that fills a file up, again and again\n";
+    let mut text = line.repeat(50_000_000 / line.len());
+    text.push_str("the one\n");
+    let opal = Opal::start(&model).mode("auto_edit").file("a", &text).await;
+    let told = call(&model, &opal, "read", calls::read("a")).await;
+    let told = told.unwrap_or_else(|error| error);
+    assert!(told.len() < 60_000, "{} bytes are told", told.len());
+    match call(&model, &opal, "edit", calls::edit("a", "the one", "the other")).await {
+        Ok(_) => assert!(opal.file("a") == text.replace("the one", "the other")),
+        Err(_) => assert!(opal.file("a") == text, "an edit that failed left something behind"),
+    }
+}
+
+#[tokio::test]
+async fn one_very_long_line() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).file("a", "x".repeat(3_000_000)).await;
+    let told = call(&model, &opal, "read", calls::read("a")).await.unwrap_or_else(|error| error);
+    assert!(told.len() < 60_000, "{} bytes are told", told.len());
+}
+
+#[tokio::test]
+async fn utf16() {
+    let model = FakeModel::start().await;
+    let encode = |text: &str| -> Vec<u8> {
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    let opal =
+        Opal::start(&model).profile(Profile::Plain).mode("auto_edit").file("a", encode("één\r\n")).await;
+    assert!(call(&model, &opal, "read", calls::read("a")).await.unwrap().contains("één"));
+    call(&model, &opal, "edit", calls::edit("a", "één", "twee")).await.unwrap();
+    assert_eq!(opal.file_bytes("a"), encode("twee\r\n"));
+}
+
+#[tokio::test]
+async fn a_new_file_in_a_new_directory() {
+    for profile in [Profile::Opal, Profile::Emacs, Profile::Plain] {
+        let model = FakeModel::start().await;
+        let opal = Opal::start(&model).profile(profile).mode("auto_edit").await;
+        call(&model, &opal, "write", calls::write("new/dir/file.txt", "hello\n")).await.unwrap();
+        assert_eq!(opal.file("new/dir/file.txt"), "hello\n", "{profile:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_existing_file_is_read_before_it_is_written() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\n").await;
+    let told = call(&model, &opal, "write", calls::write("a", "two\n")).await.unwrap_err();
+    assert!(told.contains("read"), "{told}");
+    call(&model, &opal, "read", calls::read("a")).await.unwrap();
+    call(&model, &opal, "write", calls::write("a", "two\n")).await.unwrap();
+    call(&model, &opal, "write", calls::write("a", "three\n")).await.unwrap();
+    opal.put_file("a", "changed by another\n");
+    assert_eq!(opal.file("a"), "changed by another\n");
+}
+
+#[tokio::test]
+async fn nothing_is_left_beside_a_written_file() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).profile(Profile::Plain).mode("auto_edit").file("a", "one\n").await;
+    call(&model, &opal, "edit", calls::edit("a", "one", "two")).await.unwrap();
+    call(&model, &opal, "write", calls::write("b", "new\n")).await.unwrap();
+    let mut names: Vec<_> =
+        std::fs::read_dir(opal.directory()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a", "b"]);
+}

@@ -1,0 +1,36 @@
+//! Stories: the real server, a fake editor, a fake model, and what a person would see.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod abort;
+mod commands;
+mod connections;
+mod documents;
+mod edits;
+mod files;
+mod frames;
+mod handshake;
+mod order;
+mod params;
+mod permissions;
+mod process;
+mod questions;
+mod queue;
+mod run;
+mod saving;
+mod service;
+mod sessions;
+mod tools;
+
+/// Every file of this folder is a module above: a story that is not compiled proves nothing.
+#[test]
+fn every_story_is_listed() {
+    let listed = include_str!("main.rs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/stories");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        let is_listed = module == "main" || listed.lines().any(|line| line == format!("mod {module};"));
+        assert!(is_listed, "`mod {module};` is missing in stories/main.rs");
+    }
+}

@@ -1,0 +1,110 @@
+//! Who may do what, in each mode.
+
+use expect_test::expect;
+use serde_json::Value;
+use tests::editor::Confirm;
+use tests::{FakeModel, Opal, calls};
+
+/// Whether a call is run, asked for or refused.
+async fn outcome(mode: &str, tool: &str, arguments: impl FnOnce(&Opal) -> Value) -> &'static str {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode(mode).confirm(Confirm::Deny("")).file("inside", "one\n").await;
+    std::fs::write(opal.outside().join("outside"), "one\n").unwrap();
+    let arguments = arguments(&opal);
+    model.next(|t| t.tool(tool, arguments));
+    model.next(|t| t.text("Done."));
+    let turn = opal.prompt("do it").await;
+    let result = turn.result().await;
+    assert_eq!(turn.end().await, "completed");
+    match (result, opal.editor.count("client/confirm")) {
+        (Ok(_), 0) => "free",
+        (Err(_), 0) => "refused",
+        (Err(_), 1) => "asks",
+        (result, n_questions) => panic!("{n_questions} questions were denied, and {result:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_four_modes() {
+    let outside = |opal: &Opal| opal.outside().join("outside").to_str().unwrap().to_owned();
+    let mut table = String::new();
+    for mode in ["ask", "auto_edit", "full", "read_only"] {
+        let read = outcome(mode, "read", |_| calls::read("inside")).await;
+        let read_outside = outcome(mode, "read", |opal| calls::read(&outside(opal))).await;
+        let edit = outcome(mode, "edit", |_| calls::edit("inside", "one", "two")).await;
+        let edit_outside = outcome(mode, "edit", |opal| calls::edit(&outside(opal), "one", "two")).await;
+        let write = outcome(mode, "write", |_| calls::write("new", "text\n")).await;
+        let command = outcome(mode, "shell", |_| calls::shell("true")).await;
+        table.push_str(&format!(
+            "{mode:<10} read {read}, outside {read_outside}; edit {edit}, outside {edit_outside}; write {write}; command {command}\n",
+        ));
+    }
+    expect![[r#"
+        ask        read free, outside asks; edit asks, outside asks; write asks; command asks
+        auto_edit  read free, outside asks; edit free, outside asks; write free; command asks
+        full       read free, outside free; edit free, outside free; write free; command free
+        read_only  read free, outside asks; edit refused, outside refused; write refused; command refused
+    "#]]
+    .assert_eq(&table);
+}
+
+#[tokio::test]
+async fn a_path_that_climbs_out_is_outside() {
+    let climbing = |opal: &Opal| {
+        std::fs::write(opal.outside().join("outside"), "one\n").unwrap();
+        calls::read("../outside/outside")
+    };
+    assert_eq!(outcome("auto_edit", "read", climbing).await, "asks");
+}
+
+#[tokio::test]
+async fn a_word_goes_to_the_model() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("make clean")));
+    model.next(|t| t.text("As you wish."));
+    let opal = Opal::start(&model).confirm(Confirm::Deny("use cargo instead")).await;
+    assert_eq!(opal.run("clean").await, "completed");
+    assert!(model.last_request().last_result().contains("use cargo instead"));
+}
+
+#[tokio::test]
+async fn allowed_for_the_session_is_not_asked_again() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).file("a", "one\n").open("a").await;
+    for (tool, first, second) in [
+        ("shell", calls::shell("echo same"), calls::shell("echo same")),
+        ("edit", calls::edit("a", "one", "two"), calls::edit("a", "two", "three")),
+    ] {
+        let before = opal.editor.count("client/confirm");
+        opal.editor.on_confirm(Confirm::AllowSession);
+        model.next(|t| t.tool(tool, first));
+        model.next(|t| t.tool(tool, second));
+        model.next(|t| t.text("Done."));
+        assert_eq!(opal.run("twice").await, "completed");
+        assert_eq!(opal.editor.count("client/confirm"), before + 1, "{tool}");
+    }
+    let other = opal.start_session().await;
+    model.next(|t| t.tool("shell", calls::shell("echo same")));
+    model.next(|t| t.text("Done."));
+    let turn = opal.prompt_in(&other, "in another session").await;
+    turn.until("client/confirm").await.deny("");
+    assert_eq!(turn.end().await, "completed");
+}
+
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_is_no() {
+    let answers = [
+        Value::Null,
+        serde_json::json!({}),
+        serde_json::json!({ "action": "sure" }),
+        serde_json::json!("allow"),
+    ];
+    for answer in answers {
+        let model = FakeModel::start().await;
+        model.next(|t| t.tool("shell", calls::shell("touch ran")));
+        model.next(|t| t.text("Done."));
+        let opal = Opal::start(&model).confirm(Confirm::Result(answer.clone())).await;
+        assert_eq!(opal.run("run").await, "completed");
+        assert!(!opal.has_file("ran"), "{answer} was taken for a yes");
+    }
+}

@@ -1,0 +1,154 @@
+//! From a prompt to an edit: what everything else is a part of.
+
+use serde_json::json;
+use tests::editor::Confirm;
+use tests::{FakeModel, Framing, Opal, Profile, calls};
+
+/// Reads an unsaved buffer, runs a command, edits the buffer.
+async fn whole_story(start: impl FnOnce(&FakeModel) -> tests::harness::Start) -> Opal {
+    let model = FakeModel::start().await;
+    model.next(|t| t.thinking("Look first.").text("Reading it.").tool("read", calls::read("a.rs")));
+    model.next(|t| t.tool("shell", calls::shell("echo from the shell")));
+    model.next(|t| t.tool("edit", calls::edit("a.rs", "unsaved", "edited")));
+    model.next(|t| t.text("Done."));
+    let opal = start(&model).file("a.rs", "fn saved() {}\n").open("a.rs").confirm(Confirm::Allow).await;
+    opal.editor.type_over("a.rs", "saved", "unsaved");
+
+    assert_eq!(opal.run("change it").await, "completed");
+
+    assert!(model.request(2).await.last_result().contains("fn unsaved() {}"));
+    assert!(model.request(3).await.last_result().contains("from the shell"));
+    assert_eq!(opal.text("a.rs"), "fn edited() {}\n");
+    opal
+}
+
+#[tokio::test]
+async fn from_a_prompt_to_an_edit() {
+    let opal = whole_story(Opal::start).await;
+    let transcript = opal.transcript();
+    for line in [
+        "turn_start  change it",
+        "thinking    Look first.",
+        "message     Reading it.",
+        "message     Done.",
+        "agent_end   completed",
+    ] {
+        assert!(transcript.contains(line), "{line:?} is missing:\n{transcript}");
+    }
+}
+
+#[tokio::test]
+async fn with_one_message_a_line() {
+    whole_story(|model| Opal::start(model).framing(Framing::Lines)).await;
+}
+
+#[tokio::test]
+async fn as_a_process() {
+    whole_story(|model| Opal::start(model).process()).await.finish().await;
+}
+
+#[tokio::test]
+async fn in_every_kind_of_editor() {
+    for profile in [Profile::VsCode, Profile::Neovim, Profile::Helix, Profile::Emacs, Profile::Plain] {
+        whole_story(|model| Opal::start(model).profile(profile)).await.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn text_comes_as_it_is_written() {
+    let model = FakeModel::start().await;
+    let gate = tests::Gate::new();
+    model.next(|t| t.text("first part").pause_until(&gate).text("second part"));
+    let opal = Opal::start(&model).await;
+
+    let turn = opal.prompt("hello").await;
+    turn.until_where("message_delta", |delta| {
+        delta["delta"].as_str().is_some_and(|text| text.contains("part"))
+    })
+    .await;
+    gate.open();
+    let end = turn.until("message_end").await;
+    assert_eq!(end["text"], "first part\n\nsecond part");
+    assert_eq!(turn.end().await, "completed");
+}
+
+#[tokio::test]
+async fn several_calls_of_one_answer() {
+    let model = FakeModel::start().await;
+    model.next(|t| {
+        t.tool("read", calls::read("a")).tool("read", calls::read("b")).tool("read", calls::read("missing"))
+    });
+    model.next(|t| t.text("Seen."));
+    let opal = Opal::start(&model).file("a", "text of a\n").file("b", "text of b\n").await;
+
+    assert_eq!(opal.run("read them").await, "completed");
+    let results = model.last_request().results();
+    assert!(results[0].contains("text of a") && results[1].contains("text of b"), "{results:?}");
+    assert!(results[2].contains("missing"), "{results:?}");
+}
+
+#[tokio::test]
+async fn the_answer_ran_into_the_output_limit() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("This goes on and").length());
+    let opal = Opal::start(&model).await;
+    assert_eq!(opal.run("tell me everything").await, "length");
+}
+
+#[tokio::test]
+async fn what_it_waits_for_is_visible() {
+    let model = FakeModel::start().await;
+    let gate = tests::Gate::new();
+    model.next(|t| t.pause_until(&gate).tool("shell", calls::shell("true")));
+    model.next(|t| t.text("Done."));
+    let opal = Opal::start(&model).await;
+
+    let turn = opal.prompt("run it").await;
+    let status = |kind: &'static str| move |status: &serde_json::Value| status["waiting_for"]["kind"] == kind;
+    turn.until_where("status_update", status("model")).await;
+    assert!(matches!(opal.state().await.waiting_for, Some(protocol::WaitingFor::Model)));
+    gate.open();
+    let question = turn.until("client/confirm").await;
+    let state = opal.state().await;
+    assert!(matches!(state.waiting_for, Some(protocol::WaitingFor::Answer { .. })), "{state:?}");
+    assert_eq!(state.questions.len(), 1);
+    question.allow();
+    assert_eq!(turn.end().await, "completed");
+    let state = opal.state().await;
+    assert_eq!((state.waiting_for, state.turn_id, state.questions.len()), (None, None, 0));
+}
+
+#[tokio::test]
+async fn tokens_are_counted() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("one").usage(1000, 200, 30));
+    model.next(|t| t.text("two").usage(2000, 1500, 40));
+    let opal = Opal::start(&model).await;
+    opal.run("first").await;
+    opal.run("second").await;
+    let usage = opal.state().await.usage;
+    assert_eq!((usage.used, usage.window), (2040, Some(200_000)));
+    assert_eq!((usage.input, usage.cached, usage.output), (3000, 1700, 70));
+}
+
+#[tokio::test]
+async fn what_the_user_attached_is_taken_from_the_buffer() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("Seen."));
+    let opal = Opal::start(&model).file("a.rs", "one\ntwo\nthree\n").open("a.rs").await;
+    opal.editor.type_over("a.rs", "two", "typed é");
+
+    let uri = opal.editor.uri("a.rs");
+    let range = opal.editor.range_of("a.rs", "typed é");
+    let attachments = json!([
+        { "type": "selection", "uri": uri, "range": range },
+        { "type": "image", "mime_type": "image/png", "data": "iVBORw0KGgo=" },
+    ]);
+    let params = json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
+    assert_eq!(opal.prompt_with(params).await.end().await, "completed");
+
+    let request = model.last_request();
+    let shown = serde_json::to_string(request.input()).unwrap();
+    assert!(shown.contains("typed é") && !shown.contains("three"), "{shown}");
+    assert!(shown.contains("data:image/png;base64,iVBORw0KGgo="), "{shown}");
+}
