@@ -66,7 +66,7 @@ pub struct RpcError {
 #[derive(Debug)]
 pub struct Pending {
     editor: Editor,
-    pub id: i64,
+    pub id: Value,
 }
 
 /// A message the server sent.
@@ -122,7 +122,16 @@ impl Editor {
 
     /// Sends a request; the answer is waited for later.
     pub fn start_request(&self, method: &str, params: Value) -> Pending {
-        let id = self.with(|state| state.request(method, params));
+        let id = self.with(|state| {
+            let id = state.next_id();
+            state.request(id, method, params)
+        });
+        Pending { editor: self.clone(), id }
+    }
+
+    /// As [`Editor::start_request`], with an id of the story's own.
+    pub fn start_request_as(&self, id: Value, method: &str, params: Value) -> Pending {
+        let id = self.with(|state| state.request(id, method, params));
         Pending { editor: self.clone(), id }
     }
 
@@ -220,9 +229,8 @@ impl Editor {
 
 impl Pending {
     pub async fn answer(self) -> Result<Value, RpcError> {
-        let what = self.editor.state().describe_request(self.id);
-        let id = self.id;
-        self.editor.wait(&format!("the answer to {what}"), |state| state.take_answer(id)).await
+        let what = self.editor.state().describe_request(&self.id);
+        self.editor.wait(&format!("the answer to {what}"), |state| state.take_answer(&self.id)).await
     }
 
     pub async fn error(self) -> RpcError {

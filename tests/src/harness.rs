@@ -187,6 +187,17 @@ impl Opal {
         editor
     }
 
+    /// Waits until the server has let go of the connection made last.
+    pub async fn last_connection_ended(&mut self) {
+        let editor = self.editor.clone();
+        let Server::Memory { connections, .. } = &mut self.house_mut().server else {
+            panic!("a process has one connection");
+        };
+        let connection = connections.pop().expect("there is a connection");
+        let ended = tokio::time::timeout(DEADLINE, connection).await;
+        ended.unwrap_or_else(|_| panic!("the server keeps the connection\n{editor}")).unwrap();
+    }
+
     /// The process, for stories that look at it.
     pub fn process(&mut self) -> &mut Process {
         match &mut self.house_mut().server {

@@ -177,6 +177,7 @@ async fn an_aborted_request_can_be_cancelled() {
     model.next(|t| t.pause_until(&gate).text("Done."));
     let opal = Opal::start(&model).await;
     let turn = opal.prompt("hello").await;
+    model.request(1).await;
     let session = serde_json::json!({ "session_id": opal.session });
     let abort = opal.editor.start_request("agent/abort", session);
     abort.cancel();

@@ -101,6 +101,6 @@ async fn names_that_uris_may_not_contain() {
         model.next(|t| t.tool("edit", calls::edit(name, "typed", "edited")));
         model.next(|t| t.text("Done."));
         assert_eq!(opal.run("edit it").await, "completed");
-        assert_eq!(opal.text(name), "edited\n");
+        assert_eq!(opal.text(name), "edited\n", "{}", opal.editor);
     }
 }

@@ -63,7 +63,7 @@ async fn the_user_types_while_the_edit_is_on_its_way() {
         opal.editor.type_over("a", "one 1\n", "typed above\none 1\n");
         opal.editor.release();
         assert_eq!(turn.end().await, "completed");
-        assert_eq!(opal.text("a"), "typed above\ntwo 1\nlast\n", "{profile:?}");
+        assert_eq!(opal.text("a"), "typed above\ntwo 1\nlast\n", "{profile:?} {}", opal.editor);
         assert_eq!(opal.editor.count("workspace/applyEdit"), 2, "{profile:?}");
     }
 }
@@ -89,8 +89,9 @@ async fn the_user_types_away_what_was_to_be_edited() {
     opal.editor.release();
     assert_eq!(turn.end().await, "completed");
     assert_eq!(opal.text("a"), "nothing of it left\n");
+    assert_eq!(opal.editor.count("document_edited"), 0);
     let told = model.last_request().last_result();
-    assert!(told.contains("nothing of it left"), "the model is told what stands: {told}");
+    assert!(told.contains("not found"), "{told}");
 }
 
 #[tokio::test]

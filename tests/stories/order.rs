@@ -89,10 +89,9 @@ async fn an_id_of_a_request_may_be_text() {
     let model = FakeModel::start().await;
     let opal = Opal::start(&model).await;
     let session = json!({ "session_id": opal.session });
-    opal.editor
-        .send_message(json!({ "jsonrpc": "2.0", "id": "mine", "method": "agent/state", "params": session }));
-    opal.state().await;
-    opal.editor.forgive();
+    for id in [json!("mine"), json!(""), json!(-1), json!("é\n")] {
+        opal.editor.start_request_as(id, "agent/state", session.clone()).answer().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -76,7 +76,13 @@ impl Permissions {
     }
 
     pub fn decide(&self, roots: &[AbsPath], action: Action<'_>) -> Decision {
-        if self.mode == Mode::Full || (self.mode != Mode::ReadOnly && self.is_granted(roots, action)) {
+        if self.mode == Mode::Full {
+            return Decision::Allow;
+        }
+        if self.mode == Mode::ReadOnly && !matches!(action, Action::Read { .. }) {
+            return Decision::Deny { why: "this session is read-only".into() };
+        }
+        if self.is_granted(roots, action) {
             return Decision::Allow;
         }
         match action {
@@ -85,11 +91,6 @@ impl Permissions {
                 why: format!("{path} is outside the workspace"),
                 grant: Grant::Read { under: directory_of(path) },
             },
-            Action::Write { .. } | Action::WriteDocument | Action::Command { .. }
-                if self.mode == Mode::ReadOnly =>
-            {
-                Decision::Deny { why: "this session is read-only".into() }
-            }
             Action::Write { path } if !is_inside(roots, path) => Decision::Ask {
                 why: format!("{path} is outside the workspace"),
                 grant: Grant::Write { under: directory_of(path) },

@@ -278,7 +278,7 @@ impl Settings {
             api_key,
             headers: settings.headers.clone(),
         };
-        provider::responses(endpoint, timeouts.clone())
+        provider::responses(endpoint, *timeouts)
             .map_err(|source| NoModel::Provider { provider: name.into(), source })
     }
 

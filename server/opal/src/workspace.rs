@@ -95,7 +95,11 @@ impl SessionWorkspace {
     /// Whether the open document differs from the file, or there is no file.
     async fn is_dirty(&self, name: &FileName, text: &Rope) -> bool {
         match name {
-            FileName::Path(path) => self.on_disk(path).await.map_or(true, |read| read.text != *text),
+            FileName::Path(path) => self.on_disk(path).await.map_or(true, |read| {
+                // Neovim sends an empty file as one empty line.
+                let is_empty = read.text.len_bytes() == 0 && *text == "\n";
+                read.text != *text && !is_empty
+            }),
             FileName::Document(_) => true,
         }
     }

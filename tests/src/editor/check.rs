@@ -21,6 +21,8 @@ pub(super) struct SessionCheck {
     calls: BTreeMap<String, String>,
     /// Messages that were voided or are complete.
     finished: Vec<String>,
+    /// Attached in the middle of a run: until its end, what was open before is not known.
+    joined_late: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,8 +37,8 @@ impl SessionCheck {
         self.now.running
     }
 
-    pub(super) fn has_call(&self, call_id: &str) -> bool {
-        self.calls.contains_key(call_id)
+    pub(super) fn may_have_call(&self, call_id: &str) -> bool {
+        self.joined_late || self.calls.contains_key(call_id)
     }
 
     pub(super) fn seq(&self) -> Option<u64> {
@@ -54,6 +56,7 @@ impl SessionCheck {
             None => {
                 self.seq = Some(state.seq);
                 self.now = Snapshot::of(state);
+                self.joined_late = self.now.running;
                 self.history = vec![(state.seq, self.now.clone())];
             }
         }
@@ -151,6 +154,7 @@ impl SessionCheck {
             }
             AgentEvent::MessageDelta { message_id, delta } => match self.messages.get_mut(&message_id) {
                 Some(text) => text.push_str(&delta),
+                None if self.joined_late => {}
                 None => problem(format!("message_delta for {message_id}, which is not open")),
             },
             AgentEvent::MessageEnd { message_id, text } => {
@@ -159,6 +163,7 @@ impl SessionCheck {
                         problem(format!("message_end says {text:?}, the deltas said {joined:?}"));
                     }
                     Some(_) => {}
+                    None if self.joined_late => {}
                     None => problem(format!("message_end for {message_id}, which is not open")),
                 }
                 self.finished.push(message_id);
@@ -173,6 +178,7 @@ impl SessionCheck {
             }
             AgentEvent::ThinkingDelta { message_id, delta } => match self.thoughts.get_mut(&message_id) {
                 Some(text) => text.push_str(&delta),
+                None if self.joined_late => {}
                 None => problem(format!("thinking_delta for {message_id}, which is not open")),
             },
             AgentEvent::ThinkingEnd { message_id, text } => match self.thoughts.remove(&message_id) {
@@ -180,6 +186,7 @@ impl SessionCheck {
                     problem(format!("thinking_end says {text:?}, the deltas said {joined:?}"));
                 }
                 Some(_) => {}
+                None if self.joined_late => {}
                 None => problem(format!("thinking_end for {message_id}, which is not open")),
             },
             AgentEvent::Retry { message_id, .. } => {
@@ -198,12 +205,13 @@ impl SessionCheck {
                 }
             }
             AgentEvent::ToolOutput { call_id, .. } => {
-                if !self.calls.contains_key(&call_id) {
+                if !self.may_have_call(&call_id) {
                     problem(format!("output of the call {call_id}, which does not run"));
                 }
             }
             AgentEvent::ToolExecutionEnd { tool, call_id, result } => {
-                if self.calls.remove(&call_id).as_ref() != Some(&tool) {
+                let started = self.calls.remove(&call_id);
+                if started.as_ref() != Some(&tool) && !(started.is_none() && self.joined_late) {
                     problem(format!("the call {call_id} of {tool} ends but did not start"));
                 }
                 if result.ok != result.output.is_some() || result.ok == result.error.is_some() {
@@ -217,6 +225,7 @@ impl SessionCheck {
                 self.nothing_open("the turn", problem);
             }
             AgentEvent::AgentEnd { .. } => {
+                self.joined_late = false;
                 if !std::mem::replace(&mut self.now.running, false) {
                     problem("agent_end in an idle session".into());
                 }

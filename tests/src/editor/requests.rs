@@ -70,7 +70,7 @@ impl State {
             self.problem("a question of Opal's own to a client that does not know Opal");
         }
         match asked {
-            Ok((session, Some(call_id))) if !self.has_call(&session, &call_id) => {
+            Ok((session, Some(call_id))) if !self.may_have_call(&session, &call_id) => {
                 self.problem(format!("a question for the call {call_id}, which has not started"));
             }
             Ok(_) => {}

@@ -28,7 +28,8 @@ pub(super) struct State {
 
     initialized: bool,
     next_id: i64,
-    requests: BTreeMap<i64, Request>,
+    /// By the id's JSON.
+    requests: BTreeMap<String, Request>,
     sessions: BTreeMap<String, SessionCheck>,
     /// Requests of the server that wait for an answer: by the id's JSON.
     pub(super) asked: BTreeMap<String, Asked>,
@@ -93,11 +94,15 @@ impl State {
         self.log.sent(message.clone());
     }
 
-    /// Queues a request to send; returns its id.
-    pub(super) fn request(&mut self, method: &str, params: Value) -> i64 {
+    pub(super) fn next_id(&mut self) -> Value {
         self.next_id += 1;
-        let id = self.next_id;
-        self.requests.insert(id, Request { method: method.into(), answer: None, n_answers: 0 });
+        json!(self.next_id)
+    }
+
+    /// Queues a request to send; returns its id.
+    pub(super) fn request(&mut self, id: Value, method: &str, params: Value) -> Value {
+        let request = Request { method: method.into(), answer: None, n_answers: 0 };
+        self.requests.insert(id.to_string(), request);
         let mut message = json!({ "jsonrpc": "2.0", "id": id, "method": method });
         if !params.is_null() {
             message["params"] = params;
@@ -106,12 +111,14 @@ impl State {
         id
     }
 
-    pub(super) fn describe_request(&self, id: i64) -> String {
-        self.requests.get(&id).map_or_else(String::new, |request| format!("{} (id {id})", request.method))
+    pub(super) fn describe_request(&self, id: &Value) -> String {
+        self.requests
+            .get(&id.to_string())
+            .map_or_else(String::new, |request| format!("{} (id {id})", request.method))
     }
 
-    pub(super) fn take_answer(&mut self, id: i64) -> Option<Result<Value, RpcError>> {
-        self.requests.get_mut(&id)?.answer.take()
+    pub(super) fn take_answer(&mut self, id: &Value) -> Option<Result<Value, RpcError>> {
+        self.requests.get_mut(&id.to_string())?.answer.take()
     }
 
     /// Queues an answer to a request of the server.
@@ -187,17 +194,17 @@ impl State {
         };
         // What was no message gets an error with its id, if that could be read; it is in the log for the story.
         const NO_MESSAGE: [i64; 2] = [-32700, -32600];
-        let is_known = id.as_i64().is_some_and(|id| self.requests.contains_key(&id));
+        let is_known = self.requests.contains_key(&id.to_string());
         if !is_known && answer.as_ref().is_err_and(|error| NO_MESSAGE.contains(&error.code)) {
             return;
         }
-        let Some(request) = id.as_i64().and_then(|id| self.requests.get_mut(&id)) else {
+        let Some(request) = self.requests.get_mut(&id.to_string()) else {
             return self.problem(format!("an answer to {id}, which was never asked: {answer:?}"));
         };
         request.n_answers += 1;
         if request.n_answers > 1 {
-            let method = request.method.clone();
-            return self.problem(format!("{method} (id {id}) was answered {} times", 2));
+            let problem = format!("{} (id {id}) was answered {} times", request.method, request.n_answers);
+            return self.problem(problem);
         }
         request.answer = Some(answer.clone());
         let method = request.method.clone();
@@ -321,8 +328,9 @@ impl State {
         }
     }
 
-    pub(super) fn has_call(&self, session: &str, call_id: &str) -> bool {
-        self.sessions.get(session).is_some_and(|session| session.has_call(call_id))
+    /// Whether a call has started, as far as this client can know.
+    pub(super) fn may_have_call(&self, session: &str, call_id: &str) -> bool {
+        self.sessions.get(session).is_none_or(|session| session.may_have_call(call_id))
     }
 
     pub(super) fn close(&mut self, how: &str) {

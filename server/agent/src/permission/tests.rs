@@ -116,11 +116,11 @@ fn a_granted_command_is_exactly_that_command() {
         std::slice::from_ref(&grant),
         Action::Command { command: "ls", directory: &directory },
         expect![[r#"
-        Ask: allow
-        AutoEdit: allow
-        Full: allow
-        ReadOnly: allow
-    "#]],
+            Ask: allow
+            AutoEdit: allow
+            Full: allow
+            ReadOnly: deny: this session is read-only
+        "#]],
     );
     check(
         &[grant],

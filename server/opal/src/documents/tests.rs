@@ -1,1 +1,143 @@
+use expect_test::{Expect, expect};
+use serde_json::json;
 
+use super::*;
+
+/// Sends notifications and shows what is open then.
+#[track_caller]
+fn check(notifications: &[(&str, Value)], expected: Expect) {
+    let documents = Documents::new();
+    documents.set_encoding(PositionEncoding::Utf16);
+    let mut out = String::new();
+    for (method, params) in notifications {
+        match documents.notify(&format!("textDocument/{method}"), params) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => out += &format!("{method}: {error}\n"),
+            None => out += &format!("{method}: not about documents\n"),
+        }
+    }
+    let open = documents.lock();
+    let mut shown: Vec<String> = open
+        .documents
+        .iter()
+        .map(|(name, open)| {
+            format!("{name} as {} v{} {:?}\n", open.uri, open.version().0, open.text().to_string())
+        })
+        .collect();
+    shown.sort();
+    expected.assert_eq(&(out + &shown.concat()));
+}
+
+fn open(uri: &str, version: i32, text: &str) -> (&'static str, Value) {
+    let document = json!({"uri": uri, "languageId": "x", "version": version, "text": text});
+    ("didOpen", json!({"textDocument": document}))
+}
+
+fn change(uri: &str, version: i32, changes: Value) -> (&'static str, Value) {
+    ("didChange", json!({"textDocument": {"uri": uri, "version": version}, "contentChanges": changes}))
+}
+
+fn close(uri: &str) -> (&'static str, Value) {
+    ("didClose", json!({"textDocument": {"uri": uri}}))
+}
+
+fn range(line: u32, start: u32, end: u32) -> Value {
+    json!({"start": {"line": line, "character": start}, "end": {"line": line, "character": end}})
+}
+
+#[test]
+#[cfg(unix)]
+fn changes_are_applied_one_after_another() {
+    check(
+        &[
+            open("file:///none/a", 1, "x𝄞y\n"),
+            change(
+                "file:///none/a",
+                2,
+                json!([
+                    {"range": range(0, 1, 3), "text": "--"},
+                    {"range": range(0, 3, 4), "text": "z"},
+                ]),
+            ),
+        ],
+        expect![[r#"
+            /none/a as file:///none/a v2 "x--z\n"
+        "#]],
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_document_is_known_however_it_is_spelt() {
+    check(
+        &[
+            open("file:///none/%5Bid%5D%20%C3%A9.tsx", 1, "a"),
+            open("file:///none/[id] é.tsx", 7, "b"),
+            close("file:///none/%5Bid%5D%20%C3%A9.tsx"),
+        ],
+        expect![[r#"
+            /none/[id] é.tsx as file:///none/[id] é.tsx v7 "b"
+        "#]],
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn closing_and_opening_again_begins_anew() {
+    check(
+        &[open("file:///none/a", 9, "a"), close("file:///none/a"), open("file:///none/a", 0, "b")],
+        expect![[r#"
+            /none/a as file:///none/a v0 "b"
+        "#]],
+    );
+}
+
+#[test]
+fn documents_that_are_no_files() {
+    check(
+        &[
+            open("untitled:Untitled-1", 1, "a"),
+            change("untitled:Untitled-1", 2, json!([{"text": "all new"}])),
+        ],
+        expect![[r#"
+            untitled:Untitled-1 as untitled:Untitled-1 v2 "all new"
+        "#]],
+    );
+}
+
+#[test]
+fn what_cannot_be_taken_is_said_and_changes_nothing() {
+    check(
+        &[
+            open("untitled:a", 1, "abc"),
+            change("untitled:b", 2, json!([{"text": "x"}])),
+            change("untitled:a", 2, json!([{"text": "x"}, {"range": range(0, 2, 1), "text": "y"}])),
+            change("untitled:a", 2, json!([{"range": range(0, 2, 1)}])),
+            close("untitled:c"),
+            ("hover", json!({})),
+        ],
+        expect![[r#"
+            didChange: untitled:b is not open
+            didChange: untitled:a: change 2 ends at 0:1, before its start at 0:2
+            didChange: bad params: contentChanges[0]: missing field `text`
+            didClose: untitled:c is not open
+            hover: not about documents
+            untitled:a as untitled:a v1 "abc"
+        "#]],
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_symlink_is_the_file_it_points_to() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("real"), "x").unwrap();
+    std::os::unix::fs::symlink("real", directory.path().join("link")).unwrap();
+    let real = name(&format!("file://{}/real", directory.path().display()));
+    assert_eq!(name(&format!("file://{}/link", directory.path().display())), real);
+    let missing = AbsPath::new(directory.path().join("link/../new/file")).unwrap();
+    assert_eq!(
+        resolve(&missing),
+        AbsPath::new(directory.path().canonicalize().unwrap().join("new/file")).unwrap()
+    );
+}

@@ -1,1 +1,177 @@
+use expect_test::{Expect, expect};
 
+use super::*;
+
+const WORK: &str = r#"
+model = "work/gpt-5"
+permission_mode = "auto_edit"
+[providers.work]
+base_url = "http://127.0.0.1:8080/v1"
+api_key_env = "WORK_KEY"
+headers = { "X-Team" = "core" }
+models = [{ id = "gpt-5", context_window = 272000, max_output_tokens = 32000 }]
+"#;
+
+/// What a file and an environment make of a wish for a model.
+#[track_caller]
+fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("config.toml"), file).unwrap();
+    let data_dir = directory.path().to_str().unwrap().to_owned();
+    let lookup = |name: &str| match name {
+        "OPAL_DATA_DIR" => Some(data_dir.clone()),
+        name => env.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()),
+    };
+    let shown = match Settings::load(&lookup) {
+        Err(error) => format!("error: {error}"),
+        Ok(settings) => {
+            let mut shown: String = settings.warnings.iter().map(|warning| format!("{warning}\n")).collect();
+            shown += &match settings.model(wish) {
+                Ok(model) => format!("{model:?}\n"),
+                Err(error) => format!("no model: {error}\n{}\n", error.hint()),
+            };
+            shown += &format!("mode {:?}, hidden {:?}", settings.permission_mode, settings.secret_env);
+            shown
+        }
+    };
+    expected.assert_eq(&shown.replace(&data_dir, "DATA"));
+}
+
+#[test]
+fn the_users_file() {
+    check(
+        WORK,
+        &[],
+        None,
+        expect![[r#"
+        Model { provider: "work", id: "gpt-5", context_window: Some(272000), max_output_tokens: Some(32000) }
+        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+    );
+}
+
+#[test]
+fn the_environment_wins() {
+    let env = [
+        ("OPAL_BASE_URL", "http://127.0.0.1:1/v1"),
+        ("OPAL_MODEL", "vendor/model:free"),
+        ("OPAL_PERMISSION_MODE", "read_only"),
+    ];
+    check(
+        WORK,
+        &env,
+        None,
+        expect![[r#"
+        Model { provider: "env", id: "vendor/model:free", context_window: None, max_output_tokens: None }
+        mode Some(ReadOnly), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+    );
+}
+
+#[test]
+fn a_wish_wins_over_both() {
+    let env = [("OPAL_BASE_URL", "http://127.0.0.1:1/v1"), ("OPAL_MODEL", "m")];
+    check(
+        WORK,
+        &env,
+        Some("work/other"),
+        expect![[r#"
+        Model { provider: "work", id: "other", context_window: None, max_output_tokens: None }
+        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+    );
+}
+
+#[test]
+fn a_provider_with_one_model_leaves_no_doubt() {
+    let file = "[providers.a]\nbase_url = \"http://127.0.0.1:1\"\nmodels = [{ id = \"x/y\" }]\n";
+    check(
+        file,
+        &[],
+        None,
+        expect![[r#"
+        Model { provider: "a", id: "x/y", context_window: None, max_output_tokens: None }
+        mode None, hidden ["OPAL_API_KEY"]"#]],
+    );
+}
+
+#[test]
+fn without_a_model_the_user_is_told_what_to_do() {
+    check(
+        "",
+        &[],
+        None,
+        expect![[r#"
+        no model: none is configured
+        Set OPAL_BASE_URL and OPAL_MODEL, or add a provider to ~/.opal/config.toml; `opal demo` works without.
+        mode None, hidden ["OPAL_API_KEY"]"#]],
+    );
+    check(
+        "",
+        &[("OPAL_BASE_URL", "http://127.0.0.1:1")],
+        None,
+        expect![[r#"
+        no model: the provider `env` is configured without a model, and none was asked for
+        Set OPAL_MODEL, or `model` in ~/.opal/config.toml.
+        mode None, hidden ["OPAL_API_KEY"]"#]],
+    );
+    check(
+        WORK,
+        &[],
+        Some("home/x"),
+        expect![[r#"
+        no model: there is no provider `home`; there are work
+        Correct the name, or add the provider to ~/.opal/config.toml.
+        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+    );
+    check(
+        WORK,
+        &[],
+        Some("gpt-5"),
+        expect![[r#"
+        no model: `gpt-5` is not of the form provider/model
+        Name a model as in work/gpt-5, with the provider before the first slash.
+        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+    );
+}
+
+#[test]
+fn unknown_keys_are_reported_with_the_nearest() {
+    let file = "permision_mode = \"ask\"\n[providers.a]\nbase_url = \"http://127.0.0.1:1\"\nbaseurl = \"x\"\nmodels = [{ id = \"m\", window = 1 }]\n";
+    check(
+        file,
+        &[],
+        None,
+        expect![[r#"
+        config.toml: `permision_mode` is not known; did you mean `permission_mode`?
+        config.toml: `providers.a.baseurl` is not known; did you mean `base_url`?
+        config.toml: `providers.a.models.window` is not known; did you mean `context_window`?
+        Model { provider: "a", id: "m", context_window: None, max_output_tokens: None }
+        mode None, hidden ["OPAL_API_KEY"]"#]],
+    );
+}
+
+#[test]
+fn a_wrong_value_names_its_path() {
+    check(
+        "permission_mode = \"yolo\"",
+        &[],
+        None,
+        expect![[r#"
+            error: DATA/config.toml: permission_mode: unknown variant `yolo`, expected one of `ask`, `auto_edit`, `full`, `read_only`
+            in `permission_mode`
+        "#]],
+    );
+    check(
+        "[providers.a]\nbase_url = 7",
+        &[],
+        None,
+        expect![[r#"
+            error: DATA/config.toml: providers.a.base_url: invalid type: integer `7`, expected a string
+            in `providers.a.base_url`
+        "#]],
+    );
+    check(
+        "",
+        &[("OPAL_BASE_URL", "http://x"), ("OPAL_API", "soap")],
+        None,
+        expect![["error: OPAL_API: unknown variant `soap`, expected `responses`"]],
+    );
+}

@@ -30,7 +30,7 @@ pub(super) fn read(path: &AbsPath, max: u64) -> Result<Read, FileError> {
     let name = path.to_string();
     match decode(&bytes) {
         Ok(decoded) => Ok(Read { text: Rope::from_str(&decoded.text), encoding: decoded.encoding }),
-        Err(DecodeError::Binary { .. }) => Err(FileError::Binary { name }),
+        Err(DecodeError::Binary) => Err(FileError::Binary { name }),
         Err(_) => Err(FileError::NotText { name }),
     }
 }

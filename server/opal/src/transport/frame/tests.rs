@@ -29,7 +29,7 @@ fn frames(stream: &[u8], size: usize) -> String {
                         reader.reject(&message);
                         out += "rejected ";
                     }
-                    out += &format!("{}\n", String::from_utf8_lossy(&message));
+                    out += &format!("{}\n", String::from_utf8_lossy(&message).escape_debug());
                 }
                 Frame::Bad(why) => out += &format!("bad: {why}\n"),
             }
@@ -48,15 +48,21 @@ fn counted_frames() {
     check(
         stream.as_bytes(),
         expect![[r#"
-        {"é":1}
-        []
-    "#]],
+            {\"é\":1}
+            []
+        "#]],
     );
 }
 
 #[test]
 fn lines() {
-    check(b"{\"a\":1}\n\n  \r\n{\"b\":\"\xe2\x80\xa8\"}\r\n{\"cut\"", expect![[""]]);
+    check(
+        b"{\"a\":1}\n\n  \r\n{\"b\":\"\xe2\x80\xa8\"}\r\n{\"cut\"",
+        expect![[r#"
+            {\"a\":1}
+            {\"b\":\"\u{2028}\"}\r
+        "#]],
+    );
 }
 
 #[test]
@@ -75,7 +81,14 @@ fn a_huge_length_is_skipped() {
 fn a_length_that_is_too_long_swallows_nothing() {
     let next = counted("[1,2,3,4,5,6,7,8,9,10]");
     let stream = format!("Content-Length: 35\r\n\r\n{{\"x\":1}}{next}{}", counted("[3]"));
-    check(stream.as_bytes(), expect![[""]]);
+    check(
+        stream.as_bytes(),
+        expect![[r#"
+            rejected {\"x\":1}Content-Length: 22\r\n\r\n[1,2,3
+            [1,2,3,4,5,6,7,8,9,10]
+            [3]
+        "#]],
+    );
 }
 
 #[test]
@@ -84,10 +97,10 @@ fn a_length_that_is_too_short_loses_one_frame() {
     check(
         stream.as_bytes(),
         expect![[r#"
-        rejected {"x
-        bad: the header has no valid Content-Length
-        [1]
-    "#]],
+            rejected {\"x
+            bad: the header has no valid Content-Length
+            [1]
+        "#]],
     );
 }
 
