@@ -66,6 +66,14 @@ pub enum Answer {
     Input(Option<String>),
 }
 
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    Answered(Answer),
+    /// No attached client can be asked.
+    Nobody,
+}
+
 impl QuestionKind {
     /// One line that names the question.
     pub fn title(&self) -> &str {

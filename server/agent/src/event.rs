@@ -7,7 +7,7 @@ use provider::{ProviderError, Usage};
 use serde_json::Value;
 
 use crate::id::{CallId, MessageId, QuestionId, TurnId};
-use crate::tool::ToolResult;
+use crate::result::ToolResult;
 
 /// The list of everything a client can learn. Each gets a number; see [`crate::Client::event`].
 #[derive(Debug, Clone)]
@@ -94,6 +94,17 @@ pub struct Failure {
     pub message: String,
     /// What the user can do about it: a full sentence.
     pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A panic: our mistake, not the user's.
+    pub(crate) fn bug(what: &str) -> Self {
+        Self {
+            code: "internal".into(),
+            message: format!("{what} stopped because of a bug in Opal"),
+            hint: Some("The log has the details; please report it. The session can go on.".into()),
+        }
+    }
 }
 
 impl From<&ProviderError> for Failure {

@@ -6,13 +6,17 @@
 //!
 //! Deliberately absent: LSP, JSON-RPC, HTTP and configuration files.
 
+pub mod call;
 pub mod client;
+pub mod context;
 pub mod event;
 pub mod id;
 pub mod instructions;
 pub mod limits;
 pub mod permission;
 pub mod process;
+pub mod report;
+pub mod result;
 pub mod session;
 pub mod tool;
 pub mod tools;
@@ -21,12 +25,12 @@ mod turn;
 pub mod workspace;
 
 pub use client::{Answer, Client, ClientId, Confirm, Question, QuestionKind};
+pub use context::Context;
 pub use event::Event;
 pub use id::{CallId, MessageId, QuestionId, SessionId, TurnId};
 pub use limits::Limits;
 pub use permission::{Mode, Permissions};
 pub use process::Shell;
 pub use session::{CommandError, Options, Prompt, SessionHandle, State, Steered};
-pub use tool::Context;
 pub use tools::Toolbox;
 pub use workspace::Workspace;

@@ -14,75 +14,16 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use provider::{
-    Answer as ModelAnswer, AnswerEvent, Initiator, Item, Part, Provider, ProviderError, Request, StopReason,
-    ThinkingLevel, ToolCall,
+    AnswerEvent, Initiator, Item, Provider, ProviderError, Request, StopReason, ThinkingLevel, ToolCall,
 };
-use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::QuestionKind;
+use crate::context::Context;
 use crate::event::{Attachment, EndReason, Failure};
-use crate::id::CallId;
-use crate::tool::{Asked, Context, ToolResult};
+use crate::report::{Report, Reporter, Step};
 use crate::tools::Toolbox;
 use repetition::Repetition;
-
-/// What a turn tells its session, in order.
-#[derive(Debug)]
-pub(crate) enum Report {
-    /// The prompt as the model will see it.
-    Opened {
-        parts: Vec<Part>,
-    },
-    /// Asks what to send next.
-    Step {
-        reply: oneshot::Sender<Option<Step>>,
-    },
-    /// More of the answer: all events of one read.
-    Answer(Vec<AnswerEvent>),
-    /// The answer failed, and begins anew after the pause.
-    Retry {
-        attempt: u32,
-        delay: Duration,
-        reason: String,
-    },
-    /// The answer failed for good.
-    Failed(Failure),
-    CallStarted {
-        call_id: CallId,
-        tool: String,
-        args: Value,
-    },
-    CallOutput {
-        call_id: CallId,
-        delta: String,
-    },
-    CallEnded {
-        call_id: CallId,
-        tool: String,
-        result: ToolResult,
-    },
-    /// A change was seen to stand.
-    Edited {
-        uri: String,
-        diff: String,
-    },
-    /// Puts a question to the clients.
-    Ask {
-        question: QuestionKind,
-        reply: oneshot::Sender<Asked>,
-    },
-    /// The last report.
-    Ended(EndReason),
-}
-
-/// What to send to the model.
-#[derive(Debug)]
-pub(crate) struct Step {
-    pub items: Vec<Arc<Item>>,
-    pub initiator: Initiator,
-}
 
 /// The model and how it is asked; fixed for a turn.
 #[derive(Debug, Clone)]
@@ -105,45 +46,6 @@ pub(crate) struct Turn {
     /// True while a steering message waits.
     pub steering: watch::Receiver<bool>,
     pub cancelled: CancellationToken,
-}
-
-/// The way from a turn and its calls to the session.
-#[derive(Debug, Clone)]
-pub struct Reporter {
-    reports: mpsc::Sender<Report>,
-    /// Held while a question is put, so that the user sees one at a time.
-    pub(crate) questions: Arc<tokio::sync::Mutex<()>>,
-}
-
-impl Reporter {
-    pub(crate) fn new(reports: mpsc::Sender<Report>) -> Self {
-        Self { reports, questions: Arc::default() }
-    }
-
-    /// Waits while the session has fallen behind. A session that is gone hears nothing.
-    async fn report(&self, report: Report) {
-        let _ = self.reports.send(report).await;
-    }
-
-    async fn step(&self) -> Option<Step> {
-        let (reply, answer) = oneshot::channel();
-        self.report(Report::Step { reply }).await;
-        answer.await.ok().flatten()
-    }
-
-    pub(crate) async fn ask(&self, question: QuestionKind) -> Asked {
-        let (reply, answer) = oneshot::channel();
-        self.report(Report::Ask { question, reply }).await;
-        answer.await.unwrap_or(Asked::Nobody)
-    }
-
-    pub(crate) async fn output(&self, call_id: &CallId, delta: String) {
-        self.report(Report::CallOutput { call_id: call_id.clone(), delta }).await;
-    }
-
-    pub(crate) async fn edited(&self, uri: String, diff: String) {
-        self.report(Report::Edited { uri, diff }).await;
-    }
 }
 
 impl Turn {
@@ -280,8 +182,7 @@ impl Answered {
     fn of(event: &AnswerEvent) -> Option<Self> {
         match event {
             AnswerEvent::Finished(answer) => {
-                let ModelAnswer { stop, .. } = **answer;
-                Some(Self { stop, calls: answer.tool_calls().cloned().collect() })
+                Some(Self { stop: answer.stop, calls: answer.tool_calls().cloned().collect() })
             }
             _ => None,
         }
@@ -291,15 +192,4 @@ impl Answered {
 /// ±20 %, so that many sessions do not come back at once.
 fn jitter(delay: Duration) -> Duration {
     delay.mul_f64(rand::random_range(0.8..=1.2))
-}
-
-impl Failure {
-    /// A panic: our mistake, not the user's.
-    pub(crate) fn bug(what: &str) -> Self {
-        Self {
-            code: "internal".into(),
-            message: format!("{what} stopped because of a bug in Opal"),
-            hint: Some("The log has the details; please report it. The session can go on.".into()),
-        }
-    }
 }

@@ -3,8 +3,8 @@
 use agent::client::{Confirm, Question, QuestionKind};
 use agent::event::{self, Event, Queued, QueuedKind, WaitingFor};
 use agent::permission::Mode;
+use agent::result::ToolResult;
 use agent::session::State;
-use agent::tool::ToolResult;
 use protocol as wire;
 use provider::{ThinkingLevel, Usage};
 

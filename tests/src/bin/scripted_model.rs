@@ -132,8 +132,9 @@ impl Answer {
                     answer.blocks.push(Block { kind, waits, deltas: Vec::new() });
                 }
                 Step::WaitFor(path) => answer.waits.push(path),
-                Step::Fail(_) => answer.end = End::Fail,
-                Step::Hang(_) => answer.end = End::Hang,
+                Step::Fail(true) => answer.end = End::Fail,
+                Step::Hang(true) => answer.end = End::Hang,
+                Step::Fail(false) | Step::Hang(false) => {}
             }
         }
         answer

@@ -6,9 +6,8 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::{Command, Session};
-use crate::client::{Answer, Client, ClientId, Question, QuestionKind};
+use crate::client::{Answer, Asked, Client, ClientId, Question, QuestionKind};
 use crate::id::{Counter, QuestionId};
-use crate::tool::Asked;
 
 #[derive(Debug, Default)]
 pub(super) struct Questions {

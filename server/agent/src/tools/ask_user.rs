@@ -6,8 +6,12 @@ use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::call::Call;
+use crate::client::Asked;
 use crate::client::{Answer, QuestionKind};
-use crate::tool::{Access, Asked, Call, Context, Output, Tool, ToolError, decode};
+use crate::context::Context;
+use crate::result::{Output, ToolError};
+use crate::tool::{Access, Tool, decode};
 
 #[derive(Debug)]
 pub(super) struct AskUser;

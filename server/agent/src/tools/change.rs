@@ -3,9 +3,11 @@
 
 use text::{EditSet, Rope, unified};
 
+use crate::call::Call;
 use crate::client::Confirm;
+use crate::context::Seen;
 use crate::permission::Action;
-use crate::tool::{Call, Output, ToolError};
+use crate::result::{Output, ToolError};
 use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, WriteError, Written};
 
 /// Characters of a file shown when an edit did not end as it should.
@@ -40,8 +42,8 @@ pub(super) async fn change(
             call.permit(action, confirm).await?;
             asked = true;
         }
-        let was_seen = call.context.seen(&name, &base.text) == crate::tool::Seen::AsItStands
-            || base.origin == Origin::Missing;
+        let was_seen =
+            call.context.seen(&name, &base.text) == Seen::AsItStands || base.origin == Origin::Missing;
         match call.context.workspace.write(Change { base: base.clone(), edits }).await {
             Ok(written) => return Ok(report(&name, &shown, &base.text, written, was_seen, call).await),
             // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.

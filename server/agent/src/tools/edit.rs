@@ -9,7 +9,10 @@ use text::{Replacement, replace};
 
 use super::change::change;
 use super::read::named;
-use crate::tool::{Access, Call, Context, Output, Tool, ToolError, decode};
+use crate::call::Call;
+use crate::context::Context;
+use crate::result::{Output, ToolError};
+use crate::tool::{Access, Tool, decode};
 use crate::workspace::Origin;
 
 #[derive(Debug)]

@@ -8,7 +8,10 @@ use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::tool::{Access, Call, Context, Output, Tool, ToolError, decode};
+use crate::call::Call;
+use crate::context::Context;
+use crate::result::{Output, ToolError};
+use crate::tool::{Access, Tool, decode};
 
 /// Seconds that `wait` waits when the model names none.
 const WAIT: f64 = 10.0;

@@ -9,9 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use text::{excerpt, nearest_names};
 
+use crate::call::Call;
 use crate::client::Confirm;
+use crate::context::Context;
 use crate::permission::Action;
-use crate::tool::{Access, Call, Context, Output, Tool, ToolError, decode};
+use crate::result::{Output, ToolError};
+use crate::tool::{Access, Tool, decode};
 use crate::workspace::{FileError, FileName};
 
 /// Bytes of an image; the smallest limit among the services (3 MiB at GitHub Copilot).

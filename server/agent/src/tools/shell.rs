@@ -9,10 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::call::Call;
 use crate::client::Confirm;
+use crate::context::Context;
 use crate::permission::Action;
 use crate::process::{Capture, Next, Process, READ_SIZE, Spec, describe};
-use crate::tool::{Access, Call, Context, Output, Tool, ToolError, decode};
+use crate::result::{Output, ToolError};
+use crate::tool::{Access, Tool, decode};
 use crate::workspace::FileName;
 
 #[derive(Debug)]

@@ -9,7 +9,10 @@ use text::{LineEnding, Rope, dominant_line_ending, smallest_edits};
 
 use super::change::change;
 use super::read::named;
-use crate::tool::{Access, Call, Context, Output, Seen, Tool, ToolError, decode};
+use crate::call::Call;
+use crate::context::{Context, Seen};
+use crate::result::{Output, ToolError};
+use crate::tool::{Access, Tool, decode};
 use crate::workspace::{File, Origin};
 
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use provider::Part;
 use text::{excerpt, to_offset};
 
+use crate::context::Context;
 use crate::event::{Attachment, Failure};
-use crate::tool::Context;
 
 /// The prompt and its attachments as parts. Texts are taken from the open document, else the disk.
 pub(super) async fn read(

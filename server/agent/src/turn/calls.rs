@@ -9,10 +9,13 @@ use futures::{FutureExt, StreamExt};
 use provider::{Part, ToolCall};
 use serde_json::Value;
 
+use super::Turn;
 use super::repetition::Repetition;
-use super::{Report, Turn};
+use crate::call::Call;
 use crate::id::CallId;
-use crate::tool::{Access, Call, Output, ToolError, ToolResult};
+use crate::report::Report;
+use crate::result::{Output, ToolError, ToolResult};
+use crate::tool::Access;
 
 /// After so many answers in a row of which every call was denied, the turn ends.
 pub(super) const MAX_DENIED_ANSWERS: u32 = 3;

@@ -1,0 +1,84 @@
+//! One tool call that runs, and how it asks for permission.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Answer, Asked, Confirm, QuestionKind};
+use crate::context::Context;
+use crate::id::CallId;
+use crate::permission::{Action, Decision};
+use crate::report::Reporter;
+use crate::result::ToolError;
+
+/// One call that runs: the session's context and the way back to its turn.
+#[derive(Debug)]
+pub struct Call {
+    pub id: CallId,
+    /// As the model named the tool.
+    pub tool: String,
+    pub context: Arc<Context>,
+    pub reporter: Reporter,
+    pub cancelled: CancellationToken,
+    /// What the user said when allowing; added to the result for the model.
+    pub words: Mutex<Vec<String>>,
+}
+
+impl Call {
+    /// Asks the rules, and the user if they say so.
+    pub async fn permit(&self, action: Action<'_>, confirm: Confirm) -> Result<(), ToolError> {
+        let (why, grant) = match self.decide(action) {
+            Decision::Allow => return Ok(()),
+            Decision::Deny { why } => {
+                return Err(ToolError::Denied(format!(
+                    "refused: {why}. Do not try another way; go on without it."
+                )));
+            }
+            Decision::Ask { why, grant } => (why, grant),
+        };
+        // One question at a time; an earlier answer may have granted this one.
+        let _turn_to_ask = self.reporter.questions.lock().await;
+        if self.decide(action) == Decision::Allow {
+            return Ok(());
+        }
+        let question = QuestionKind::Confirm(Confirm {
+            message: why,
+            tool: self.tool.clone(),
+            call_id: Some(self.id.clone()),
+            grant: Some(grant.to_string()),
+            ..confirm
+        });
+        match self.ask(question).await? {
+            Asked::Answered(Answer::Allow { word, for_session }) => {
+                if for_session {
+                    self.context.permissions().grant(grant);
+                }
+                self.words.lock().unwrap_or_else(PoisonError::into_inner).extend(word);
+                Ok(())
+            }
+            Asked::Answered(Answer::Deny { word: Some(word) }) => {
+                Err(ToolError::Denied(format!("the user denied this and says: {word}")))
+            }
+            Asked::Answered(_) => {
+                Err(ToolError::Denied("the user denied this. Do not try another way to do the same.".into()))
+            }
+            Asked::Nobody => Err(ToolError::Denied(
+                "denied: this needs the user's permission and nobody can be asked here".into(),
+            )),
+        }
+    }
+
+    fn decide(&self, action: Action<'_>) -> Decision {
+        let roots = self.context.roots();
+        self.context.permissions().decide(&roots, action)
+    }
+
+    /// Puts a question to all attached clients; the first answer wins.
+    pub async fn ask(&self, question: QuestionKind) -> Result<Asked, ToolError> {
+        tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => Err(ToolError::Aborted),
+            answer = self.reporter.ask(question) => Ok(answer),
+        }
+    }
+}

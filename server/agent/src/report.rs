@@ -1,0 +1,108 @@
+//! What a turn and its calls tell the session, and ask it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provider::{AnswerEvent, Initiator, Item, Part};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::client::{Asked, QuestionKind};
+use crate::event::{EndReason, Failure};
+use crate::id::CallId;
+use crate::result::ToolResult;
+
+/// What a turn tells its session, in order.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The prompt as the model will see it.
+    Opened {
+        parts: Vec<Part>,
+    },
+    /// Asks what to send next.
+    Step {
+        reply: oneshot::Sender<Option<Step>>,
+    },
+    /// More of the answer: all events of one read.
+    Answer(Vec<AnswerEvent>),
+    /// The answer failed, and begins anew after the pause.
+    Retry {
+        attempt: u32,
+        delay: Duration,
+        reason: String,
+    },
+    /// The answer failed for good.
+    Failed(Failure),
+    CallStarted {
+        call_id: CallId,
+        tool: String,
+        args: Value,
+    },
+    CallOutput {
+        call_id: CallId,
+        delta: String,
+    },
+    CallEnded {
+        call_id: CallId,
+        tool: String,
+        result: ToolResult,
+    },
+    /// A change was seen to stand.
+    Edited {
+        uri: String,
+        diff: String,
+    },
+    /// Puts a question to the clients.
+    Ask {
+        question: QuestionKind,
+        reply: oneshot::Sender<Asked>,
+    },
+    /// The last report.
+    Ended(EndReason),
+}
+
+/// What to send to the model.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub items: Vec<Arc<Item>>,
+    pub initiator: Initiator,
+}
+
+/// The way from a turn and its calls to the session.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    reports: mpsc::Sender<Report>,
+    /// Held while a question is put, so that the user sees one at a time.
+    pub(crate) questions: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Reporter {
+    pub(crate) fn new(reports: mpsc::Sender<Report>) -> Self {
+        Self { reports, questions: Arc::default() }
+    }
+
+    /// Waits while the session has fallen behind. A session that is gone hears nothing.
+    pub(crate) async fn report(&self, report: Report) {
+        let _ = self.reports.send(report).await;
+    }
+
+    pub(crate) async fn step(&self) -> Option<Step> {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Step { reply }).await;
+        answer.await.ok().flatten()
+    }
+
+    pub(crate) async fn ask(&self, question: QuestionKind) -> Asked {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Ask { question, reply }).await;
+        answer.await.unwrap_or(Asked::Nobody)
+    }
+
+    pub(crate) async fn output(&self, call_id: &CallId, delta: String) {
+        self.report(Report::CallOutput { call_id: call_id.clone(), delta }).await;
+    }
+
+    pub(crate) async fn edited(&self, uri: String, diff: String) {
+        self.report(Report::Edited { uri, diff }).await;
+    }
+}

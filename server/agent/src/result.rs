@@ -1,0 +1,72 @@
+//! What a tool call came to.
+
+use std::fmt;
+
+use provider::Part;
+
+use crate::workspace::FileError;
+
+/// What a call came to, for the model and for the user.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Output {
+    pub parts: Vec<Part>,
+    /// The change as a unified diff.
+    pub diff: Option<String>,
+}
+
+impl Output {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { parts: vec![Part::Text(text.into())], diff: None }
+    }
+}
+
+/// Why a call came to nothing. The text goes to the model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ToolError {
+    #[error("{0}")]
+    Failed(String),
+    #[error("{0}")]
+    Denied(String),
+    #[error("aborted by the user before it finished")]
+    Aborted,
+    #[error("skipped: the user said something before this call was started")]
+    Skipped,
+}
+
+impl ToolError {
+    pub fn failed(text: impl fmt::Display) -> Self {
+        Self::Failed(text.to_string())
+    }
+}
+
+impl From<FileError> for ToolError {
+    fn from(error: FileError) -> Self {
+        Self::failed(error)
+    }
+}
+
+/// A finished call as it is told and stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolResult {
+    pub outcome: Result<Output, ToolError>,
+}
+
+impl ToolResult {
+    /// What goes to the model.
+    pub fn parts(&self) -> Vec<Part> {
+        match &self.outcome {
+            Ok(output) => output.parts.clone(),
+            Err(error) => vec![Part::Text(error.to_string())],
+        }
+    }
+
+    /// All text of it.
+    pub fn text(&self) -> String {
+        let parts = self.parts();
+        let texts = parts.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Image { .. } => "[image]",
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,104 @@
+//! The model's answer as it comes, one message at a time.
+
+use provider::{AnswerEvent, StopReason, Usage};
+
+use super::Session;
+use super::state::Phase;
+use crate::event::Event;
+use crate::id::MessageId;
+
+impl Session {
+    pub(super) fn answer_event(&mut self, event: AnswerEvent) {
+        match event {
+            AnswerEvent::Started => {
+                self.message_id();
+            }
+            AnswerEvent::TextDelta(delta) => {
+                let message_id = self.message_id();
+                if let Some(run) = &mut self.run {
+                    run.text.push_str(&delta);
+                }
+                self.emit(Event::MessageDelta { message_id, delta });
+            }
+            AnswerEvent::ThinkingDelta(delta) => {
+                let message_id = self.thinking(true);
+                self.emit(Event::ThinkingDelta { message_id, delta });
+            }
+            AnswerEvent::ThinkingEnd(text) => {
+                let message_id = self.thinking(false);
+                self.emit(Event::ThinkingEnd { message_id, text });
+            }
+            AnswerEvent::Finished(answer) => {
+                let text = answer.text();
+                let message_id = self.message_id();
+                self.count(answer.usage);
+                let cut_off = answer.stop == StopReason::Length;
+                self.transcript.push_answer(*answer);
+                if cut_off {
+                    self.transcript.close_open("not run: the answer was cut off at the output limit");
+                }
+                if let Some(run) = &mut self.run {
+                    run.message = None;
+                    run.text.clear();
+                    run.last_text.clone_from(&text);
+                }
+                self.emit(Event::MessageEnd { message_id, text });
+                self.emit(Event::UsageUpdate { usage: self.usage });
+            }
+        }
+    }
+
+    /// The message being answered; begins one if there is none.
+    pub(super) fn message_id(&mut self) -> MessageId {
+        if let Some(message_id) = self.run.as_ref().and_then(|run| run.message.clone()) {
+            return message_id;
+        }
+        let message_id = self.next_message_id();
+        if let Some(run) = &mut self.run {
+            run.message = Some(message_id.clone());
+        }
+        self.set_phase(Phase::Model);
+        self.emit(Event::MessageStart { message_id: message_id.clone() });
+        message_id
+    }
+
+    /// Opens or closes a thinking block of the message being answered.
+    pub(super) fn thinking(&mut self, open: bool) -> MessageId {
+        let message_id = self.message_id();
+        let was_open = self.run.as_mut().map(|run| std::mem::replace(&mut run.thinking, open));
+        if was_open == Some(false) {
+            self.emit(Event::ThinkingStart { message_id: message_id.clone() });
+        }
+        message_id
+    }
+
+    /// Drops what was shown of the message being answered.
+    pub(super) fn void_message(&mut self) -> MessageId {
+        let message_id = self.run.as_mut().and_then(|run| {
+            run.text.clear();
+            run.thinking = false;
+            run.message.take()
+        });
+        message_id.unwrap_or_else(|| self.next_message_id())
+    }
+
+    /// Ends the message being answered with what there is of it, and returns that.
+    pub(super) fn end_message(&mut self) -> Option<String> {
+        let run = self.run.as_mut()?;
+        let message_id = run.message.take()?;
+        let text = std::mem::take(&mut run.text);
+        run.thinking = false;
+        run.last_text.clone_from(&text);
+        self.emit(Event::MessageEnd { message_id, text: text.clone() });
+        Some(text)
+    }
+
+    pub(super) fn count(&mut self, usage: Option<Usage>) {
+        let Some(usage) = usage else { return };
+        self.usage.used = usage.total;
+        self.usage.session.add(&usage);
+        if let Some(run) = &mut self.run {
+            run.usage.add(&usage);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The way to a session from outside.
+
+use std::sync::Arc;
+
+use provider::ThinkingLevel;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Session, State};
+use crate::client::{Answer, Client, ClientId};
+use crate::context::Context;
+use crate::event::{Attachment, Queued};
+use crate::id::{MessageId, QuestionId, SessionId, TurnId};
+use crate::tools::Toolbox;
+
+/// Commands that wait while the session handles one; a client that sends faster is told so.
+const COMMANDS: usize = 256;
+
+/// What a session is started with; fixed from then on.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub id: SessionId,
+    pub provider: Arc<dyn provider::Provider>,
+    /// The model's id as the provider knows it.
+    pub model: String,
+    /// Tokens.
+    pub context_window: Option<u64>,
+    pub max_output_tokens: Option<u32>,
+    pub thinking: Option<ThinkingLevel>,
+    pub instructions: Arc<str>,
+    pub toolbox: Arc<Toolbox>,
+    pub context: Arc<Context>,
+}
+
+/// Why a session did not take a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    #[error("a turn is running")]
+    Busy,
+    #[error("the session has too many commands waiting")]
+    Overloaded,
+    #[error("the session has been closed")]
+    Closed,
+}
+
+/// Starts and stops turns. Cheap to clone; the session itself lives in its own task.
+#[derive(Debug, Clone)]
+pub struct SessionHandle {
+    id: SessionId,
+    context: Arc<Context>,
+    commands: mpsc::Sender<Command>,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Attach { client: Arc<dyn Client>, reply: oneshot::Sender<State> },
+    Detach { client: ClientId },
+    Prompt { prompt: Prompt, reply: oneshot::Sender<Result<TurnId, CommandError>> },
+    Steer { text: String, reply: oneshot::Sender<Steered> },
+    FollowUp { text: String, reply: oneshot::Sender<MessageId> },
+    CancelQueued { message_id: MessageId, reply: oneshot::Sender<bool> },
+    Abort { reply: oneshot::Sender<Vec<Queued>> },
+    State { reply: oneshot::Sender<State> },
+    Answered { question: QuestionId, client: ClientId, answer: Option<Answer> },
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Prompt {
+    pub text: String,
+    pub attachments: Vec<Attachment>,
+    /// Chosen by the client to make the prompt repeatable.
+    pub turn_id: Option<TurnId>,
+}
+
+/// Where a steering text went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Steered {
+    Queued(MessageId),
+    /// The session was idle: it began a turn.
+    Began(TurnId),
+}
+
+/// A command's answer. The command is on its way when this exists, before it is awaited.
+pub type Reply<T> = Result<oneshot::Receiver<T>, CommandError>;
+
+impl SessionHandle {
+    /// Starts a session. It ends when `stop` fires or every handle is gone.
+    pub fn start(options: Options, stop: CancellationToken, tasks: &TaskTracker) -> Self {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let handle = Self { id: options.id.clone(), context: options.context.clone(), commands };
+        let session = Session::new(options, handle.commands.downgrade(), stop.clone());
+        tasks.spawn(session.run(inbox, stop));
+        handle
+    }
+
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// What its tools work with.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// From the state in the reply on, the client gets every event, and the questions that wait.
+    pub fn attach(&self, client: Arc<dyn Client>) -> Reply<State> {
+        self.send(|reply| Command::Attach { client, reply })
+    }
+
+    pub async fn detach(&self, client: ClientId) {
+        let _ = self.commands.send(Command::Detach { client }).await;
+    }
+
+    pub fn prompt(&self, prompt: Prompt) -> Reply<Result<TurnId, CommandError>> {
+        self.send(|reply| Command::Prompt { prompt, reply })
+    }
+
+    pub fn steer(&self, text: String) -> Reply<Steered> {
+        self.send(|reply| Command::Steer { text, reply })
+    }
+
+    pub fn follow_up(&self, text: String) -> Reply<MessageId> {
+        self.send(|reply| Command::FollowUp { text, reply })
+    }
+
+    pub fn cancel_queued(&self, message_id: MessageId) -> Reply<bool> {
+        self.send(|reply| Command::CancelQueued { message_id, reply })
+    }
+
+    /// Replies when the run has stopped, with what was queued.
+    pub fn abort(&self) -> Reply<Vec<Queued>> {
+        self.send(|reply| Command::Abort { reply })
+    }
+
+    pub fn state(&self) -> Reply<State> {
+        self.send(|reply| Command::State { reply })
+    }
+
+    fn send<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Reply<T> {
+        let (reply, receiver) = oneshot::channel();
+        match self.commands.try_send(command(reply)) {
+            Ok(()) => Ok(receiver),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(CommandError::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(CommandError::Closed),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the user wants said: prompts, steering and follow-ups, and when the model hears of them.
+
+use std::collections::VecDeque;
+
+use provider::{Initiator, Part};
+use tokio::sync::watch;
+
+use super::Session;
+use super::handle::{CommandError, Prompt};
+use super::state::{Phase, Run};
+use crate::event::{Attachment, Event, Queued, QueuedKind};
+use crate::id::{MessageId, TurnId};
+use crate::report::Step;
+use crate::turn::{Asking, Turn};
+
+impl Session {
+    pub(super) fn prompt(&mut self, prompt: Prompt) -> Result<TurnId, CommandError> {
+        let Prompt { text, attachments, turn_id } = prompt;
+        if let Some(turn_id) = &turn_id
+            && self.chosen_turns.contains(turn_id)
+        {
+            return Ok(turn_id.clone());
+        }
+        if self.run.is_some() {
+            return Err(CommandError::Busy);
+        }
+        let turn_id = match turn_id {
+            Some(turn_id) => {
+                self.chosen_turns.insert(turn_id.clone());
+                turn_id
+            }
+            None => self.next_turn_id(),
+        };
+        self.start_run(turn_id.clone(), text, attachments);
+        Ok(turn_id)
+    }
+
+    pub(super) fn start_run(&mut self, turn_id: TurnId, text: String, attachments: Vec<Attachment>) {
+        self.emit(Event::AgentStart);
+        self.start_turn(turn_id, text, attachments);
+    }
+
+    pub(super) fn start_turn(&mut self, turn_id: TurnId, text: String, attachments: Vec<Attachment>) {
+        self.emit(Event::TurnStart {
+            turn_id: turn_id.clone(),
+            text: text.clone(),
+            attachments: attachments.clone(),
+        });
+        let (steering, steering_waits) = watch::channel(self.has_steering());
+        let cancel = self.stop.child_token();
+        let turn = Turn {
+            text,
+            attachments,
+            asking: Asking {
+                provider: self.options.provider.clone(),
+                model: self.options.model.clone(),
+                instructions: self.options.instructions.clone(),
+                thinking: self.options.thinking,
+                cache_key: self.options.id.to_string(),
+                max_output_tokens: self.options.max_output_tokens,
+                toolbox: self.options.toolbox.clone(),
+            },
+            context: self.options.context.clone(),
+            reporter: self.reporter.clone(),
+            steering: steering_waits,
+            cancelled: cancel.clone(),
+        };
+        self.run = Some(Run::new(turn_id, cancel, steering));
+        self.tasks.spawn(turn.run());
+    }
+
+    /// Begins a turn with the oldest queued message, if there is one.
+    pub(super) fn start_queued(&mut self) -> bool {
+        let Some(message) = self.queue.pop_front() else { return false };
+        self.emit(Event::MessageApplied { message_id: message.message_id });
+        let turn_id = self.next_turn_id();
+        self.start_turn(turn_id, message.text, Vec::new());
+        true
+    }
+
+    pub(super) fn enqueue(&mut self, text: String, kind: QueuedKind) -> MessageId {
+        let message = Queued { message_id: self.next_message_id(), text, kind };
+        let message_id = message.message_id.clone();
+        self.queue.push_back(message.clone());
+        self.emit(Event::MessageQueued { message });
+        self.tell_steering();
+        message_id
+    }
+
+    pub(super) fn withdraw(&mut self, message_id: &MessageId) -> bool {
+        let Some(at) = self.queue.iter().position(|queued| queued.message_id == *message_id) else {
+            return false;
+        };
+        self.queue.remove(at);
+        self.emit(Event::MessageWithdrawn { message_id: message_id.clone() });
+        self.tell_steering();
+        true
+    }
+
+    pub(super) fn has_steering(&self) -> bool {
+        self.queue.iter().any(|queued| queued.kind == QueuedKind::Steering)
+    }
+
+    pub(super) fn tell_steering(&self) {
+        if let Some(run) = &self.run {
+            run.steering.send_replace(self.has_steering());
+        }
+    }
+
+    /// A safe point: steering goes to the model, and the turn learns what to send, if anything.
+    pub(super) fn step(&mut self) -> Option<Step> {
+        let (steering, rest) = std::mem::take(&mut self.queue)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|queued| queued.kind == QueuedKind::Steering);
+        self.queue = rest;
+        for message in steering {
+            self.transcript.push_user(vec![Part::Text(message.text)]);
+            self.emit(Event::MessageApplied { message_id: message.message_id });
+        }
+        self.tell_steering();
+        if !self.transcript.wants_answer() {
+            return None;
+        }
+        self.set_phase(Phase::Model);
+        let initiator = if self.transcript.last_is_typed() { Initiator::User } else { Initiator::Agent };
+        Some(Step { items: self.transcript.items(), initiator })
+    }
+
+    pub(super) fn hand_back_queue(&mut self) -> Vec<Queued> {
+        let queued: Vec<Queued> = std::mem::take(&mut self.queue).into();
+        for message in &queued {
+            self.emit(Event::MessageWithdrawn { message_id: message.message_id.clone() });
+        }
+        queued
+    }
+
+    pub(super) fn next_turn_id(&mut self) -> TurnId {
+        loop {
+            let turn_id = TurnId::new(self.turn_ids.next("t"));
+            if !self.chosen_turns.contains(&turn_id) {
+                return turn_id;
+            }
+        }
+    }
+}
