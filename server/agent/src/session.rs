@@ -1,7 +1,7 @@
 //! A session: one conversation, owned by one task.
 //!
 //! [`Incoming`] is the list of everything that can happen to a session. Handling it is not async, so
-//! nothing interleaves; what takes time runs in a [`Turn`] or in an asking task and comes back as a message.
+//! nothing interleaves; what takes time runs in a [`Turn`](crate::turn::Turn) or in an asking task and comes back as a message.
 
 mod answer;
 mod handle;
@@ -12,18 +12,15 @@ mod state;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use provider::{AnswerEvent, Initiator, Part, StopReason, ThinkingLevel, Usage};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::client::{Answer, Client, ClientId};
-use crate::context::Context;
-use crate::event::{Attachment, ContextUsage, EndReason, Event, Queued, QueuedKind, WaitingFor};
-use crate::id::{CallId, Counter, MessageId, QuestionId, SessionId, TurnId};
-use crate::report::{Report, Reporter, Step};
+use crate::client::Client;
+use crate::event::{ContextUsage, EndReason, Event, Queued, QueuedKind, WaitingFor};
+use crate::id::{CallId, Counter, MessageId, TurnId};
+use crate::report::{Report, Reporter};
 use crate::transcript::Transcript;
-use crate::turn::{Asking, Turn};
 use handle::Command;
 pub use handle::{CommandError, Options, Prompt, Reply, SessionHandle, Steered};
 use questions::Questions;
@@ -42,12 +39,14 @@ enum Incoming {
 
 struct Session {
     options: Options,
+    /// Its own inbox, for those who ask on its behalf.
     commands: mpsc::WeakSender<Command>,
     stop: CancellationToken,
     tasks: TaskTracker,
     reports: mpsc::Receiver<Report>,
     reporter: Reporter,
     clients: Vec<Arc<dyn Client>>,
+    /// The number of the last event.
     seq: u64,
     transcript: Transcript,
     queue: VecDeque<Queued>,

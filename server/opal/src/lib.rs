@@ -13,6 +13,7 @@ mod from_proto;
 mod handlers;
 mod limits;
 pub mod platform;
+mod serve;
 mod server;
 pub mod settings;
 mod to_proto;

@@ -13,17 +13,14 @@ use agent::{Context, SessionId, Shell, Toolbox};
 use protocol::SessionStartParams;
 use provider::Provider;
 use text::AbsPath;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::Connection;
 use crate::documents::resolve;
-use crate::edge::Edge;
 use crate::settings::{NoModel, Settings};
-use crate::transport::{FrameReader, Outbox, OutboxWriter};
 use crate::workspace::SessionWorkspace;
-use crate::{Limits, from_proto, handlers, platform};
+use crate::{Limits, from_proto, platform};
 
 /// The server. Cheap to clone; it lives as long as its sessions and connections.
 #[derive(Debug, Clone)]
@@ -86,41 +83,6 @@ impl Server {
             tasks: TaskTracker::new(),
         };
         Self { shared: Arc::new(shared) }
-    }
-
-    /// Serves one connection until the client says `exit`, goes, or stops reading for too long. Its
-    /// sessions stay; see [`Server::shutdown`].
-    pub async fn serve<R, W>(&self, reader: R, writer: W)
-    where
-        R: AsyncRead + Unpin + Send,
-        W: AsyncWrite + Unpin + Send + 'static,
-    {
-        let limits = &self.shared.limits;
-        let outbox = Arc::new(Outbox::new(limits.outbox));
-        let connection = Arc::new(Connection::new(self.next_client(), outbox.clone()));
-        let (service, _socket) = handlers::service(self.clone(), connection.clone());
-        let stop = self.shared.stop.child_token();
-        let mut edge = Edge {
-            service,
-            connection: connection.clone(),
-            outbox: outbox.clone(),
-            tasks: TaskTracker::new(),
-            stop: stop.clone(),
-        };
-        let out = OutboxWriter { outbox, stall: limits.outbox_stall };
-        let mut writing = self.shared.tasks.spawn(async move { out.run(writer).await });
-        tokio::select! {
-            () = edge.read(FrameReader::new(reader, limits.frame)) => {}
-            () = self.shared.orphaned.cancelled() => tracing::info!("the client's process has gone"),
-            ended = &mut writing => {
-                tracing::info!(?ended, "the client does not take what it is sent");
-            }
-        }
-        connection.close().await;
-        // What was answered last, `shutdown` above all, still leaves.
-        if !writing.is_finished() && tokio::time::timeout(limits.linger, &mut writing).await.is_err() {
-            writing.abort();
-        }
     }
 
     /// Aborts what runs, ends every process, and waits for both.
@@ -233,8 +195,27 @@ impl Server {
         Ok(provider)
     }
 
-    fn next_client(&self) -> ClientId {
+    pub(crate) fn next_client(&self) -> ClientId {
         ClientId(self.shared.clients.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Fires at [`Server::shutdown`].
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.shared.stop
+    }
+
+    /// Fires when the process that a client named has gone.
+    pub(crate) fn orphaned(&self) -> &CancellationToken {
+        &self.shared.orphaned
+    }
+
+    /// What [`Server::shutdown`] waits for.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.shared.tasks
     }
 
     fn sessions(&self) -> MutexGuard<'_, Vec<Live>> {
@@ -243,7 +224,7 @@ impl Server {
 
     #[cfg(test)]
     pub(crate) fn new_connection(&self) -> Arc<Connection> {
-        Arc::new(Connection::new(self.next_client(), Arc::new(Outbox::new(1 << 20))))
+        Arc::new(Connection::new(self.next_client(), Arc::new(crate::transport::Outbox::new(1 << 20))))
     }
 }
 

@@ -22,7 +22,7 @@ async fn frames(before: impl FnOnce(&Outbox), after: impl FnOnce(&Outbox)) -> Ve
     after(&outbox);
     outbox.close();
     let mut all = String::new();
-    let (written, read) = tokio::join!(async { run.await }, async { reading.read_to_string(&mut all).await });
+    let (written, read) = tokio::join!(run, reading.read_to_string(&mut all));
     written.unwrap();
     read.unwrap();
     let show = |line: &str| {
