@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use replay::Recording;
 
@@ -17,6 +17,9 @@ pub(crate) struct Model {
 pub(crate) struct Exchange {
     /// When its first byte came.
     pub at: Instant,
+    /// When its last byte came.
+    pub whole: Instant,
+    pub n_bytes: usize,
     stream: TcpStream,
 }
 
@@ -45,6 +48,19 @@ impl Model {
         &self.url
     }
 
+    /// The time in which a request of this size is sent and received, and nothing else.
+    pub(crate) fn plain_request(&self, n_bytes: usize) -> Duration {
+        let mut stream =
+            TcpStream::connect(self.url.trim_start_matches("http://").trim_end_matches("/v1")).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut request =
+            format!("POST /v1/responses HTTP/1.1\r\ncontent-length: {n_bytes}\r\n\r\n").into_bytes();
+        request.resize(request.len() + n_bytes, b' ');
+        let begin = Instant::now();
+        stream.write_all(&request).unwrap();
+        self.next().whole - begin
+    }
+
     /// Waits for the next request.
     pub(crate) fn next(&self) -> Exchange {
         self.requests.recv().unwrap()
@@ -67,7 +83,8 @@ fn receive(mut stream: &TcpStream) -> Option<Exchange> {
         let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
         let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or_default();
         if bytes.len() >= head + 4 + length {
-            return Some(Exchange { at: at?, stream: stream.try_clone().unwrap() });
+            let stream = stream.try_clone().unwrap();
+            return Some(Exchange { at: at?, whole: Instant::now(), n_bytes: bytes.len(), stream });
         }
     }
 }

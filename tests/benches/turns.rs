@@ -54,10 +54,13 @@ pub(crate) fn history(rows: &mut Vec<Row>) {
     let model = Model::start();
     let (mut client, session) = Client::opal_with_session(model.url(), "full");
     let mut times = Vec::new();
+    let mut n_bytes = 0;
     for _ in 0..TURNS {
         let begin = Instant::now();
         client.prompt(&session);
-        model.next().play(&answer());
+        let mut exchange = model.next();
+        n_bytes = exchange.n_bytes;
+        exchange.play(&answer());
         times.push(ms(client.until("\"agent_end\"").at - begin));
     }
     // The very first one connects; the median of some hides that on purpose.
@@ -67,4 +70,6 @@ pub(crate) fn history(rows: &mut Vec<Row>) {
             .target(Target::TimesBaseline(1.2))
             .baseline(first),
     );
+    let plain: Vec<_> = (0..SOME).map(|_| ms(model.plain_request(n_bytes))).collect();
+    rows.push(Row::new(format!("  of it, sending a request of {} KB", n_bytes / 1024), "ms", median(&plain)));
 }

@@ -32,12 +32,23 @@ local function say(...)
   return { text = { ... } }
 end
 
+local function think(...)
+  return { thinking = { ... } }
+end
+
 story("a prompt streams its answer into the transcript", function(t)
   t:start({ { say("Hello ", "there"), t:gate("go"), say(",\nfri", "end") } })
   t:keys(":Opal prompt greet me<CR>")
   t:shows("> greet me\n\nHello there")
   t:eventually("the status says what is awaited", function()
     return t:status() == "opal: waiting for the model"
+  end)
+  t:eventually("so does the bar above the transcript", function()
+    return t:lua([[
+      local window = vim.api.nvim_tabpage_list_wins(0)[2]
+      local bar = vim.api.nvim_eval_statusline(vim.wo[window].winbar, { winid = window, use_winbar = true })
+      return bar.str == "opal: waiting for the model"
+    ]])
   end)
   t:expect("the user stays in their window", t:lua("return vim.fn.bufname()"), "")
   t:open_gate("go")
@@ -52,6 +63,27 @@ story("a prompt streams its answer into the transcript", function(t)
   ]]),
     { false, "markdown", true }
   )
+end)
+
+story("thinking is shown in one line that opens", function(t)
+  t:start({ { think("**Weighing it**\n\nOn the one ", "hand"), t:gate("go"), say("Hello.") } })
+  t:keys(":Opal prompt greet me<CR>")
+  t:shows("> greet me\n\n┊ **Weighing it**\n┊ \n┊ On the one hand")
+  t:open_gate("go")
+  t:shows("hand\n\nHello.")
+  t:idle()
+  local function fold()
+    return t:lua([[
+      local window = vim.api.nvim_tabpage_list_wins(0)[2]
+      return vim.api.nvim_win_call(window, function()
+        return { vim.fn.foldclosed(3), vim.fn.foldclosedend(3), vim.fn.foldtextresult(3) }
+      end)
+    ]])
+  end
+  t:expect("folded", fold(), { 3, 5, "┊ Weighing it (thinking; zo shows 3 lines)" })
+  t:cmd("Opal open")
+  t:keys("3Gzo")
+  t:expect("open", fold(), { -1, -1, "" })
 end)
 
 story("an edit lands in an unsaved buffer as one undo step", function(t)
@@ -176,7 +208,28 @@ story("an allowed change is made", function(t)
   t:expect("what may be answered", { asked[1].labels[1], asked[1].labels[2] }, { "Allow", "Deny" })
   t:expect("the change was seen before", asked[1].shown:find("+ONE", 1, true) ~= nil, true)
   t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
-  t:shows(": Allow")
+  t:shows("✓ edit a.txt · allowed\n```diff\n@@")
+end)
+
+story("a change too long for the screen can be read before it is allowed", function(t)
+  local lines = {}
+  for i = 1, 100 do
+    lines[i] = "line " .. i
+  end
+  local text = table.concat(lines, "\n") .. "\n"
+  t:start({ { write("long.txt", text) }, { say("Done.") } })
+  t:answer("Show all of it first")
+  t:keys(":Opal prompt make it<CR>")
+  t:eventually("all of it is there", function()
+    return t:text():find("+line 100", 1, true)
+  end)
+  t:shows("▸ write long.txt · waiting for your answer")
+  t:answer("Allow")
+  t:keys("Gq")
+  t:shows("Done.")
+  t:expect("on disk", t:on_disk("long.txt"), text)
+  t:expect("its tab page is closed", #t:lua("return vim.api.nvim_list_tabpages()"), 1)
+  t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
 end)
 
 story("a denied change is not made, and the word reaches the model", function(t)
@@ -188,8 +241,7 @@ story("a denied change is not made, and the word reaches the model", function(t)
   t:shows("I see.")
   t:expect("untouched", t:text(), "one")
   t:model_was_told("never shout")
-  t:shows("✗ edit a.txt")
-  t:shows(": Deny (never shout)")
+  t:shows("✗ edit a.txt · denied: never shout")
 end)
 
 story("choosing nothing denies", function(t)
@@ -327,7 +379,7 @@ story("abort stops a silent model and hands back what was queued", function(t)
   t:shows("(waiting): later")
   t:keys(":Opal abort<CR>")
   t:shows("Stopped.")
-  t:shows("Not sent: later")
+  t:shows("> next (not sent): later")
   t:idle()
   t:keys(":Opal prompt again<CR>")
   t:shows("Here again.")
@@ -392,11 +444,15 @@ story("typing while an answer streams keeps the cursor and the text", function(t
 end)
 
 story("an answer that breaks off is taken back and told again", function(t)
-  t:start({ { say("Half an ans"), { fail = true } }, { say("A whole answer.") } })
+  t:start({
+    { think("What to say"), say("Half an ans"), { fail = true } },
+    { think("Say it all"), say("A whole answer.") },
+  })
   t:keys(":Opal prompt tell<CR>")
-  t:shows("A whole answer.")
+  t:shows("┊ Say it all\n\nA whole answer.")
   t:idle()
   t:expect("the half is gone", t:transcript():find("Half an ans", 1, true), nil)
+  t:expect("what led to it too", t:transcript():find("What to say", 1, true), nil)
   t:shows("↻")
 end)
 
@@ -463,6 +519,55 @@ story("a buffer is read again when a command changed its file", function(t)
   t:shows("Done.")
   t:eventually("the buffer shows it", function()
     return t:text() == "changed by it"
+  end)
+end)
+
+story("a running command shows the end of its output, and keeps it", function(t)
+  local gate = t:gate("go").wait_for
+  local command = ("seq 1 30; until [ -e '%s' ]; do sleep 0.02; done; echo over"):format(gate)
+  t:start({ { run(command) }, { say("Done.") } }, { permission_mode = "full" })
+  t:keys(":Opal prompt count<CR>")
+  t:shows("\n```\n…\n19\n")
+  t:shows("\n30\n```")
+  t:open_gate("go")
+  t:shows("\n```\n… 19 lines before\n20\n")
+  t:shows("30\nover\n```\n\nDone.")
+  t:expect("once", select(2, t:transcript():gsub("30\n", "")), 1)
+end)
+
+story("the outputs of two running commands stay apart", function(t)
+  local gate = t:gate("go").wait_for
+  local function wait_and_say(word)
+    return run(("echo %s; until [ -e '%s' ]; do sleep 0.02; done; echo %s again"):format(word, gate, word))
+  end
+  t:start({ { wait_and_say("one"), wait_and_say("two") }, { say("Done.") } }, { permission_mode = "full" })
+  t:keys(":Opal prompt count<CR>")
+  t:shows("one again\n```\none\n```\n\n")
+  t:shows("two again\n```\ntwo\n```")
+  t:open_gate("go")
+  t:shows("\n```\none\none again\n```\n\n✓")
+  t:shows("\n```\ntwo\ntwo again\n```\n\nDone.")
+end)
+
+story("an edit is told where the transcript is not to be seen, and lights up where it is", function(t)
+  t:file("a.txt", "one\ntwo\n")
+  t:start({
+    { read("a.txt") },
+    { t:gate("go"), edit("a.txt", { { "two", "TWO\nand a half" } }) },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("> shout")
+  t:cmd("tabedit a.txt")
+  t:open_gate("go")
+  t:notified("Opal edited a.txt (+2 −1)")
+  local lit = [[
+    local namespace = vim.api.nvim_get_namespaces()["opal.edits"]
+    return vim.tbl_map(function(mark) return mark[2] end, vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, {}))
+  ]]
+  t:expect("the new lines", t:lua(lit), { 1, 2 })
+  t:eventually("the light is off", function()
+    return #t:lua(lit) == 0
   end)
 end)
 

@@ -44,6 +44,8 @@ struct Shared {
     outgoing: mpsc::UnboundedSender<Outgoing>,
     /// False: the editor does not read, as if it hung.
     reading: watch::Sender<bool>,
+    /// The editor has closed the direction it reads from.
+    deaf: CancellationToken,
     /// The editor died.
     gone: CancellationToken,
 }

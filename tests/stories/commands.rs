@@ -46,8 +46,17 @@ async fn a_child_that_leaves_the_group_and_keeps_the_pipe() {
 
 #[tokio::test]
 async fn more_output_than_anyone_wants() {
+    prints(64 << 20).await;
+}
+
+#[tokio::test]
+#[ignore = "takes half a minute"]
+async fn a_gigabyte_of_output() {
+    prints(1 << 30).await;
+}
+
+async fn prints(n_bytes: usize) {
     let model = FakeModel::start().await;
-    let n_bytes = 64 << 20;
     model.next(|t| t.tool("shell", calls::shell(&format!("echo first; yes | head -c {n_bytes}; echo last"))));
     model.next(|t| t.text("Done."));
     let opal = Opal::start(&model).mode("full").await;

@@ -143,6 +143,19 @@ async fn the_editor_closes_only_its_direction() {
 }
 
 #[tokio::test]
+async fn the_editor_closes_only_the_servers_direction() {
+    let model = FakeModel::start().await;
+    let gate = Gate::new();
+    model.next(|t| t.text("half").pause_until(&gate).text("whole").hang());
+    let opal = Opal::start(&model).process().await;
+    opal.prompt("hello").await.until("message_delta").await;
+    opal.editor.close_reading();
+    gate.open();
+    model.closed(1).await;
+    opal.editor.vanish();
+}
+
+#[tokio::test]
 async fn an_editor_that_does_not_read_slows_nobody() {
     let model = FakeModel::start().await;
     let text = "word ".repeat(20_000);

@@ -92,16 +92,12 @@ impl SessionWorkspace {
         blocking(move || disk::read(&path, max)).await
     }
 
-    /// Whether the open document differs from the file, or there is no file.
+    /// Whether the open document differs from the file, or there is no such file.
     async fn is_dirty(&self, name: &FileName, text: &Rope) -> bool {
-        match name {
-            FileName::Path(path) => self.on_disk(path).await.map_or(true, |read| {
-                // Neovim sends an empty file as one empty line.
-                let is_empty = read.text.len_bytes() == 0 && *text == "\n";
-                read.text != *text && !is_empty
-            }),
-            FileName::Document(_) => true,
-        }
+        let FileName::Path(path) = name else { return true };
+        let (path, text, max) = (path.clone(), text.clone(), self.limits.read_file);
+        let holds = blocking(move || disk::holds(&path, &text, max)).await;
+        !holds.unwrap_or(false)
     }
 
     /// The client through which a closed file is edited.

@@ -70,7 +70,8 @@ pub fn replace(text: &Rope, replacements: &[Replacement]) -> Result<EditSet, Rep
     if replacements.is_empty() {
         return Err(ReplaceError::NoReplacements);
     }
-    let ending = dominant_line_ending(text);
+    // Looking at every line break takes longer than the search itself.
+    let ending = OnceCell::new();
     let folded = OnceCell::new();
     let mut edits: Vec<(usize, Edit)> = Vec::new();
     for (index, replacement) in replacements.iter().enumerate() {
@@ -80,7 +81,11 @@ pub fn replace(text: &Rope, replacements: &[Replacement]) -> Result<EditSet, Rep
         if replacement.old_text == replacement.new_text {
             return Err(ReplaceError::Identical { index });
         }
-        let new_text = with_line_ending(&replacement.new_text, ending);
+        let new_text = if replacement.new_text.contains(['\r', '\n']) {
+            with_line_ending(&replacement.new_text, *ending.get_or_init(|| dominant_line_ending(text)))
+        } else {
+            Cow::Borrowed(replacement.new_text.as_str())
+        };
         let spans = find(text, &folded, index, replacement)?;
         let n_edits = edits.len();
         edits.extend(
@@ -150,7 +155,7 @@ impl Wanted {
 }
 
 fn with_line_ending(text: &str, ending: LineEnding) -> Cow<'_, str> {
-    if ending == LineEnding::Lf && !text.contains('\r') || !text.contains(['\r', '\n']) {
+    if ending == LineEnding::Lf && !text.contains('\r') {
         return Cow::Borrowed(text);
     }
     let text = text.replace("\r\n", "\n");

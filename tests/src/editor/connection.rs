@@ -45,6 +45,7 @@ impl Editor {
             changed: Notify::new(),
             outgoing,
             reading: watch::Sender::new(true),
+            deaf: CancellationToken::new(),
             gone: CancellationToken::new(),
         };
         let editor = Self { shared: Arc::new(shared) };
@@ -63,6 +64,7 @@ impl Editor {
                 biased;
                 _ = reading.wait_for(|reading| !*reading) => continue,
                 () = self.shared.gone.cancelled() => return,
+                () = self.shared.deaf.cancelled() => return,
                 frame = frames.next() => frame,
             };
             match frame {
@@ -134,6 +136,11 @@ impl Editor {
     /// Closes the editor's own direction and leaves the other open.
     pub fn close_writing(&self) {
         self.send(Outgoing::Close);
+    }
+
+    /// Closes the direction it reads from and leaves its own open.
+    pub fn close_reading(&self) {
+        self.shared.deaf.cancel();
     }
 
     /// Dies: both directions at once, nothing said. What the server owed it is owed no more.

@@ -14,13 +14,15 @@ local M = {}
 ---@field announced boolean the user was told that it waits
 ---@field blocking boolean inside a call of Neovim's own blocking dialog
 ---@field close_preview? fun()
+---@field call_id? string the call it is about, if the transcript shows that
 
 local queue = {} ---@type opal.Dialog[]
 local active ---@type opal.Dialog?
 local polling = false
 local POLL_MS = 100
---- How much of the screen a preview may take.
-local MOST_OF_SCREEN = 0.5
+--- How much of the screen a preview may take, and how many lines Neovim's own dialog wants beside its choices.
+local MOST_OF_SCREEN = 2 / 3
+local DIALOG_LINES = 6
 
 local show_next
 
@@ -45,7 +47,9 @@ local function answer(dialog, outcome, result, err)
   if active == dialog then
     active = nil
   end
-  if dialog.transcript then
+  if dialog.transcript and dialog.call_id then
+    dialog.transcript:annotate(dialog.call_id, outcome)
+  elseif dialog.transcript then
     dialog.transcript:settle(dialog.params.question_id, function(text)
       return text .. ": " .. outcome
     end)
@@ -67,7 +71,10 @@ local function ask(params, transcript, open)
   local dialog = { params = params, open = open, transcript = transcript, answered = false }
   dialog.waiter = assert(coroutine.running())
   queue[#queue + 1] = dialog
-  if transcript then
+  local call_id = (params.details or {}).call_id
+  if transcript and call_id and transcript:annotate(call_id, require("opal.transcript").ASKS) then
+    dialog.call_id = call_id
+  elseif transcript then
     transcript:line(params.question_id, ("**? %s**"):format(short(params.title or params.prompt)))
   end
   vim.schedule(show_next)
@@ -113,26 +120,66 @@ local function during(dialog, call)
   end
 end
 
---- Shows what is to be decided, leaving the cursor where it is: in a split at the top, because Neovim's
---- own dialog covers the bottom.
----@param lines string[]
----@return fun() close
-local function preview(lines)
+---@param params opal.ConfirmParams
+---@return integer bufnr
+local function describe(params)
+  local transcript = require("opal.transcript")
+  local details = params.details or {}
+  local lines = {}
+  if details.command then
+    vim.list_extend(lines, vim.split(details.command, "\n"))
+  else
+    vim.list_extend(lines, vim.split(params.title, "\n"))
+  end
+  local diff = details.diff and transcript.without_names(details.diff)
+  local diff_row
+  if details.directory then
+    vim.list_extend(lines, { "", "in " .. details.directory })
+  end
+  if diff then
+    diff_row = #lines + 1
+    vim.list_extend(lines, vim.split("\n" .. diff:gsub("%s+$", ""), "\n"))
+  elseif details.path then
+    vim.list_extend(lines, { "", details.path })
+  end
   local bufnr = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, true, lines)
   vim.bo[bufnr].bufhidden = "wipe"
   vim.bo[bufnr].modifiable = false
-  vim.bo[bufnr].filetype = "markdown"
+  if diff then
+    transcript.paint_diff(bufnr, diff_row, diff)
+  end
+  return bufnr
+end
+
+---@param text string
+---@return string for 'statusline'
+local function literal(text)
+  return (text:gsub("%%", "%%%%"):gsub("\n", " "))
+end
+
+--- Shows what is to be decided, leaving the cursor where it is: in a split at the top, because Neovim's
+--- own dialog covers the bottom.
+---@param params opal.ConfirmParams
+---@return fun() close, boolean is_cut not all of it is to be seen
+local function preview(params)
+  local bufnr = describe(params)
   local sizes = vim.fn.winrestcmd()
   local options = { split = "above", win = -1, style = "minimal" } ---@type vim.api.keyset.win_config
   local ok, window = pcall(vim.api.nvim_open_win, bufnr, false, options)
   if not ok then
-    return function() end -- no room; the dialog itself says what it is about
+    vim.api.nvim_buf_delete(bufnr, { force = true })
+    return function() end, true -- no room
   end
   vim.wo[window].wrap = true
+  vim.wo[window].statusline = " Opal asks: "
+    .. literal(params.message ~= "" and params.message or params.title)
   local needed = vim.api.nvim_win_text_height(window, {}).all
-  local height = math.min(needed, math.max(math.floor(vim.o.lines * MOST_OF_SCREEN), 1))
-  if height < needed then
+  local room =
+    math.min(math.floor(vim.o.lines * MOST_OF_SCREEN), vim.o.lines - DIALOG_LINES - #params.actions)
+  local height = math.min(needed, math.max(room, 1))
+  local is_cut = height < needed
+  if is_cut then
     -- Nobody should agree to what they take for the whole.
     vim.wo[window].winbar = ("%%#WarningMsg#Only the first %d of %d lines are shown"):format(
       height - 1,
@@ -145,32 +192,35 @@ local function preview(lines)
       vim.api.nvim_win_close(window, true)
       pcall(vim.cmd, sizes)
     end
-  end
+  end,
+    is_cut
 end
 
----@param params opal.ConfirmParams
----@return string[]
-local function describe(params)
-  local details = params.details or {}
-  local fenced = require("opal.transcript").fenced
-  local lines = vim.split(params.title, "\n")
-  if params.message ~= "" then
-    vim.list_extend(lines, vim.split("\n" .. params.message, "\n"))
+--- Shows all of what is to be decided in a tab page of its own, to scroll and search in. When that is closed,
+--- the question comes back.
+---@param dialog opal.Dialog
+local function study(dialog)
+  dialog.close_preview()
+  local bufnr = describe(dialog.params --[[@as opal.ConfirmParams]])
+  vim.cmd("tab sbuffer " .. bufnr)
+  local window = vim.api.nvim_get_current_win()
+  vim.wo[window][0].winbar = "%#WarningMsg#q goes back to the question"
+  vim.keymap.set("n", "q", "<Cmd>close<CR>", { buffer = bufnr, nowait = true })
+  vim.api.nvim_create_autocmd("BufWipeout", {
+    buffer = bufnr,
+    callback = function()
+      vim.schedule(function()
+        if not dialog.answered then
+          dialog:open()
+        end
+      end)
+    end,
+  })
+  dialog.close_preview = function()
+    if vim.api.nvim_win_is_valid(window) then
+      vim.api.nvim_win_close(window, true)
+    end
   end
-  if details.command then
-    vim.list_extend(lines, { "" })
-    vim.list_extend(lines, fenced(details.command, "sh"))
-  end
-  if details.directory then
-    vim.list_extend(lines, { "", "in " .. details.directory })
-  end
-  if details.diff then
-    vim.list_extend(lines, { "" })
-    vim.list_extend(lines, fenced(details.diff, "diff"))
-  elseif details.path then
-    vim.list_extend(lines, { "", details.path })
-  end
-  return lines
 end
 
 ---@param params opal.ConfirmParams
@@ -180,13 +230,21 @@ local function labels(params)
   local known = {
     allow = "Allow",
     deny = "Deny",
-    allow_session = "Allow for this session" .. (grant and (": " .. grant) or ""),
+    allow_session = "Allow for this session" .. (grant and (": " .. short(grant)) or ""),
     allow_always = "Allow always",
+    study = "Show all of it first",
   }
   return function(action)
     return known[action] or action
   end
 end
+
+local outcomes = {
+  allow = "allowed",
+  deny = "denied",
+  allow_session = "allowed for this session",
+  allow_always = "allowed always",
+}
 
 --- Answers `client/confirm`.
 ---@param params opal.ConfirmParams
@@ -194,26 +252,26 @@ end
 ---@return opal.ConfirmResult? result, lsp.ResponseError? err
 function M.confirm(params, transcript)
   return ask(params, transcript, function(dialog)
-    local label = labels(params)
     local function choose(action, word)
-      answer(
-        dialog,
-        label(action) .. (word and (" (" .. word .. ")") or ""),
-        { action = action, message = word }
-      )
+      local outcome = (outcomes[action] or action) .. (word and (": " .. word) or "")
+      answer(dialog, outcome, { action = action, message = word })
     end
     function dialog.cancel()
       choose("deny")
     end
-    dialog.close_preview = preview(describe(params))
+    local is_cut
+    dialog.close_preview, is_cut = preview(params)
     vim.cmd.redraw()
     during(dialog, function()
-      vim.ui.select(params.actions, {
+      vim.ui.select(vim.list_extend(is_cut and { "study" } or {}, params.actions), {
         prompt = "Opal: " .. short(params.title),
-        format_item = label,
+        format_item = labels(params),
         kind = "opal.confirm",
       }, function(action)
         if dialog.answered then
+          return
+        elseif action == "study" then
+          study(dialog)
           return
         elseif action ~= "deny" then
           choose(action or "deny")

@@ -207,6 +207,50 @@ function M.refresh()
   end
 end
 
+local highlights = vim.api.nvim_create_namespace("opal.edits")
+--- For how long a change is highlighted.
+local SHOWN_MS = 1500
+
+--- Highlights for a moment what an edit changed, where its buffer is visible. The cursor stays where it is.
+---@param uri string
+---@param diff string unified
+---@return integer added, integer removed lines
+function M.show_edit(uri, diff)
+  local bufnr = vim.uri_to_bufnr(uri)
+  local is_visible = #vim.fn.win_findbuf(bufnr) > 0
+  local added, removed = 0, 0
+  local row ---@type integer? of the next line of the new text; nil before the first hunk
+  local function show()
+    if is_visible and row < vim.api.nvim_buf_line_count(bufnr) then
+      vim.api.nvim_buf_set_extmark(bufnr, highlights, row, 0, { line_hl_group = "DiffAdd" })
+    end
+  end
+  for line in vim.gsplit(diff, "\n", { plain = true }) do
+    local kind = line:sub(1, 1)
+    local start, count = line:match("^@@ %-[%d,]+ %+(%d+),?(%d*) @@")
+    if start then
+      -- Where nothing is left, the line before is named.
+      row = tonumber(start) - (count == "0" and 0 or 1)
+    elseif row and kind == "+" then
+      added = added + 1
+      show()
+      row = row + 1
+    elseif row and kind == "-" then
+      removed = removed + 1
+    elseif row and kind == " " then
+      row = row + 1
+    end
+  end
+  if is_visible then
+    vim.defer_fn(function()
+      if vim.api.nvim_buf_is_valid(bufnr) then
+        vim.api.nvim_buf_clear_namespace(bufnr, highlights, 0, -1)
+      end
+    end, SHOWN_MS)
+  end
+  return added, removed
+end
+
 --- The wire's form of a selection.
 ---@param selection opal.Selection
 ---@param encoding string

@@ -118,6 +118,7 @@ function Session:start()
     self.id = result.session_id
     self:take_state(result.state)
     self.transcript = require("opal.transcript").new(self.id, self.dir)
+    self:show_status()
     local waiting = self.waiting
     self.waiting = {}
     for _, act in ipairs(waiting) do
@@ -144,7 +145,7 @@ function Session:lost(reason)
     message .. "\nIts last words may be in " .. require("vim.lsp.log").get_filename(),
     vim.log.levels.ERROR
   )
-  vim.cmd("redrawstatus!")
+  self:show_status()
 end
 
 --- Runs `act` as soon as the session has started.
@@ -217,7 +218,10 @@ function Session:abort()
   self:when_started(function()
     self:request(protocol.methods.abort, {}, function(result)
       for _, message in ipairs(result.queued) do
-        self.transcript:note("Not sent: " .. message.text)
+        -- What is short stands there in full already.
+        if require("opal.transcript").short(message.text) ~= message.text then
+          self.transcript:note("Not sent: " .. message.text)
+        end
       end
     end)
   end)
@@ -259,12 +263,23 @@ function Session:take_state(state)
   self.state, self.waiting_for, self.usage = state.status, state.waiting_for, state.usage
 end
 
+--- Brings the bar above the transcript and the user's own status line up to date.
+---@private
+function Session:show_status()
+  if self.transcript then
+    self.transcript:set_status(self:status())
+  end
+  vim.cmd("redrawstatus!")
+end
+
 --- What it does, in a few words.
 ---@return string
 function Session:status()
   local waiting_for = self.waiting_for
   local text
-  if not self.id then
+  if self.gone then
+    text = "the server is gone"
+  elseif not self.id then
     text = "starting"
   elseif self.state == "idle" then
     text = "idle"
@@ -315,6 +330,12 @@ local on = {
   turn_start = function(_, transcript, event)
     transcript:said(event.text, vim.tbl_map(shown, event.attachments or {}))
   end,
+  thinking_delta = function(_, transcript, event)
+    transcript:delta(event.message_id, event.delta, true)
+  end,
+  thinking_end = function(_, transcript, event)
+    transcript:complete(event.message_id, event.text, true)
+  end,
   message_delta = function(_, transcript, event)
     transcript:delta(event.message_id, event.delta)
   end,
@@ -323,12 +344,25 @@ local on = {
   end,
   retry = function(_, transcript, event)
     transcript:void(event.message_id)
-    local message = "↻ %s; try %d in %d s"
-    transcript:note(message:format(event.reason, event.attempt, math.ceil(event.delay_ms / 1000)))
+    local message = "↻ Trying again in %d s: %s"
+    transcript:note(message:format(math.ceil(event.delay_ms / 1000), event.reason))
   end,
   tool_execution_start = function(session, transcript, event)
     session.commands[event.call_id] = type(event.args) == "table" and event.args.command ~= nil
-    transcript:call_started(event.tool, event.call_id, event.args)
+    -- A question to the user has a line of its own when it is asked.
+    if event.tool ~= "ask_user" then
+      transcript:call_started(event.tool, event.call_id, event.args)
+    end
+  end,
+  tool_output = function(_, transcript, event)
+    transcript:output(event.call_id, event.delta)
+  end,
+  document_edited = function(_, transcript, event)
+    local added, removed = require("opal.documents").show_edit(event.uri, event.diff)
+    if not transcript:is_visible() then
+      local name = transcript:relative(vim.uri_to_fname(event.uri))
+      vim.notify(("Opal edited %s (+%d −%d)"):format(name, added, removed))
+    end
   end,
   tool_execution_end = function(session, transcript, event)
     local is_command = session.commands[event.call_id] or false
@@ -350,15 +384,16 @@ local on = {
   end,
   message_withdrawn = function(_, transcript, event)
     transcript:settle(event.message_id, function(text)
-      return (text:gsub("%(waiting%):", "(withdrawn):", 1))
+      return (text:gsub("%(waiting%):", "(not sent):", 1))
     end)
   end,
   usage_update = function(session, _, event)
     session.usage = event.usage
+    session:show_status()
   end,
   status_update = function(session, _, event)
     session.state, session.waiting_for = event.state, event.waiting_for
-    vim.cmd("redrawstatus!")
+    session:show_status()
   end,
   error = function(_, transcript, event)
     transcript:note("✗ " .. event.message .. (event.hint and ("\n" .. event.hint) or ""))
@@ -369,7 +404,7 @@ local on = {
     if event.reason ~= "completed" then
       transcript:note(endings[event.reason] or ("Ended: " .. tostring(event.reason)))
     end
-    vim.cmd("redrawstatus!")
+    session:show_status()
   end,
 }
 

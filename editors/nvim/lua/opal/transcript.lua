@@ -7,27 +7,61 @@ local M = {}
 
 local namespace = vim.api.nvim_create_namespace("opal.transcript")
 
+--- What each line of the model's thinking begins with; windows fold these lines.
+local THINKING = "┊ "
+--- How many lines of a command's output, or of an error, are shown.
+local SHOWN_LINES = 12
+--- How much of a running command's output is kept to show the end of it, and how often that is done.
+local OUTPUT_BYTES = 4096
+local OUTPUT_EVERY_MS = 50
+
+--- Stands behind a call while its question is open.
+M.ASKS = "waiting for your answer"
+
 ---@class opal.Transcript
 ---@field name string
 ---@field dir string paths below it are shown relative to it
 ---@field bufnr integer
 ---@field last? string kind of the last block; tool lines stand close together
----@field messages table<string, opal.StreamedMessage>
----@field deltas { id: string, parts: string[] }[] not in the buffer yet
----@field lines table<string, { mark: integer, text: string }> by call, queued message or question
+---@field status string for the bar above it
+---@field messages table<string, opal.Stream> what streams, by message
+---@field thoughts table<string, opal.Stream[]> by message, the last of them perhaps streaming
+---@field deltas opal.Delta[] not in the buffer yet
+---@field lines table<string, opal.Line> by call, queued message or question
+---@field output_due boolean
 local Transcript = {}
 Transcript.__index = Transcript
 
----@class opal.StreamedMessage
+---@class opal.Delta
+---@field id string
+---@field thinking boolean
+---@field parts string[]
+
+---@class opal.Stream
 ---@field parts string[]
 ---@field first integer extmark where it begins
 ---@field last integer extmark where the next delta goes
+---@field done boolean
+
+--- A line that changes, with what stands below it.
+---@class opal.Line
+---@field mark integer
+---@field text string
+---@field note? string what became of the question about it
+---@field n_below integer lines
+---@field output? string the end of what the command has written so far
 
 ---@param session_id string
 ---@param dir string
 ---@return opal.Transcript
 function M.new(session_id, dir)
-  local self = setmetatable({ name = "opal://" .. session_id, dir = dir, deltas = {} }, Transcript)
+  local self = setmetatable({
+    name = "opal://" .. session_id,
+    dir = dir,
+    status = "",
+    deltas = {},
+    output_due = false,
+  }, Transcript)
   self:create()
   return self
 end
@@ -38,7 +72,7 @@ function Transcript:create()
     vim.api.nvim_buf_delete(self.bufnr, { force = true })
   end
   self.bufnr = vim.api.nvim_create_buf(false, true)
-  self.last, self.messages, self.lines = nil, {}, {}
+  self.last, self.messages, self.thoughts, self.lines = nil, {}, {}, {}
   vim.api.nvim_buf_set_name(self.bufnr, self.name)
   local options = vim.bo[self.bufnr]
   options.buftype = "nofile"
@@ -47,6 +81,63 @@ function Transcript:create()
   options.undolevels = -1
   options.modifiable = false
   options.filetype = "markdown"
+  vim.b[self.bufnr].opal_status = self.status
+  vim.api.nvim_create_autocmd("BufWinEnter", {
+    buffer = self.bufnr,
+    desc = "Opal: the transcript is shown",
+    callback = function()
+      M.dress(vim.api.nvim_get_current_win())
+    end,
+  })
+end
+
+--- Sets what a window needs to show a transcript.
+---@param window integer
+function M.dress(window)
+  local options = vim.wo[window][0]
+  options.wrap = true
+  options.linebreak = true
+  options.winbar = "%{get(b:, 'opal_status', '')}%<"
+  options.foldmethod = "expr"
+  options.foldexpr = ("getline(v:lnum)=~#'^%s'"):format(vim.trim(THINKING))
+  options.foldtext = "v:lua.require'opal.transcript'.fold_text()"
+  options.foldenable = true
+  options.foldlevel = 0
+  options.foldminlines = 0 -- one line of it may be long
+  options.fillchars = "fold: "
+  options.winhighlight = "Folded:Comment"
+end
+
+--- What stands for the model's thinking while that is folded: its last heading, or its first line.
+---@return string
+function M.fold_text()
+  local first
+  local heading
+  for _, line in ipairs(vim.fn.getline(vim.v.foldstart, vim.v.foldend)) do
+    line = vim.trim(line:sub(#THINKING + 1))
+    first = first or (line ~= "" and line or nil)
+    heading = line:match("^%*%*(.+)%*%*$") or heading
+  end
+  local count = vim.v.foldend - vim.v.foldstart + 1
+  return ("%s%s (thinking; zo shows %s)"):format(
+    THINKING,
+    M.short(heading or first or "…"),
+    count == 1 and "it" or count .. " lines"
+  )
+end
+
+--- Changes the bar above it.
+---@param status string
+function Transcript:set_status(status)
+  self.status = status
+  if vim.api.nvim_buf_is_valid(self.bufnr) then
+    vim.b[self.bufnr].opal_status = status
+  end
+end
+
+---@return boolean
+function Transcript:is_visible()
+  return vim.fn.bufwinid(self.bufnr) ~= -1
 end
 
 --- Shows it in a window of this tab page, beside the others if it is in none.
@@ -62,6 +153,7 @@ function Transcript:show()
     local name = vim.api.nvim_buf_get_name(vim.api.nvim_win_get_buf(other))
     if vim.startswith(name, "opal://") then
       vim.api.nvim_win_set_buf(other, self.bufnr)
+      M.dress(other)
       return other
     end
   end
@@ -70,8 +162,7 @@ function Transcript:show()
     vim.notify("Opal: there is no room for the transcript; make the window larger and use :Opal open.")
     return nil
   end
-  vim.wo[opened][0].wrap = true
-  vim.wo[opened][0].linebreak = true
+  M.dress(opened)
   return opened
 end
 
@@ -128,6 +219,35 @@ local function split(text)
   return vim.split((text:gsub("\r\n?", "\n")), "\n", { plain = true })
 end
 
+--- A fence longer than any in the text.
+---@param text string
+---@param language? string
+---@return string[]
+function M.fenced(text, language)
+  local longest = 2
+  for ticks in text:gmatch("`+") do
+    longest = math.max(longest, #ticks)
+  end
+  local fence = ("`"):rep(longest + 1)
+  local lines = split((text:gsub("%s+$", "")))
+  table.insert(lines, 1, fence .. (language or ""))
+  table.insert(lines, fence)
+  return lines
+end
+
+--- The end of a command's output.
+---@param text string
+---@param is_whole boolean otherwise more may have stood before
+---@return string[]
+local function tail(text, is_whole)
+  local lines = split(vim.trim(text))
+  local shown = vim.list_slice(lines, math.max(#lines - SHOWN_LINES + 1, 1))
+  if #lines > #shown then
+    table.insert(shown, 1, is_whole and ("… %d lines before"):format(#lines - #shown) or "…")
+  end
+  return table.concat(shown) == "" and {} or M.fenced(table.concat(shown, "\n"))
+end
+
 --- Adds a block.
 ---@private
 ---@param lines string[]
@@ -158,32 +278,63 @@ function Transcript:line(key, text, kind)
   self:flush()
   text = text:gsub("%s*\n%s*", " ")
   local mark = self:block({ text }, kind)
-  self.lines[key] = { mark = mark, text = text }
+  self.lines[key] = { mark = mark, text = text, n_below = 0 }
+end
+
+--- Writes such a line and what stands below it anew.
+---@private
+---@param line opal.Line
+---@param below string[]
+---@return integer row of the line
+function Transcript:put(line, below)
+  local row
+  self:write(function(bufnr)
+    row = position(bufnr, line.mark)
+    local text = line.text .. (line.note and (" · " .. line.note) or "")
+    local lines = vim.list_extend({ (text:gsub("%s*\n%s*", " ")) }, below)
+    local end_row = row + line.n_below
+    local next_line = vim.api.nvim_buf_get_lines(bufnr, end_row + 1, end_row + 2, false)[1]
+    if #below > 0 and not next_line then
+      self.last = nil
+    elseif #below > 0 and next_line ~= "" then
+      lines[#lines + 1] = ""
+    end
+    -- As one text within the old one, so that marks on the next line move along.
+    local end_text = vim.api.nvim_buf_get_lines(bufnr, end_row, end_row + 1, true)[1]
+    vim.api.nvim_buf_set_text(bufnr, row, 0, end_row, #end_text, lines)
+    line.n_below = #lines - 1
+  end)
+  return row
+end
+
+--- Says behind such a line what became of the question about it.
+---@param key string
+---@param note string
+---@return boolean found
+function Transcript:annotate(key, note)
+  self:flush()
+  local line = self.lines[key]
+  if line then
+    line.note = note
+    self:put(line, line.output and tail(line.output, false) or {})
+  end
+  return line ~= nil
 end
 
 --- Changes such a line for the last time, and says more below it.
 ---@param key string
 ---@param change fun(text: string): string
 ---@param below? string[]
+---@return integer? row
 function Transcript:settle(key, change, below)
   self:flush()
   local line = self.lines[key]
   if not line then
-    return
+    return nil
   end
   self.lines[key] = nil
-  self:write(function(bufnr)
-    local row = position(bufnr, line.mark)
-    local text = change(line.text):gsub("%s*\n%s*", " ")
-    local lines = vim.list_extend({ text }, below or {})
-    local next_line = vim.api.nvim_buf_get_lines(bufnr, row + 1, row + 2, false)[1]
-    if #lines > 1 and not next_line then
-      self.last = nil
-    elseif #lines > 1 and next_line ~= "" then
-      lines[#lines + 1] = ""
-    end
-    vim.api.nvim_buf_set_lines(bufnr, row, row + 1, true, lines)
-  end)
+  line.text = change(line.text)
+  return self:put(line, below or {})
 end
 
 --- What the user said.
@@ -204,32 +355,40 @@ function Transcript:note(text)
   self:block(split(text))
 end
 
---- A fence longer than any in the text.
----@param text string
----@param language? string
----@return string[]
-function M.fenced(text, language)
-  local longest = 2
-  for ticks in text:gmatch("`+") do
-    longest = math.max(longest, #ticks)
-  end
-  local fence = ("`"):rep(longest + 1)
-  local lines = split((text:gsub("%s+$", "")))
-  table.insert(lines, 1, fence .. (language or ""))
-  table.insert(lines, fence)
-  return lines
+--- A diff of one file without the lines that name it.
+---@param diff string
+---@return string
+function M.without_names(diff)
+  return (diff:gsub("^%-%-%- [^\n]*\n%+%+%+ [^\n]*\n", "", 1))
 end
 
---- More of an answer. It reaches the buffer with all that came in the same round of the event loop.
+--- Colours a diff.
+---@param bufnr integer
+---@param row integer where it begins
+---@param diff string
+function M.paint_diff(bufnr, row, diff)
+  local groups = { ["+"] = "Added", ["-"] = "Removed", ["@"] = "Comment" }
+  for i, line in ipairs(split((diff:gsub("%s+$", "")))) do
+    local group = groups[line:sub(1, 1)]
+    if group then
+      vim.api.nvim_buf_set_extmark(bufnr, namespace, row + i - 1, 0, { end_col = #line, hl_group = group })
+    end
+  end
+end
+
+--- More of an answer, or of the thinking before it. It reaches the buffer with all that came in the same
+--- round of the event loop.
 ---@param id string
 ---@param delta string
-function Transcript:delta(id, delta)
+---@param thinking? boolean
+function Transcript:delta(id, delta, thinking)
+  thinking = thinking or false
   local last = self.deltas[#self.deltas]
-  if last and last.id == id then
+  if last and last.id == id and last.thinking == thinking then
     last.parts[#last.parts + 1] = delta
     return
   end
-  self.deltas[#self.deltas + 1] = { id = id, parts = { delta } }
+  self.deltas[#self.deltas + 1] = { id = id, thinking = thinking, parts = { delta } }
   if #self.deltas == 1 then
     vim.schedule(function()
       self:flush()
@@ -243,62 +402,121 @@ function Transcript:flush()
   local deltas = self.deltas
   self.deltas = {}
   for _, delta in ipairs(deltas) do
-    self:append(delta.id, table.concat(delta.parts))
+    self:append(self:stream(delta.id, delta.thinking), table.concat(delta.parts), delta.thinking)
   end
 end
 
+--- What streams of a message. A new block if nothing does.
 ---@private
 ---@param id string
----@param text string
-function Transcript:append(id, text)
-  local message = self.messages[id]
-  if not message then
-    local first = self:block({ "" })
-    local row = position(self.bufnr, first)
-    local last = vim.api.nvim_buf_set_extmark(self.bufnr, namespace, row, 0, {})
-    message = { parts = {}, first = first, last = last }
-    self.messages[id] = message
+---@param thinking boolean
+---@return opal.Stream
+function Transcript:stream(id, thinking)
+  local thoughts = self.thoughts[id] or {}
+  local stream = self.messages[id]
+  if thinking then
+    stream = thoughts[#thoughts]
   end
-  message.parts[#message.parts + 1] = text
+  if stream and not stream.done then
+    return stream
+  end
+  local lead = thinking and THINKING or ""
+  local first = self:block({ lead })
+  local row = position(self.bufnr, first)
+  local last = vim.api.nvim_buf_set_extmark(self.bufnr, namespace, row, #lead, {})
+  stream = { parts = {}, first = first, last = last, done = false }
+  if thinking then
+    vim.api.nvim_buf_set_extmark(self.bufnr, namespace, row, 0, {
+      end_row = row,
+      end_col = #lead,
+      right_gravity = false,
+      end_right_gravity = true, -- grows with the text
+      hl_group = "Comment",
+    })
+    thoughts[#thoughts + 1] = stream
+    self.thoughts[id] = thoughts
+  else
+    self.messages[id] = stream
+  end
+  return stream
+end
+
+---@param text string
+---@return string[]
+local function split_thinking(text)
+  local lines = split(text)
+  for i = 2, #lines do
+    lines[i] = THINKING .. lines[i]
+  end
+  return lines
+end
+
+---@private
+---@param stream opal.Stream
+---@param text string
+---@param thinking boolean
+function Transcript:append(stream, text, thinking)
+  stream.parts[#stream.parts + 1] = text
   self:write(function(bufnr)
-    local row, col = position(bufnr, message.last)
-    vim.api.nvim_buf_set_text(bufnr, row, col, row, col, split(text))
+    local row, col = position(bufnr, stream.last)
+    local lines = thinking and split_thinking(text) or split(text)
+    vim.api.nvim_buf_set_text(bufnr, row, col, row, col, lines)
   end)
 end
 
 --- The answer is complete; the text is what counts, whatever was streamed.
 ---@param id string
 ---@param text string
-function Transcript:complete(id, text)
+---@param thinking? boolean
+function Transcript:complete(id, text, thinking)
+  thinking = thinking or false
   self:flush()
-  local message = self.messages[id]
-  if not message then
+  local thoughts = self.thoughts[id] or {}
+  local stream = self.messages[id]
+  if thinking then
+    stream = thoughts[#thoughts]
+  end
+  if not stream or stream.done then
     if text ~= "" then
-      self:append(id, text)
+      stream = self:stream(id, thinking)
+      self:append(stream, text, thinking)
     end
   elseif text == "" then
-    self:void(id)
-  elseif table.concat(message.parts) ~= text then
+    self:remove(stream)
+  elseif table.concat(stream.parts) ~= text then
     self:write(function(bufnr)
-      local row, col = position(bufnr, message.first)
-      local last_row, last_col = position(bufnr, message.last)
-      vim.api.nvim_buf_set_text(bufnr, row, col, last_row, last_col, split(text))
+      local row, col = position(bufnr, stream.first)
+      local last_row, last_col = position(bufnr, stream.last)
+      local lines = thinking and split_thinking(THINKING .. text) or split(text)
+      vim.api.nvim_buf_set_text(bufnr, row, col, last_row, last_col, lines)
     end)
   end
-  self.messages[id] = nil
+  if stream then
+    stream.done = true
+  end
+  if not thinking then
+    self.messages[id], self.thoughts[id] = nil, nil
+  end
 end
 
---- Takes back what was streamed of an answer.
+--- Takes back what was shown of an answer.
 ---@param id string
 function Transcript:void(id)
   self:flush()
-  local message = self.messages[id]
-  self.messages[id] = nil
-  if not message then
-    return
+  for _, stream in ipairs(self.thoughts[id] or {}) do
+    self:remove(stream)
   end
+  if self.messages[id] then
+    self:remove(self.messages[id])
+  end
+  self.messages[id], self.thoughts[id] = nil, nil
+end
+
+---@private
+---@param stream opal.Stream
+function Transcript:remove(stream)
   self:write(function(bufnr)
-    local first, last = position(bufnr, message.first), (position(bufnr, message.last))
+    local first, last = position(bufnr, stream.first), (position(bufnr, stream.last))
     -- Together with the empty line that parts it from what stands before.
     vim.api.nvim_buf_set_lines(bufnr, math.max(first - 1, 0), last + 1, true, {})
   end)
@@ -343,8 +561,34 @@ function Transcript:call_started(tool, call_id, args)
   self:line(call_id, "▸ " .. self:describe(tool, args), "call")
 end
 
---- How many lines of a command's output, or of an error, are shown.
-local SHOWN_LINES = 12
+--- More output of a running command. Its end is shown a moment later.
+---@param call_id string
+---@param delta string
+function Transcript:output(call_id, delta)
+  local line = self.lines[call_id]
+  if not line then
+    return
+  end
+  local output = (line.output or "") .. delta
+  if #output > OUTPUT_BYTES then
+    output = output:sub(-OUTPUT_BYTES)
+    output = output:sub((output:find("\n", 1, true) or 0) + 1)
+  end
+  line.output = output
+  if self.output_due then
+    return
+  end
+  self.output_due = true
+  vim.defer_fn(function()
+    self.output_due = false
+    self:flush()
+    for _, running in pairs(self.lines) do
+      if running.output then
+        self:put(running, tail(running.output, false))
+      end
+    end
+  end, OUTPUT_EVERY_MS)
+end
 
 ---@param call_id string
 ---@param result opal.ToolResult
@@ -352,21 +596,25 @@ local SHOWN_LINES = 12
 function Transcript:call_ended(call_id, result, is_command)
   local below = {}
   local failure = not result.ok and vim.trim(result.error or "") or ""
-  if result.diff and result.diff ~= "" then
-    below = M.fenced(result.diff, "diff")
+  local diff = result.diff and result.diff ~= "" and M.without_names(result.diff) or nil
+  if diff then
+    below = M.fenced(diff, "diff")
   elseif failure:find("\n") or (is_command and result.ok) then
-    local lines = split(vim.trim(result.ok and result.output or failure))
-    local shown = vim.list_slice(lines, math.max(#lines - SHOWN_LINES + 1, 1))
-    if #lines > #shown then
-      table.insert(shown, 1, ("… %d lines more"):format(#lines - #shown))
-    end
-    below = table.concat(shown) == "" and {} or M.fenced(table.concat(shown, "\n"))
+    below = tail(result.ok and result.output or failure, true)
   end
-  self:settle(call_id, function(text)
+  local line = self.lines[call_id]
+  local denied = line and line.note and vim.startswith(line.note, "denied")
+  if line and line.note == M.ASKS then
+    line.note = nil
+  end
+  local row = self:settle(call_id, function(text)
     local label = text:gsub("^▸", result.ok and "✓" or "✗")
-    local reason = #below == 0 and failure ~= "" and (": " .. failure) or ""
+    local reason = #below == 0 and failure ~= "" and not denied and (": " .. failure) or ""
     return label .. reason
-  end, below)
+  end, denied and {} or below)
+  if row and diff then
+    M.paint_diff(self.bufnr, row + 2, diff)
+  end
 end
 
 return M

@@ -9,6 +9,9 @@ use text::{AbsPath, DecodeError, Encoding, Rope, decode, encode_rope};
 
 use crate::platform;
 
+/// Bytes compared at a time.
+const COMPARE_SIZE: usize = 64 * 1024;
+
 /// A text file as it is on disk.
 #[derive(Debug)]
 pub(super) struct Read {
@@ -56,6 +59,55 @@ pub(super) fn read_bytes(path: &AbsPath, max: u64) -> Result<Vec<u8>, FileError>
     // It may grow while it is read.
     fs::File::open(path.as_path()).map_err(failed)?.take(max).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// Whether the file, decoded, is this text. Compares as it reads: no copy of a large file is made, and
+/// mostly its length tells already.
+pub(super) fn holds(path: &AbsPath, text: &Rope, max: u64) -> Result<bool, FileError> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => FileError::NotFound { name: path.to_string() },
+        _ => FileError::Io { name: path.to_string(), reason: error.to_string() },
+    };
+    let mut file = fs::File::open(path.as_path()).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    if length == text.len_bytes() as u64 {
+        return same_bytes(&mut file, text).map_err(failed);
+    }
+    let mut mark = [0; 3];
+    let n_mark = usize::try_from(length.min(3)).unwrap_or_default();
+    file.read_exact(&mut mark[..n_mark]).map_err(failed)?;
+    match &mark {
+        [0xef, 0xbb, 0xbf] if length == text.len_bytes() as u64 + 3 => {
+            same_bytes(&mut file, text).map_err(failed)
+        }
+        [0xff, 0xfe, _] | [0xfe, 0xff, _] => Ok(read(path, max)?.text == *text),
+        // Neovim sends an empty file as one empty line.
+        _ => Ok(length == 0 && *text == "\n"),
+    }
+}
+
+fn same_bytes(file: &mut fs::File, text: &Rope) -> io::Result<bool> {
+    let mut buffer = vec![0; COMPARE_SIZE];
+    let mut there: &[u8] = &[];
+    for chunk in text.chunks() {
+        let mut chunk = chunk.as_bytes();
+        while !chunk.is_empty() {
+            if there.is_empty() {
+                let n = file.read(&mut buffer)?;
+                if n == 0 {
+                    return Ok(false);
+                }
+                there = &buffer[..n];
+            }
+            let n = chunk.len().min(there.len());
+            if chunk[..n] != there[..n] {
+                return Ok(false);
+            }
+            chunk = &chunk[n..];
+            there = &there[n..];
+        }
+    }
+    Ok(there.is_empty() && file.read(&mut buffer)? == 0)
 }
 
 /// Names in a directory; none if it cannot be read.

@@ -96,3 +96,31 @@ mod unix {
         assert_eq!(fs::read_to_string(path.as_path()).unwrap(), "new");
     }
 }
+
+#[track_caller]
+fn check_holds(bytes: Option<&[u8]>, text: &str, expected: bool) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(&directory, "file");
+    if let Some(bytes) = bytes {
+        fs::write(path.as_path(), bytes).unwrap();
+    }
+    assert_eq!(holds(&path, &Rope::from_str(text), 1 << 30).unwrap_or(false), expected, "{text:?}");
+}
+
+#[test]
+fn a_file_holds_a_text_or_not() {
+    check_holds(None, "", false);
+    check_holds(Some(b""), "", true);
+    check_holds(Some(b""), "\n", true);
+    check_holds(Some(b"a"), "a\n", false);
+    check_holds(Some(b"a\r\n"), "a\r\n", true);
+    check_holds(Some(b"a\r\n"), "a\n", false);
+    check_holds(Some(b"abc"), "abd", false);
+    check_holds(Some(b"\xef\xbb\xbfa"), "a", true);
+    check_holds(Some(b"\xef\xbb\xbfa"), "aaaa", false);
+    check_holds(Some(b"\xff\xfea\0"), "a", true);
+    check_holds(Some(b"\xe9"), "\u{e9}", false);
+    let large = "0123456789\n".repeat(100_000);
+    check_holds(Some(large.as_bytes()), &large, true);
+    check_holds(Some(large.replace("9\n0", "9\n1").as_bytes()), &large, false);
+}
