@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::DEADLINE;
@@ -46,6 +47,7 @@ struct Shared {
     reading: watch::Sender<bool>,
     /// The editor has closed the direction it reads from.
     deaf: CancellationToken,
+    reader: Mutex<Option<JoinHandle<()>>>,
     /// The editor died.
     gone: CancellationToken,
 }

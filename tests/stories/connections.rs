@@ -149,7 +149,7 @@ async fn the_editor_closes_only_the_servers_direction() {
     model.next(|t| t.text("half").pause_until(&gate).text("whole").hang());
     let opal = Opal::start(&model).process().await;
     opal.prompt("hello").await.until("message_delta").await;
-    opal.editor.close_reading();
+    opal.editor.close_reading().await;
     gate.open();
     model.closed(1).await;
     opal.editor.vanish();
@@ -158,7 +158,8 @@ async fn the_editor_closes_only_the_servers_direction() {
 #[tokio::test]
 async fn an_editor_that_does_not_read_slows_nobody() {
     let model = FakeModel::start().await;
-    let text = "word ".repeat(20_000);
+    let n_words = 60_000;
+    let text = "word ".repeat(n_words);
     model.next(|t| t.text(&text));
     let mut opal = Opal::start(&model).await;
     let second = opal.second_editor(Options::default()).await;
@@ -172,8 +173,8 @@ async fn an_editor_that_does_not_read_slows_nobody() {
     opal.editor.go_on_reading();
     prompt.answer().await.unwrap();
     opal.editor.until(Some(&opal.session), 0, "agent_end", |_| true).await;
-    let (slow, fast) = (opal.editor.count("message_delta"), second.count("message_delta"));
-    assert!(slow < fast, "{slow} deltas should have been merged, the other editor got {fast}");
+    let n_deltas = opal.editor.count("message_delta");
+    assert!(n_deltas < n_words / 2, "{n_deltas} deltas should have been merged");
 }
 
 #[tokio::test]

@@ -83,8 +83,10 @@ pub struct Written {
 pub enum OnDisk {
     /// The text is on disk.
     Saved,
-    /// Only in the editor: the user had left the document dirty, or the client could not save it.
-    Unsaved,
+    /// Only in the editor: the document had unsaved changes of the user, which Opal never saves.
+    LeftDirty,
+    /// Only in the editor: it cannot be asked to save, or did not.
+    NotSaved,
 }
 
 /// Why a file could not be read.

@@ -33,6 +33,14 @@ pub(crate) struct Edge {
     pub(crate) tasks: TaskTracker,
     /// Fires at `exit`.
     pub(crate) stop: CancellationToken,
+    pub(crate) farewell: Farewell,
+}
+
+/// What the client said before it went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Farewell {
+    pub shutdown: bool,
+    pub exit: bool,
 }
 
 /// What a frame holds.
@@ -85,8 +93,13 @@ impl Edge {
         if request.id().is_none() && self.document(&request) {
             return;
         }
-        if request.method() == "exit" {
-            self.stop.cancel();
+        match request.method() {
+            "shutdown" => self.farewell.shutdown = true,
+            "exit" => {
+                self.farewell.exit = true;
+                self.stop.cancel();
+            }
+            _ => {}
         }
         let id = request.id().cloned();
         let mut reply = self.service.call(request);

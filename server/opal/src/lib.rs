@@ -21,6 +21,7 @@ pub mod transport;
 mod uri;
 mod workspace;
 
+pub use edge::Farewell;
 pub use limits::Limits;
 pub use server::Server;
 pub use settings::Settings;

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
 
 use crate::connection::Connection;
-use crate::edge::Edge;
+use crate::edge::{Edge, Farewell};
 use crate::handlers;
 use crate::server::Server;
 use crate::transport::{FrameReader, Outbox, OutboxWriter};
@@ -14,7 +14,7 @@ use crate::transport::{FrameReader, Outbox, OutboxWriter};
 impl Server {
     /// Serves one connection until the client says `exit`, goes, or stops reading for too long. Its
     /// sessions stay; see [`Server::shutdown`].
-    pub async fn serve<R, W>(&self, reader: R, writer: W)
+    pub async fn serve<R, W>(&self, reader: R, writer: W) -> Farewell
     where
         R: AsyncRead + Unpin + Send,
         W: AsyncWrite + Unpin + Send + 'static,
@@ -29,7 +29,8 @@ impl Server {
             connection: connection.clone(),
             outbox: outbox.clone(),
             tasks: TaskTracker::new(),
-            stop: stop.clone(),
+            stop,
+            farewell: Farewell::default(),
         };
         let out = OutboxWriter { outbox, stall: limits.outbox_stall };
         let mut writing = self.tasks().spawn(async move { out.run(writer).await });
@@ -40,10 +41,14 @@ impl Server {
                 tracing::info!(?ended, "the client does not take what it is sent");
             }
         }
+        // A client that closes its side after the last request still gets the answers.
+        edge.tasks.close();
+        let _ = tokio::time::timeout(limits.linger, edge.tasks.wait()).await;
         connection.close().await;
         // What was answered last, `shutdown` above all, still leaves.
         if !writing.is_finished() && tokio::time::timeout(limits.linger, &mut writing).await.is_err() {
             writing.abort();
         }
+        edge.farewell
     }
 }

@@ -6,7 +6,7 @@
 mod apply;
 mod disk;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use agent::SessionId;
@@ -26,8 +26,9 @@ pub(crate) struct SessionWorkspace {
     limits: Limits,
     /// In the order in which they were attached. A connection owns its documents; this only looks at them.
     connections: Mutex<Vec<Weak<Connection>>>,
-    /// Documents that this session edited and that were clean before, until they are seen to be saved.
-    to_save: Mutex<HashSet<FileName>>,
+    /// Documents that this session edited and that were clean before, until they are seen to be saved; each
+    /// with the text that Opal left. If the user typed since, it is theirs to save.
+    to_save: Mutex<HashMap<FileName, Rope>>,
     /// Documents that this session edited and that the user had left dirty.
     left_dirty: Mutex<HashSet<FileName>>,
 }
@@ -129,14 +130,15 @@ impl SessionWorkspace {
             return Err(WriteError::Stale);
         }
         let name = &base.name;
-        let was_dirty = !lock(&self.to_save).contains(name) && self.is_dirty(name, &base.text).await;
+        let was_left_so = lock(&self.to_save).get(name) == Some(&base.text);
+        let was_dirty = !was_left_so && self.is_dirty(name, &base.text).await;
         let text = apply::to_document(&held, name, edits, &expected, &self.limits).await?;
         let uri = held.document.uri.clone();
         if was_dirty {
             lock(&self.left_dirty).insert(name.clone());
-            return Ok(Written { uri, text, expected, on_disk: OnDisk::Unsaved });
+            return Ok(Written { uri, text, expected, on_disk: OnDisk::LeftDirty });
         }
-        lock(&self.to_save).insert(name.clone());
+        lock(&self.to_save).insert(name.clone(), text.clone());
         let on_disk = self.save(&held.connection, name, &uri).await;
         // A formatter may have run.
         let text = held.connection.documents.get(name).map_or(text, |document| document.text().clone());
@@ -146,12 +148,12 @@ impl SessionWorkspace {
     /// Asks the client to save, and looks at the disk.
     async fn save(&self, connection: &Connection, name: &FileName, uri: &str) -> OnDisk {
         if !connection.saves_documents() {
-            return OnDisk::Unsaved;
+            return OnDisk::NotSaved;
         }
         save_documents(connection, &self.session_id, vec![uri.to_owned()], &self.limits).await;
         let Some(document) = connection.documents.get(name) else { return OnDisk::Saved };
         if self.is_dirty(name, document.text()).await {
-            return OnDisk::Unsaved;
+            return OnDisk::NotSaved;
         }
         lock(&self.to_save).remove(name);
         OnDisk::Saved
@@ -226,8 +228,8 @@ impl SessionWorkspace {
                 Ok(Written { uri, text: disk, expected, on_disk: OnDisk::Saved })
             }
             (Some(document), _) if applied(&document) => {
-                lock(&self.to_save).insert(base.name.clone());
-                Ok(Written { uri, text: document, expected, on_disk: OnDisk::Unsaved })
+                lock(&self.to_save).insert(base.name.clone(), document.clone());
+                Ok(Written { uri, text: document, expected, on_disk: OnDisk::NotSaved })
             }
             (_, disk) if disk.as_ref() == was => Err(WriteError::Refused {
                 reason: "the editor said yes, but the file on disk has not changed".into(),
@@ -237,21 +239,24 @@ impl SessionWorkspace {
     }
 
     async fn save_all(&self) -> Vec<AbsPath> {
-        let waiting: Vec<FileName> = lock(&self.to_save).iter().cloned().collect();
-        for name in waiting {
+        let waiting: Vec<(FileName, Rope)> =
+            lock(&self.to_save).iter().map(|(name, left)| (name.clone(), left.clone())).collect();
+        for (name, left) in waiting {
             match self.find(&name).await {
-                Some(held) if self.is_dirty(&name, held.document.text()).await => {
+                Some(held) if *held.document.text() == left => {
                     self.save(&held.connection, &name, &held.document.uri).await;
                 }
+                // The user has typed since, or closed it.
                 _ => {
                     lock(&self.to_save).remove(&name);
+                    lock(&self.left_dirty).insert(name);
                 }
             }
         }
-        let candidates: Vec<FileName> =
-            lock(&self.left_dirty).iter().chain(lock(&self.to_save).iter()).cloned().collect();
+        let edited: HashSet<FileName> =
+            lock(&self.left_dirty).iter().chain(lock(&self.to_save).keys()).cloned().collect();
         let mut dirty = Vec::new();
-        for name in candidates {
+        for name in edited {
             match (&name, self.find(&name).await) {
                 (FileName::Path(path), Some(held)) if self.is_dirty(&name, held.document.text()).await => {
                     dirty.push(path.clone());
@@ -261,6 +266,7 @@ impl SessionWorkspace {
                 }
             }
         }
+        dirty.sort();
         dirty
     }
 }

@@ -46,11 +46,13 @@ impl Editor {
             outgoing,
             reading: watch::Sender::new(true),
             deaf: CancellationToken::new(),
+            reader: Mutex::new(None),
             gone: CancellationToken::new(),
         };
         let editor = Self { shared: Arc::new(shared) };
         background::spawn(write(writer, to_write, editor.shared.gone.clone()));
-        background::spawn(editor.clone().read(FrameReader::new(reader, framing)));
+        let reader = background::spawn(editor.clone().read(FrameReader::new(reader, framing)));
+        *editor.shared.reader.lock().unwrap() = Some(reader);
         editor
     }
 
@@ -139,8 +141,12 @@ impl Editor {
     }
 
     /// Closes the direction it reads from and leaves its own open.
-    pub fn close_reading(&self) {
+    pub async fn close_reading(&self) {
         self.shared.deaf.cancel();
+        let reader = self.shared.reader.lock().unwrap().take();
+        if let Some(reader) = reader {
+            reader.await.unwrap();
+        }
     }
 
     /// Dies: both directions at once, nothing said. What the server owed it is owed no more.

@@ -109,8 +109,10 @@ async fn report(
             clip(&since.text)
         ));
     }
-    if written.on_disk == OnDisk::Unsaved {
-        words.push_str("\n(not saved: the document has unsaved changes of the user)");
+    match written.on_disk {
+        OnDisk::Saved => {}
+        OnDisk::LeftDirty => words.push_str("\n(not saved: the document has unsaved changes of the user)"),
+        OnDisk::NotSaved => words.push_str("\n(in the editor, but not saved to disk)"),
     }
     Output { diff: Some(diff.text), ..Output::text(words) }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use opal::{Limits, Server, Settings, platform};
+use opal::{Farewell, Limits, Server, Settings, platform};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -27,10 +27,14 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let input = platform::input().context("opening stdin")?;
     let output = platform::output().context("opening stdout")?;
-    tokio::select! {
-        () = server.serve(input, output) => {}
-        ended = platform::end_requested() => ended.context("waiting for signals")?,
-    }
+    let farewell = tokio::select! {
+        farewell = server.serve(input, output) => farewell,
+        ended = platform::end_requested() => {
+            ended.context("waiting for signals")?;
+            Farewell::default()
+        }
+    };
     server.shutdown().await;
-    Ok(ExitCode::SUCCESS)
+    // As LSP has it.
+    Ok(if farewell.exit && !farewell.shutdown { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
