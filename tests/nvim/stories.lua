@@ -180,6 +180,17 @@ story("a new file in a new folder has exactly the text", function(t)
   t:expect("in the editor", t:text(), "one\ntwo")
 end)
 
+story("an empty file that is not open gets exactly the text", function(t)
+  t:file("a.txt", "")
+  t:start({ { read("a.txt") }, { write("a.txt", "one\ntwo\n") }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:keys(":Opal prompt fill it<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:expect("on disk", t:on_disk("a.txt"), "one\ntwo\n")
+end)
+
 story("a file that is not open is edited through the editor", function(t)
   t:file("a.txt", "one\r\ntwo\r\n")
   t:start({ { read("a.txt") }, { edit("a.txt", { { "two", "TWO" } }) }, { say("Done.") } }, {
@@ -192,6 +203,66 @@ story("a file that is not open is edited through the editor", function(t)
   t:cmd("buffer a.txt")
   t:keys("u")
   t:expect("undo works", t:text(), "one\ntwo")
+end)
+
+story("a file with an odd name and CRLF is edited in the buffer it has", function(t)
+  local name = "app/[id] é%20.txt"
+  t:file(name, "one\r\ntwo 🎉 tail")
+  t:start({
+    { read(name) },
+    { edit(name, { { "tail", "TAIL" } }) },
+    { read(name) },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:lua("vim.cmd.edit(vim.fn.fnameescape(...))", name)
+  t:keys("ggOmine<Esc>")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:expect("after the edit", t:text(), "mine\none\ntwo 🎉 TAIL")
+  t:expect("in one buffer", t:lua("return #vim.fn.getbufinfo({ buflisted = 1 })"), 1)
+  t:keys(":write<CR>")
+  t:expect("on disk, with Vim's own last line end", t:on_disk(name), "mine\r\none\r\ntwo 🎉 TAIL\r\n")
+end)
+
+story("a file with lost work in a swap file is left alone, and the user is told", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:lua([[
+    vim.o.updatecount = 200
+    local crashed = vim.system({
+      vim.v.progpath, "--headless", "-u", "NONE", "-i", "NONE", "a.txt",
+      "+call setline(1, 'lost')", "+preserve", "+call system('kill -9 ' .. getpid())",
+    }):wait()
+    assert(crashed.signal == 9, vim.inspect(crashed))
+  ]])
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:expect("on disk", t:on_disk("a.txt"), "one\n")
+  t:model_was_told("never saved")
+  t:notified("a.txt was not changed: a swap file holds work that was never saved")
+end)
+
+story("a file that another Neovim has open is edited all the same", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:lua([[
+    vim.o.updatecount = 200
+    local other = vim.system({
+      vim.v.progpath, "--headless", "-u", "NONE", "-i", "NONE", "a.txt", "+call setline(1, 'mine')", "+preserve",
+    })
+    _G.other = other
+    assert(vim.wait(5000, function()
+      return #vim.fn.glob(vim.fn.stdpath("state") .. "/swap/*", true, true) > 0
+    end))
+  ]])
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:expect("on disk", t:on_disk("a.txt"), "ONE\n")
+  t:lua("_G.other:kill(9)")
 end)
 
 story("an allowed change is made", function(t)

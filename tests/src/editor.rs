@@ -121,7 +121,7 @@ impl Editor {
     }
 
     pub fn notify(&self, method: &str, params: Value) {
-        self.send_message(json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+        self.with(|state| state.notify(method, params));
     }
 
     /// Sends a request; the answer is waited for later.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tests::editor::{Apply, Confirm, Order, Outcome, Reply, Typing};
-use tests::{FakeModel, Opal, Profile, calls};
+use tests::{FakeModel, Gate, Opal, Profile, calls};
 
 /// A document with `one` in it, and a model that makes it `two`.
 async fn edit(start: impl FnOnce(tests::harness::Start) -> tests::harness::Start) -> (FakeModel, Opal) {
@@ -168,12 +168,14 @@ async fn several_edits_are_all_or_nothing() {
         ] })
     };
     model.next(|t| t.tool("edit", both("missing")));
-    model.next(|t| t.tool("edit", both("last")));
+    let gate = Gate::new();
+    model.next(|t| t.pause_until(&gate).tool("edit", both("last")));
     model.next(|t| t.text("Done."));
     let opal = Opal::start(&model).mode("auto_edit").file("a", "one 1\nlast\n").open("a").await;
     let turn = opal.prompt("edit").await;
     assert!(turn.result().await.is_err());
     assert_eq!(opal.text("a"), "one 1\nlast\n");
+    gate.open();
     assert!(turn.result().await.is_ok());
     assert_eq!(turn.end().await, "completed");
     assert_eq!(opal.text("a"), "two 1\nend\n");

@@ -24,10 +24,15 @@ async fn it_ends_with_exit_while_stdin_is_open() {
 
 #[tokio::test]
 async fn exit_without_shutdown_is_an_error() {
-    let (_root, mut process, editor) = start(&["lsp", "--stdio"]).await;
-    editor.initialize().await;
-    editor.notify("exit", json!(null));
-    assert_eq!(process.exited().await.code(), Some(1));
+    for exit in [
+        json!({ "jsonrpc": "2.0", "method": "exit" }),
+        json!({ "jsonrpc": "2.0", "method": "exit", "params": null }),
+    ] {
+        let (_root, mut process, editor) = start(&["lsp", "--stdio"]).await;
+        editor.initialize().await;
+        editor.send_message(exit.clone());
+        assert_eq!(process.exited().await.code(), Some(1), "{exit}");
+    }
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ impl Turn {
                 () = self.cancelled.cancelled() => return Err(EndReason::Aborted),
                 next = stream.next() => next,
             };
-            let events = match next {
+            let mut events = match next {
                 Some(Ok(events)) => events,
                 Some(Err(error)) => return Ok(Err(error)),
                 None => {
@@ -163,6 +163,9 @@ impl Turn {
                     }));
                 }
             };
+            if let Some(AnswerEvent::Finished(answer)) = events.last_mut() {
+                answer.make_call_ids_unique();
+            }
             let answered = events.last().and_then(Answered::of);
             self.reporter.report(Report::Answer(events)).await;
             if let Some(answered) = answered {

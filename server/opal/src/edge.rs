@@ -45,9 +45,20 @@ pub struct Farewell {
 
 /// What a frame holds.
 enum Message {
-    Request(Request),
-    Response { id: Value, result: Result<Value, CallError> },
-    Invalid { id: Id, why: String },
+    /// A notification has no id.
+    Request {
+        id: Option<Id>,
+        method: String,
+        params: Option<Value>,
+    },
+    Response {
+        id: Value,
+        result: Result<Value, CallError>,
+    },
+    Invalid {
+        id: Id,
+        why: String,
+    },
 }
 
 impl Edge {
@@ -82,26 +93,39 @@ impl Edge {
         let value =
             serde_json::from_slice(bytes).map_err(|error| format!("the frame is not JSON: {error}"))?;
         match classify(value) {
-            Message::Request(request) => self.request(request),
+            Message::Request { id, method, params } => self.request(id, method, params),
             Message::Response { id, result } => self.connection.editor.answer(&id, result),
             Message::Invalid { id, why } => self.reply(Response::from_error(id, invalid_request(why))),
         }
         Ok(())
     }
 
-    fn request(&mut self, request: Request) {
-        if request.id().is_none() && self.document(&request) {
-            return;
-        }
-        match request.method() {
-            "shutdown" => self.farewell.shutdown = true,
-            "exit" => {
+    fn request(&mut self, id: Option<Id>, method: String, mut params: Option<Value>) {
+        match (method.as_str(), &id) {
+            (method, None) if self.document(method, params.as_ref()) => return,
+            // The router takes these for notifications, which need no answer.
+            (method, Some(id)) if method.starts_with("$/") => {
+                return self.reply(Response::from_error(id.clone(), Error::method_not_found()));
+            }
+            ("shutdown", _) => self.farewell.shutdown = true,
+            ("exit", _) => {
                 self.farewell.exit = true;
                 self.stop.cancel();
             }
             _ => {}
         }
-        let id = request.id().cloned();
+        // Opal's own methods take URIs as the client spells them.
+        if !crate::handlers::is_own(&method) {
+            params.iter_mut().for_each(escape_uris);
+        }
+        let mut request = Request::build(method);
+        if let Some(params) = params {
+            request = request.params(params);
+        }
+        if let Some(id) = id.clone() {
+            request = request.id(id);
+        }
+        let request = request.finish();
         let mut reply = self.service.call(request);
         // Run the handler up to its first await now, so that commands reach their owners in wire order.
         let mut context = Context::from_waker(Waker::noop());
@@ -123,16 +147,14 @@ impl Edge {
     }
 
     /// Takes a notification about a document. False: it is about something else.
-    fn document(&self, request: &Request) -> bool {
-        let params = request.params().unwrap_or(&Value::Null);
-        if !request.method().starts_with("textDocument/") || !self.connection.is_initialized() {
+    fn document(&self, method: &str, params: Option<&Value>) -> bool {
+        if !method.starts_with("textDocument/") || !self.connection.is_initialized() {
             return false;
         }
-        match self.connection.documents.notify(request.method(), params) {
+        match self.connection.documents.notify(method, params.unwrap_or(&Value::Null)) {
             None => false,
             Some(Ok(())) => true,
             Some(Err(error)) => {
-                let method = request.method();
                 tracing::warn!(method, %error, "a document notification could not be taken");
                 let message = format!("Opal could not follow {method}: {error}");
                 let params = serde_json::json!({"type": MessageType::WARNING, "message": message});
@@ -167,24 +189,7 @@ fn classify(mut value: Value) -> Message {
         return Message::Invalid { id: id.unwrap_or_default(), why };
     }
     match message.remove("method") {
-        Some(Value::String(method)) => {
-            let mut params = message.remove("params");
-            // Opal's own methods take URIs as the client spells them.
-            if let Some(params) = &mut params
-                && !crate::handlers::is_own(&method)
-            {
-                escape_uris(params);
-            }
-            let request = Request::build(method);
-            let request = match params {
-                Some(params) => request.params(params),
-                None => request,
-            };
-            Message::Request(match id {
-                Some(id) => request.id(id).finish(),
-                None => request.finish(),
-            })
-        }
+        Some(Value::String(method)) => Message::Request { id, method, params: message.remove("params") },
         Some(_) => Message::Invalid { id: id.unwrap_or_default(), why: "method: expected a string".into() },
         None => match (raw_id, message.remove("error"), message.remove("result")) {
             (Some(id), Some(error), _) => {

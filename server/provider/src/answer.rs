@@ -1,5 +1,7 @@
 //! What a model answers.
 
+use std::collections::HashSet;
+
 /// A piece of an answer, in the order in which a reader should see it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AnswerEvent {
@@ -82,6 +84,23 @@ impl Answer {
             _ => None,
         });
         texts.collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// Gives a call whose id another one of this answer has an id of its own: results are told apart by
+    /// nothing else.
+    pub fn make_call_ids_unique(&mut self) {
+        let mut seen = HashSet::new();
+        for block in &mut self.blocks {
+            if let Block::ToolCall(call) = block {
+                let id = call.call_id.clone();
+                for n in 2.. {
+                    if seen.insert(call.call_id.clone()) {
+                        break;
+                    }
+                    call.call_id = format!("{id}_{n}");
+                }
+            }
+        }
     }
 
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {

@@ -133,7 +133,11 @@ impl State {
     }
 
     pub(super) fn notify(&mut self, method: &str, params: Value) {
-        self.outbox.push(json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+        let mut message = json!({ "jsonrpc": "2.0", "method": method });
+        if !params.is_null() {
+            message["params"] = params;
+        }
+        self.outbox.push(message);
     }
 
     pub(super) fn problem(&mut self, text: impl Into<String>) {

@@ -66,6 +66,8 @@ function M.start(dir, hooks)
   end
 
   local capabilities = vim.lsp.protocol.make_client_capabilities()
+  -- Neovim takes edits with versions but does not say so.
+  capabilities.workspace.workspaceEdit.documentChanges = true
   capabilities.experimental = { opal = { version = 1, confirm = true, input = true, save_documents = true } }
   local stop_following = function() end
   local handlers = {} ---@type table<string, lsp.Handler>

@@ -79,6 +79,57 @@ local function is_empty_on_disk(uri)
   return not stat or stat.size == 0
 end
 
+--- The swap files that others have, or left behind, for a file. Not by swapfilelist(): where 'directory' ends
+--- in two slashes it lists names that do not exist.
+---@param path string
+---@return table[] infos as swapinfo() returns them
+local function swap_files(path)
+  local infos = {}
+  path = vim.uv.fs_realpath(path) or path
+  for _, dir in ipairs(vim.opt.directory:get()) do
+    dir = dir:gsub("^~", vim.uv.os_homedir() or "~")
+    local prefix
+    if dir == "." then
+      prefix = vim.fs.dirname(path) .. "/." .. vim.fs.basename(path)
+    elseif dir:match("[/\\][/\\]$") then
+      prefix = dir:gsub("[/\\]+$", "/") .. path:gsub("[/\\:]", "%%")
+    else
+      prefix = dir:gsub("[/\\]*$", "/") .. vim.fs.basename(path)
+    end
+    for _, suffix in ipairs({ ".swp", ".swo", ".swn" }) do
+      local info = vim.fn.swapinfo(prefix .. suffix)
+      if not info.error and vim.fn.fnamemodify(info.fname, ":p") == path then
+        infos[#infos + 1] = info
+      end
+    end
+  end
+  return infos
+end
+
+--- Loads a file for an edit. Where another Neovim has a swap file of it this one would stop to say so, and
+--- there would be no edit: then it gets none of its own. Work that a crash left in one is for the user to decide.
+---@param bufnr integer
+---@return string? objection
+local function load(bufnr)
+  local path = vim.api.nvim_buf_get_name(bufnr)
+  local swaps = swap_files(path)
+  for _, swap in ipairs(swaps) do
+    -- A process that still runs looks after its own work.
+    if swap.dirty == 1 and swap.pid <= 0 then
+      local message =
+        "Opal: %s was not changed: a swap file holds work that was never saved. Open it to decide."
+      vim.notify(message:format(vim.fn.fnamemodify(path, ":~:.")), vim.log.levels.WARN)
+      return "a swap file holds work that was never saved; the user has to open the file and recover or delete that"
+    end
+  end
+  local command = (#swaps > 0 and "noswapfile " or "") .. ("call bufload(%d)"):format(bufnr)
+  local ok, message = pcall(vim.cmd --[[@as function]], command)
+  -- An error in an autocommand of the user's is no reason to stop.
+  if not ok and not vim.api.nvim_buf_is_loaded(bufnr) then
+    return "the file could not be opened: " .. tostring(message)
+  end
+end
+
 --- Why a change of a document cannot be made; nil if it can. Neovim itself drops an outdated edit and
 --- says that it was applied.
 ---@param document { uri: string, version: integer? }
@@ -93,9 +144,11 @@ local function objection(document)
       return "the document changed meanwhile"
     end
   end
-  if loaded and not vim.bo[bufnr].modifiable then
-    return "the buffer is not modifiable"
+  local reason = not loaded and load(bufnr) or nil
+  if not reason and not vim.bo[bufnr].modifiable then
+    reason = "the buffer is not modifiable"
   end
+  return reason
 end
 
 --- Answers `workspace/applyEdit` as Neovim does, but each edit is one undo step of its own and a
@@ -107,7 +160,14 @@ function M.apply(params, ctx)
   local client = assert(vim.lsp.get_client_by_id(ctx.client_id))
   local uris = {} ---@type table<string, true>
   local created = {} ---@type table<string, true>
-  for uri in pairs(params.edit.changes or {}) do
+  for uri, edits in pairs(params.edit.changes or {}) do
+    local reason = objection({ uri = uri })
+    if reason then
+      return { applied = false, failureReason = reason }
+    end
+    if is_empty_on_disk(uri) then
+      fit_new_file({ edits = edits })
+    end
     uris[uri] = true
   end
   for _, change in ipairs(params.edit.documentChanges or {}) do

@@ -607,10 +607,13 @@ function Transcript:call_ended(call_id, result, is_command)
   if line and line.note == M.ASKS then
     line.note = nil
   end
+  local reason = #below == 0 and failure ~= "" and not denied and (": " .. failure) or ""
+  if line and line.note then
+    line.note = line.note .. reason
+    reason = ""
+  end
   local row = self:settle(call_id, function(text)
-    local label = text:gsub("^▸", result.ok and "✓" or "✗")
-    local reason = #below == 0 and failure ~= "" and not denied and (": " .. failure) or ""
-    return label .. reason
+    return text:gsub("^▸", result.ok and "✓" or "✗") .. reason
   end, denied and {} or below)
   if row and diff then
     M.paint_diff(self.bufnr, row + 2, diff)

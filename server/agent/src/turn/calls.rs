@@ -72,6 +72,7 @@ impl Turn {
             all_denied = false;
             let error = if self.cancelled.is_cancelled() { ToolError::Aborted } else { ToolError::Skipped };
             let result = ToolResult { outcome: Err(error) };
+            self.start(&planned).await;
             self.end(CallId::new(planned.call.call_id.as_str()), planned.call.name, result).await;
         }
         Outcome { all_denied }
@@ -91,17 +92,10 @@ impl Turn {
     }
 
     async fn call(&self, planned: Planned) -> (ToolCall, ToolResult) {
+        self.start(&planned).await;
         let Planned { call, args, .. } = planned;
-        let call_id = CallId::new(call.call_id.as_str());
-        self.reporter
-            .report(Report::CallStarted {
-                call_id: call_id.clone(),
-                tool: call.name.clone(),
-                args: args.clone().unwrap_or_else(|_| Value::String(call.arguments.clone())),
-            })
-            .await;
         let context = Call {
-            id: call_id,
+            id: CallId::new(call.call_id.as_str()),
             tool: call.name.clone(),
             context: self.context.clone(),
             reporter: self.reporter.clone(),
@@ -123,6 +117,15 @@ impl Turn {
             result.add_note(format!("[The user allowed this and says: {word}]"));
         }
         (call, result)
+    }
+
+    async fn start(&self, Planned { call, args, .. }: &Planned) {
+        let report = Report::CallStarted {
+            call_id: CallId::new(call.call_id.as_str()),
+            tool: call.name.clone(),
+            args: args.clone().unwrap_or_else(|_| Value::String(call.arguments.clone())),
+        };
+        self.reporter.report(report).await;
     }
 
     async fn end(&self, call_id: CallId, tool: String, result: ToolResult) {

@@ -41,6 +41,7 @@ pub(super) async fn to_document(
         return Ok(expected.clone());
     }
     let written = edits.changed_ranges_after();
+    let replaced: Vec<_> = edits.edits().iter().map(|edit| edit.range.clone()).collect();
     let look = || match connection.documents.get(name) {
         None => Seen::Other(Rope::new()),
         Some(now) if now.version() == document.version() => Seen::Base,
@@ -49,6 +50,8 @@ pub(super) async fn to_document(
         Some(now) if differs_only_outside(expected, now.text(), &written) => {
             Seen::Applied(now.text().clone())
         }
+        // The user typed elsewhere, and what was to be replaced still stands.
+        Some(now) if differs_only_outside(document.text(), now.text(), &replaced) => Seen::Base,
         Some(now) => Seen::Other(now.text().clone()),
     };
     let mut changes = connection.documents.changes();
