@@ -4,9 +4,11 @@
 //! here: sending, batches, timeouts, and the one retry that only this crate can do.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -211,6 +213,20 @@ struct Reading<D> {
     decoder: D,
 }
 
+/// Goes to the end of the run queue once. tokio's own `yield_now` also polls for IO, which costs a system
+/// call for every piece.
+async fn let_others_run() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// What a body turns out to be. Its first byte tells more reliably than its content type.
 enum Format {
     Unknown,
@@ -256,6 +272,11 @@ impl<D: Decode> Reading<D> {
                 Err(failure) => return (out, Some(Ended::Failure(failure))),
             }
             next = self::frame(&mut self.body).now_or_never();
+            if next.is_none() {
+                // The connection's task hands pieces over one by one, and may hold more of the same read.
+                let_others_run().await;
+                next = self::frame(&mut self.body).now_or_never();
+            }
         }
         (out, None)
     }
