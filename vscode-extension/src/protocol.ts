@@ -221,6 +221,8 @@ export interface InputParams {
   question_id: string;
   /** What to ask the user. */
   prompt: string;
+  /** The call it belongs to, as in `tool_execution_start`. */
+  call_id?: string;
   /** Answers to choose from; another text may be given all the same. */
   choices?: string[];
   /** Do not show what is typed. */
@@ -530,6 +532,8 @@ export interface ToolResult {
   diff?: string;
   /** What the model is told, when it did not. */
   error?: string;
+  /** How a command ended, if it ended by itself; `ok` says only that it was run. */
+  exit_code?: number;
   /** What the model is told, when it went well. */
   output?: string;
 }

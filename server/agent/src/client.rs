@@ -37,7 +37,7 @@ pub struct Question {
 #[derive(Debug, Clone, PartialEq)]
 pub enum QuestionKind {
     Confirm(Confirm),
-    Input { prompt: String, sensitive: bool, choices: Vec<String> },
+    Input { prompt: String, call_id: Option<CallId>, sensitive: bool, choices: Vec<String> },
 }
 
 /// Everything a user needs to see to decide.

@@ -64,7 +64,7 @@ pub(crate) enum Report {
 /// What to send to the model.
 #[derive(Debug)]
 pub(crate) struct Step {
-    pub items: Vec<Arc<Item>>,
+    pub items: Arc<Vec<Arc<Item>>>,
     pub initiator: Initiator,
 }
 

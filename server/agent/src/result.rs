@@ -12,11 +12,13 @@ pub struct Output {
     pub parts: Vec<Part>,
     /// The change as a unified diff.
     pub diff: Option<String>,
+    /// How a command ended, if it ended by itself.
+    pub exit_code: Option<i32>,
 }
 
 impl Output {
     pub fn text(text: impl Into<String>) -> Self {
-        Self { parts: vec![Part::Text(text.into())], diff: None }
+        Self { parts: vec![Part::Text(text.into())], ..Self::default() }
     }
 }
 

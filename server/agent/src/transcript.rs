@@ -9,7 +9,8 @@ use crate::id::CallId;
 
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
-    items: Vec<Arc<Item>>,
+    /// Shared with requests. They are done before the next item comes, so nothing is copied then.
+    items: Arc<Vec<Arc<Item>>>,
     /// Calls of the last answer, until each has its result.
     open: Vec<OpenCall>,
     /// Whether the last item was typed by the user.
@@ -24,7 +25,7 @@ struct OpenCall {
 
 impl Transcript {
     /// All items. Calls must be closed.
-    pub(crate) fn items(&self) -> Vec<Arc<Item>> {
+    pub(crate) fn items(&self) -> Arc<Vec<Arc<Item>>> {
         debug_assert!(self.open.is_empty(), "a request must not hold calls without results");
         self.items.clone()
     }
@@ -89,7 +90,7 @@ impl Transcript {
 
     fn push(&mut self, kind: ItemKind) {
         self.typed = false;
-        self.items.push(Arc::new(Item::new(kind)));
+        Arc::make_mut(&mut self.items).push(Arc::new(Item::new(kind)));
     }
 }
 

@@ -132,7 +132,7 @@ impl Turn {
     /// One request. The outer error is the turn's end, the inner one is the provider's.
     async fn try_answer(
         &self,
-        items: Vec<Arc<Item>>,
+        items: Arc<Vec<Arc<Item>>>,
         initiator: Initiator,
     ) -> Result<Result<Answered, ProviderError>, EndReason> {
         let asking = &self.asking;

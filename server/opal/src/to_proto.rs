@@ -105,13 +105,16 @@ pub(crate) fn state(state: State) -> wire::SessionState {
 pub(crate) fn question(session_id: &str, question: &Question) -> wire::Question {
     match &question.kind {
         QuestionKind::Confirm(asked) => wire::Question::Confirm(confirm(session_id, question, asked)),
-        QuestionKind::Input { prompt, sensitive, choices } => wire::Question::Input(wire::InputParams {
-            session_id: session_id.into(),
-            question_id: question.id.to_string(),
-            prompt: prompt.clone(),
-            sensitive: *sensitive,
-            choices: choices.clone(),
-        }),
+        QuestionKind::Input { prompt, call_id, sensitive, choices } => {
+            wire::Question::Input(wire::InputParams {
+                session_id: session_id.into(),
+                question_id: question.id.to_string(),
+                call_id: call_id.as_ref().map(ToString::to_string),
+                prompt: prompt.clone(),
+                sensitive: *sensitive,
+                choices: choices.clone(),
+            })
+        }
     }
 }
 
@@ -171,8 +174,14 @@ fn attachment(attachment: event::Attachment) -> wire::Attachment {
 fn tool_result(result: &ToolResult) -> wire::ToolResult {
     let text = Some(result.text());
     match &result.outcome {
-        Ok(output) => wire::ToolResult { ok: true, output: text, error: None, diff: output.diff.clone() },
-        Err(_) => wire::ToolResult { ok: false, output: None, error: text, diff: None },
+        Ok(output) => wire::ToolResult {
+            ok: true,
+            output: text,
+            error: None,
+            diff: output.diff.clone(),
+            exit_code: output.exit_code,
+        },
+        Err(_) => wire::ToolResult { ok: false, output: None, error: text, diff: None, exit_code: None },
     }
 }
 

@@ -68,6 +68,9 @@ pub struct ConfirmResult {
 pub struct InputParams {
     pub session_id: String,
     pub question_id: String,
+    /// The call it belongs to, as in `tool_execution_start`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
     /// What to ask the user.
     pub prompt: String,
     /// Do not show what is typed.

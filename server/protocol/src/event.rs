@@ -112,6 +112,9 @@ pub struct ToolResult {
     /// The change as a unified diff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
+    /// How a command ended, if it ended by itself; `ok` says only that it was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
 }
 
 /// What a session is waiting for.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,7 +25,12 @@ use crate::{ProviderError, Timeouts};
 /// Of the body of an error this much is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// A request body in pieces that are shared, not copied. Its length is known, so it is sent with one.
+/// A piece of this size is sent as it is, not copied.
+const LARGE_PIECE: usize = 16 << 10;
+/// Smaller ones are copied together up to this.
+const GATHERED: usize = 128 << 10;
+
+/// A request body in pieces, the large ones shared, not copied. Its length is known, so it is sent with one.
 #[derive(Debug, Clone)]
 pub(crate) struct Segments {
     pieces: VecDeque<Bytes>,
@@ -47,9 +53,32 @@ pub(crate) enum SendError {
 }
 
 impl Segments {
+    /// Small pieces are copied together: a long conversation has thousands of them, and each would cost
+    /// more on its way to the socket than its copy.
     pub(crate) fn new(pieces: Vec<Bytes>) -> Self {
         let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self { pieces: pieces.into(), left }
+        let mut gathered = VecDeque::new();
+        let mut small = Vec::new();
+        for piece in pieces {
+            if piece.len() < LARGE_PIECE {
+                if small.len() + piece.len() > GATHERED {
+                    gathered.push_back(mem::take(&mut small).into());
+                }
+                if small.is_empty() {
+                    small.reserve(GATHERED.min(usize::try_from(left).unwrap_or(GATHERED)));
+                }
+                small.extend_from_slice(&piece);
+                continue;
+            }
+            if !small.is_empty() {
+                gathered.push_back(mem::take(&mut small).into());
+            }
+            gathered.push_back(piece);
+        }
+        if !small.is_empty() {
+            gathered.push_back(small.into());
+        }
+        Self { pieces: gathered, left }
     }
 
     #[cfg(test)]

@@ -12,7 +12,7 @@ pub struct Request {
     pub instructions: Arc<str>,
     pub tools: Arc<[ToolSpec]>,
     /// Oldest first. Every tool call has its result; [`crate::Provider::answer`] relies on it.
-    pub items: Vec<Arc<Item>>,
+    pub items: Arc<Vec<Arc<Item>>>,
     /// `None`: the service's default.
     pub thinking: Option<ThinkingLevel>,
     /// Routes requests of one conversation to the same prompt cache; at most 64 characters.

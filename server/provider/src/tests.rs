@@ -41,7 +41,7 @@ fn request(items: Vec<Arc<Item>>) -> Request {
         model: "gpt-5".into(),
         instructions: "Be brief.".into(),
         tools: [].into(),
-        items,
+        items: Arc::new(items),
         thinking: None,
         cache_key: "session".into(),
         max_output_tokens: None,

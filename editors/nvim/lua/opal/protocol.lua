@@ -172,6 +172,7 @@ M.error_codes = {
 ---@field session_id string
 ---@field question_id string
 ---@field prompt string What to ask the user.
+---@field call_id? string The call it belongs to, as in `tool_execution_start`.
 ---@field choices? string[] Answers to choose from; another text may be given all the same.
 ---@field sensitive? boolean Do not show what is typed.
 
@@ -514,6 +515,7 @@ M.error_codes = {
 ---@field ok boolean
 ---@field diff? string The change as a unified diff.
 ---@field error? string What the model is told, when it did not.
+---@field exit_code? integer How a command ended, if it ended by itself; `ok` says only that it was run.
 ---@field output? string What the model is told, when it went well.
 
 --- Tokens of one turn.

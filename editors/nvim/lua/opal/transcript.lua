@@ -613,7 +613,8 @@ function Transcript:call_ended(call_id, result, is_command)
     reason = ""
   end
   local row = self:settle(call_id, function(text)
-    return text:gsub("^▸", result.ok and "✓" or "✗") .. reason
+    local went_well = result.ok and (result.exit_code or 0) == 0
+    return text:gsub("^▸", went_well and "✓" or "✗") .. reason
   end, denied and {} or below)
   if row and diff then
     M.paint_diff(self.bufnr, row + 2, diff)

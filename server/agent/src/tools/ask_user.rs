@@ -48,8 +48,12 @@ impl Tool for AskUser {
         async move {
             let args: Args = decode(args)?;
             let _turn_to_ask = call.reporter.questions.lock().await;
-            let question =
-                QuestionKind::Input { prompt: args.question, sensitive: false, choices: args.choices };
+            let question = QuestionKind::Input {
+                prompt: args.question,
+                call_id: Some(call.id.clone()),
+                sensitive: false,
+                choices: args.choices,
+            };
             match call.ask(question).await? {
                 Asked::Answered(Answer::Input(Some(text))) => {
                     Ok(Output::text(format!("The user answers: {text}")))

@@ -56,7 +56,7 @@ pub(super) async fn change(
                     clip(&unified(&base.text, &now, &shown, &shown).text)
                 )));
             }
-            Err(error) => return Err(ToolError::failed(format!("{shown}: {error}"))),
+            Err(error) => return Err(ToolError::failed(error)),
         }
         if call.cancelled.is_cancelled() {
             return Err(ToolError::Aborted);

@@ -68,10 +68,8 @@ impl Tool for Read {
             {
                 let bytes = call.context.workspace.read_bytes(path, MAX_IMAGE).await?;
                 let data = STANDARD.encode(bytes);
-                return Ok(Output {
-                    parts: vec![Part::Image { mime_type: mime_type.into(), data }],
-                    diff: None,
-                });
+                let parts = vec![Part::Image { mime_type: mime_type.into(), data }];
+                return Ok(Output { parts, ..Output::default() });
             }
             let file = match call.context.workspace.read(&name).await {
                 Ok(file) => file,

@@ -1,5 +1,7 @@
 //! `shell`: runs a command line, under the shell's own name.
 
+use std::io;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -35,7 +37,7 @@ struct Args {
 
 /// How a command came to its end.
 enum End {
-    Exited(String),
+    Exited(io::Result<ExitStatus>),
     TimedOut(Duration),
     Aborted,
 }
@@ -106,9 +108,9 @@ impl Tool for ShellTool {
                 ToolError::failed(format!("{} could not be started: {error}", context.shell.name()))
             })?;
             let file = context.output_dir.join(format!("{}.txt", file_name(call.id.as_str())));
-            let mut text = if args.background {
+            let (mut text, exit_code) = if args.background {
                 let handle = context.processes.keep(process, file, limits, call.cancelled.clone());
-                format!("running in the background as {handle}; use `process` with this handle")
+                (format!("running in the background as {handle}; use `process` with this handle"), None)
             } else {
                 foreground(process, Capture::new(file, limits.output_file), timeout, call).await?
             };
@@ -120,19 +122,19 @@ impl Tool for ShellTool {
                     names.join(", ")
                 ));
             }
-            Ok(Output::text(text))
+            Ok(Output { exit_code, ..Output::text(text) })
         }
         .boxed()
     }
 }
 
-/// Runs to the end of the command itself, whatever it leaves behind.
+/// Runs to the end of the command itself, whatever it leaves behind. Returns what to show and the exit code.
 async fn foreground(
     mut process: Process,
     mut capture: Capture,
     timeout: Duration,
     call: &Call,
-) -> Result<String, ToolError> {
+) -> Result<(String, Option<i32>), ToolError> {
     let limits = &call.context.limits;
     let deadline = Instant::now() + timeout;
     let mut buffer = vec![0; READ_SIZE];
@@ -145,7 +147,7 @@ async fn foreground(
             next = process.next(&mut buffer, open) => match next {
                 Next::Output(n) => take(&buffer[..n], &mut capture, call).await,
                 Next::Closed => open = false,
-                Next::Exited(status) => break End::Exited(describe(status)),
+                Next::Exited(status) => break End::Exited(status),
             },
         }
     };
@@ -162,13 +164,16 @@ async fn foreground(
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    match end {
-        End::Exited(how) if how == "it exited with code 0" => {
-            if text.is_empty() {
-                text.push_str("(no output; exit code 0)\n");
+    let exit_code = match end {
+        End::Exited(status) => {
+            let exit_code = status.as_ref().ok().and_then(ExitStatus::code);
+            match exit_code {
+                Some(0) if text.is_empty() => text.push_str("(no output; exit code 0)\n"),
+                Some(0) => {}
+                _ => text.push_str(&format!("[{}]\n", describe(status))),
             }
+            exit_code
         }
-        End::Exited(how) => text.push_str(&format!("[{how}]\n")),
         End::TimedOut(after) => {
             text.push_str(&format!(
                 "[It was killed after {} s. Ask for more time with `timeout`, or use `background`.]\n",
@@ -180,13 +185,13 @@ async fn foreground(
             text.push_str("[It was killed: the user aborted.]\n");
             return Err(ToolError::Failed(text));
         }
-    }
+    };
     if left_something {
         text.push_str(
             "[It had left processes running; they were ended. Use `background` to keep a command.]\n",
         );
     }
-    Ok(text)
+    Ok((text, exit_code))
 }
 
 async fn take(bytes: &[u8], capture: &mut Capture, call: &Call) {

@@ -26,7 +26,7 @@ fn check(build: impl FnOnce(&mut Transcript), expected: Expect) {
     transcript.push_user(text("hi"));
     build(&mut transcript);
     let mut out = String::new();
-    for item in transcript.items() {
+    for item in transcript.items().iter() {
         out += &match &item.kind {
             ItemKind::User { parts } => format!("user {parts:?}\n"),
             ItemKind::Assistant(answer) => {

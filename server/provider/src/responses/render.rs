@@ -22,6 +22,10 @@ const MIN_OUTPUT_TOKENS: u32 = 16;
 
 /// The whole body. `replays` tells whether the thinking of an answer may go back to this model.
 pub(super) fn body(request: &Request, preludes: &Preludes, replays: impl Fn(&Answer) -> bool) -> Segments {
+    Segments::new(pieces(request, preludes, replays))
+}
+
+fn pieces(request: &Request, preludes: &Preludes, replays: impl Fn(&Answer) -> bool) -> Vec<Bytes> {
     let mut start = b"{\"model\":".to_vec();
     json(&mut start, &request.model);
     let mut segments =
@@ -53,7 +57,7 @@ pub(super) fn body(request: &Request, preludes: &Preludes, replays: impl Fn(&Ans
         segments.push(segment);
     }
     segments.push(Bytes::from_static(b"]}"));
-    Segments::new(segments)
+    segments
 }
 
 /// Instructions and tools as JSON, kept for the conversations at hand: they are long and seldom change.

@@ -9,7 +9,7 @@ fn request(items: Vec<Item>) -> Request {
         model: "gpt-5".into(),
         instructions: "Be brief.".into(),
         tools: [].into(),
-        items: items.into_iter().map(Arc::new).collect(),
+        items: Arc::new(items.into_iter().map(Arc::new).collect()),
         thinking: None,
         cache_key: "session".into(),
         max_output_tokens: None,
@@ -243,32 +243,32 @@ fn arguments_that_are_no_object_go_out_as_an_empty_one() {
 #[test]
 fn a_longer_conversation_only_adds_to_the_end() {
     let preludes = Preludes::default();
-    let render = |request: &Request| body(request, &preludes, |_| true);
+    let render = |request: &Request| pieces(request, &preludes, |_| true);
     let mut request = request(vec![
         Item::user("One."),
         answer(vec![thinking("rs_1"), call("call_a")]),
         result("call_a", &["a"]),
     ]);
     let first = render(&request);
-    request.items.push(Arc::new(answer(vec![said("Two.")])));
-    request.items.push(Arc::new(Item::user("Three.")));
+    Arc::make_mut(&mut request.items).push(Arc::new(answer(vec![said("Two.")])));
+    Arc::make_mut(&mut request.items).push(Arc::new(Item::user("Three.")));
     let second = render(&request);
 
     // Everything but the end is the same, and it is the same memory: nothing was rendered again.
-    let shared = first.pieces().len() - 1;
-    for (at, (old, new)) in first.pieces().iter().zip(second.pieces()).take(shared).enumerate() {
+    let shared = first.len() - 1;
+    for (at, (old, new)) in first.iter().zip(&second).take(shared).enumerate() {
         assert_eq!(old, new);
         let small = [0, 2].contains(&at);
         assert!(small || old.as_ptr() == new.as_ptr(), "piece {at} was rendered again");
     }
-    assert_eq!(second.pieces().len(), first.pieces().len() + 2);
+    assert_eq!(second.len(), first.len() + 2);
 
     // Taking the thinking out is a change, once.
     assert!(request.items[1].refuse_replay());
     assert!(!request.items[0].refuse_replay());
     let third = render(&request);
-    assert!(!third.pieces()[4].windows(4).any(|window| window == b"rs_1"));
-    assert_eq!(third.pieces()[4].as_ptr(), render(&request).pieces()[4].as_ptr());
+    assert!(!third[4].windows(4).any(|window| window == b"rs_1"));
+    assert_eq!(third[4].as_ptr(), render(&request)[4].as_ptr());
     assert!(!request.items[1].refuse_replay());
 }
 
