@@ -7,8 +7,23 @@ export const PROTOCOL_VERSION = 1;
 /** Client to server. Starts a session in a directory and attaches this client to it. */
 export const sessionStart = new RequestType<SessionStartParams, SessionStartResult, void>("session/start");
 
-/** Client to server. Attaches this client to a session that lives in the server. */
+/** Client to server. Attaches this client to a session, which goes on where it stood. */
 export const sessionResume = new RequestType<SessionResumeParams, SessionStartResult, void>("session/resume");
+
+/** Client to server. Lists the stored sessions, or searches them. */
+export const sessionList = new RequestType<SessionListParams, SessionListResult, void>("session/list");
+
+/** Client to server. Returns a session's conversation, whether it is live or not. */
+export const sessionHistory = new RequestType<SessionHistoryParams, SessionHistoryResult, void>("session/history");
+
+/** Client to server. Names a session. */
+export const sessionSet = new RequestType<SessionSetParams, SessionDone, void>("session/set");
+
+/** Client to server. Removes a stored session that is not live. */
+export const sessionDelete = new RequestType<SessionParams, SessionDone, void>("session/delete");
+
+/** Client to server. Returns a stored session as text. */
+export const sessionExport = new RequestType<SessionExportParams, SessionExportResult, void>("session/export");
 
 /** Client to server. Begins a turn with a prompt of the user. */
 export const prompt = new RequestType<PromptParams, PromptResult, void>("agent/prompt");
@@ -64,6 +79,10 @@ export const ErrorCode = {
   busy: -31002,
   /** No model can be reached with what is configured. */
   not_signed_in: -31003,
+  /** Another process has the session open. */
+  held_elsewhere: -31005,
+  /** The session cannot be stored or read. Nothing was promised; what was stored before is safe. */
+  not_stored: -31007,
   /** A queue is full; try again later. */
   overloaded: -31004,
 } as const;
@@ -277,6 +296,138 @@ export interface SessionResumeParams {
   working_dir?: string;
 }
 
+/** Which stored sessions to list, latest first. */
+export interface SessionListParams {
+  /** Where the page before ended. */
+  cursor?: string;
+  /** Sessions on a page; 50 if absent, at most 1,000. */
+  limit?: number;
+  /** Words. With them the whole text of all sessions is searched, best hits first. */
+  query?: string;
+  /** Only those of this directory: absolute path or `file:` URI. */
+  working_dir?: string;
+}
+
+export interface SessionListResult {
+  sessions: SessionSummary[];
+  /** Absent on the last page. */
+  next_cursor?: string;
+}
+
+/** A stored session as a list shows it. */
+export interface SessionSummary {
+  session_id: string;
+  /** Absolute path. */
+  working_dir: string;
+  /** Milliseconds since the epoch. */
+  created_at_ms: number;
+  updated_at_ms: number;
+  n_entries: number;
+  /** Bytes of text. */
+  bytes: number;
+  /** One line. */
+  first_prompt?: string;
+  /** The line that the query found. */
+  found?: string;
+  /** `provider/model`. */
+  model?: string;
+  /** What the user called it. */
+  name?: string;
+}
+
+export interface SessionHistoryParams {
+  /** The session's id, or the beginning of it. */
+  session_id: string;
+  /** Where the page before ended. */
+  cursor?: string;
+  /** Entries on a page; 200 if absent, at most 1,000. */
+  limit?: number;
+}
+
+export interface SessionHistoryResult {
+  /** From the first prompt to where the conversation stands. */
+  entries: HistoryEntry[];
+  next_cursor?: string;
+}
+
+/** One entry of a conversation. */
+export interface HistoryEntry {
+  entry_id: string;
+  /** Milliseconds since the epoch. */
+  created_at_ms: number;
+  content: HistoryContent;
+}
+
+/** What an entry holds. Later versions may add to these: ignore what you do not know. */
+export type HistoryContent =
+  /** A prompt or follow-up. */
+  | {
+      kind: "user";
+      turn_id: string;
+      text: string;
+    }
+  /** What the user said while a turn ran. */
+  | {
+      kind: "steering";
+      text: string;
+    }
+  | {
+      kind: "assistant";
+      text: string;
+      /** Cut off by the user or by the end of the server. */
+      interrupted?: boolean;
+    }
+  | {
+      kind: "tool_result";
+      tool: string;
+      call_id: string;
+      result: ToolResult;
+    };
+
+/** What a tool call came to. */
+export interface ToolResult {
+  ok: boolean;
+  /** The change as a unified diff. */
+  diff?: string;
+  /** What the model is told, when it did not. */
+  error?: string;
+  /** How a command ended, if it ended by itself; `ok` says only that it was run. */
+  exit_code?: number;
+  /** What the model is told, when it went well. */
+  output?: string;
+}
+
+/** What to change; what is absent stays. */
+export interface SessionSetParams {
+  session_id: string;
+  /** What to call it; an empty text takes the name away. */
+  name?: string;
+}
+
+export interface SessionDone {
+  ok: boolean;
+}
+
+/** Names one session. */
+export interface SessionParams {
+  session_id: string;
+}
+
+export interface SessionExportParams {
+  session_id: string;
+  format?: ExportFormat;
+}
+
+export type ExportFormat =
+  /** Everything, to be imported again. */
+  | "json_lines"
+  /** To be read. */
+  | "markdown";
+
+export interface SessionExportResult {
+  text: string;
+}
+
 export interface PromptParams {
   session_id: string;
   /** What the user says. */
@@ -363,11 +514,6 @@ export interface CancelQueuedParams {
 export interface CancelQueuedResult {
   /** False if the message is not in the queue any more. */
   ok: boolean;
-}
-
-/** Names one session. */
-export interface SessionParams {
-  session_id: string;
 }
 
 export interface AbortResult {
@@ -524,19 +670,6 @@ export type AgentEvent =
       /** What the user can do about it. */
       hint?: string;
     };
-
-/** What a tool call came to. */
-export interface ToolResult {
-  ok: boolean;
-  /** The change as a unified diff. */
-  diff?: string;
-  /** What the model is told, when it did not. */
-  error?: string;
-  /** How a command ended, if it ended by itself; `ok` says only that it was run. */
-  exit_code?: number;
-  /** What the model is told, when it went well. */
-  output?: string;
-}
 
 /** Tokens of one turn. */
 export interface TokenUsage {

@@ -70,6 +70,11 @@ impl SessionId {
 pub(crate) struct Counter(u64);
 
 impl Counter {
+    /// Goes on behind a number that was given before.
+    pub(crate) fn after(last: u64) -> Self {
+        Self(last)
+    }
+
     pub(crate) fn next(&mut self, prefix: &str) -> String {
         self.0 += 1;
         format!("{prefix}{}", self.0)

@@ -15,7 +15,7 @@ use crate::result::ToolResult;
 /// What a turn tells its session, in order.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// The prompt as the model will see it.
+    /// The attachments as the model will see them.
     Opened {
         parts: Vec<Part>,
     },

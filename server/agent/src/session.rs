@@ -5,6 +5,7 @@
 
 mod answer;
 mod handle;
+mod outgoing;
 mod questions;
 mod queue;
 mod state;
@@ -19,13 +20,19 @@ use tokio_util::task::TaskTracker;
 use crate::client::Client;
 use crate::event::{ContextUsage, EndReason, Event, Queued, QueuedKind, WaitingFor};
 use crate::id::{CallId, Counter, MessageId, TurnId};
+use crate::journal::record::{self, AssistantRecord, ShownRecord, ToolResultRecord};
+use crate::journal::{Journal, Loaded};
 use crate::report::{Report, Reporter};
+use crate::result::ToolResult;
 use crate::transcript::Transcript;
 use handle::Command;
 pub use handle::{CommandError, Options, Prompt, Reply, SessionHandle, Steered};
+use outgoing::Outgoing;
 use questions::Questions;
+use serde::Serialize;
 pub use state::State;
 use state::{Phase, Run};
+use store::{EntryKind, StoreError};
 
 /// Reports on their way; a full channel makes the turn wait, and with it the model's socket.
 const REPORTS: usize = 256;
@@ -35,6 +42,8 @@ const REPORTS_AT_ONCE: usize = 32;
 enum Incoming {
     Command(Command),
     Report(Report),
+    /// An append is durable, or will never be.
+    Committed(Result<(), StoreError>),
 }
 
 struct Session {
@@ -48,6 +57,8 @@ struct Session {
     clients: Vec<Arc<dyn Client>>,
     /// The number of the last event.
     seq: u64,
+    outgoing: Outgoing,
+    journal: Journal,
     transcript: Transcript,
     queue: VecDeque<Queued>,
     questions: Questions,
@@ -62,10 +73,16 @@ struct Session {
 }
 
 impl Session {
-    fn new(options: Options, commands: mpsc::WeakSender<Command>, stop: CancellationToken) -> Self {
+    fn new(
+        options: Options,
+        journal: Journal,
+        loaded: Loaded,
+        commands: mpsc::WeakSender<Command>,
+        stop: CancellationToken,
+    ) -> Self {
         let (sender, reports) = mpsc::channel(REPORTS);
-        let usage = ContextUsage { window: options.context_window, ..ContextUsage::default() };
-        Self {
+        let usage = ContextUsage { used: loaded.used, window: options.context_window, session: loaded.usage };
+        let mut session = Self {
             options,
             commands,
             stop,
@@ -74,16 +91,20 @@ impl Session {
             reporter: Reporter::new(sender),
             clients: Vec::new(),
             seq: 0,
-            transcript: Transcript::default(),
-            queue: VecDeque::new(),
+            outgoing: Outgoing::default(),
+            journal,
+            transcript: loaded.transcript,
+            queue: loaded.queue,
             questions: Questions::default(),
             run: None,
             usage,
             published: (false, None),
-            chosen_turns: HashSet::new(),
+            chosen_turns: loaded.turn_ids,
             turn_ids: Counter::default(),
-            message_ids: Counter::default(),
-        }
+            message_ids: Counter::after(loaded.last_message),
+        };
+        session.mend(loaded.missing, loaded.cut_off);
+        session
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) {
@@ -95,6 +116,7 @@ impl Session {
                     Some(command) => Incoming::Command(command),
                     None => break,
                 },
+                result = self.outgoing.committed(), if self.outgoing.has_commits() => Incoming::Committed(result),
                 Some(report) = self.reports.recv() => Incoming::Report(report),
             };
             self.handle(incoming);
@@ -115,9 +137,12 @@ impl Session {
             self.abort(None);
         }
         let stopped = tokio::time::timeout(limit, async {
-            while self.run.is_some() {
-                let Some(report) = self.reports.recv().await else { break };
-                self.handle(Incoming::Report(report));
+            while self.run.is_some() || self.outgoing.has_commits() {
+                let incoming = tokio::select! {
+                    result = self.outgoing.committed(), if self.outgoing.has_commits() => Incoming::Committed(result),
+                    Some(report) = self.reports.recv() => Incoming::Report(report),
+                };
+                self.handle(incoming);
             }
             self.options.context.processes.close().await;
             self.tasks.close();
@@ -133,19 +158,24 @@ impl Session {
         match incoming {
             Incoming::Command(command) => self.command(command),
             Incoming::Report(report) => self.report(report),
+            Incoming::Committed(result) => self.committed(result),
         }
     }
 
     fn command(&mut self, command: Command) {
         // A reply that nobody waits for any more is dropped: the command stands all the same.
         match command {
-            Command::Attach { client, reply } => {
-                let _ = reply.send(self.state());
-                self.attach(client);
-            }
+            // What they are told must include what waits to be announced.
+            Command::Attach { .. } | Command::State { .. } => self.when_clear(command),
             Command::Detach { client } => self.detach(client),
             Command::Prompt { prompt, reply } => {
-                let _ = reply.send(self.prompt(prompt));
+                let answer = self.prompt(prompt);
+                self.reply(move |failure| {
+                    let _ = reply.send(match failure {
+                        Some(failure) => Err(CommandError::Store(failure.clone())),
+                        None => answer,
+                    });
+                });
             }
             Command::Steer { text, reply } => {
                 let steered = if self.run.is_some() {
@@ -155,34 +185,71 @@ impl Session {
                     self.start_run(turn_id.clone(), text, Vec::new());
                     Steered::Began(turn_id)
                 };
-                let _ = reply.send(steered);
+                self.reply(move |failure| drop(failure.is_none().then(|| reply.send(steered))));
             }
             Command::FollowUp { text, reply } => {
-                let _ = reply.send(self.enqueue(text, QueuedKind::FollowUp));
+                let message_id = self.enqueue(text, QueuedKind::FollowUp);
+                self.reply(move |failure| drop(failure.is_none().then(|| reply.send(message_id))));
                 if self.run.is_none() {
                     self.emit(Event::AgentStart);
                     self.start_queued();
                 }
             }
             Command::CancelQueued { message_id, reply } => {
-                let _ = reply.send(self.withdraw(&message_id));
+                let withdrawn = self.withdraw(&message_id);
+                self.reply(move |failure| drop(failure.is_none().then(|| reply.send(withdrawn))));
             }
             Command::Abort { reply } => self.abort(Some(reply)),
+            Command::Answered { question, client, answer } => self.answered(&question, client, answer),
+        }
+    }
+
+    /// Commands that were held until everything before them was announced.
+    fn command_now(&mut self, command: Command) {
+        match command {
+            Command::Attach { client, reply } => {
+                let _ = reply.send(self.state());
+                self.attach(client);
+            }
             Command::State { reply } => {
                 let _ = reply.send(self.state());
             }
-            Command::Answered { question, client, answer } => self.answered(&question, client, answer),
+            other => self.command(other),
+        }
+    }
+
+    /// Keeps what happened; until it is durable, nothing that follows is announced.
+    fn record(&mut self, kind: EntryKind, payload: &impl Serialize, found_by: Option<String>) {
+        let commits = self.journal.record(kind, payload, found_by);
+        self.outgoing.expect(commits);
+    }
+
+    /// Stores what loading had to add.
+    fn mend(&mut self, missing: Vec<ToolResultRecord>, cut_off: Option<AssistantRecord>) {
+        for result in missing {
+            self.record(EntryKind::ToolResult, &result, None);
+        }
+        if let Some(cut_off) = cut_off {
+            self.record(EntryKind::Assistant, &cut_off, None);
         }
     }
 
     fn report(&mut self, report: Report) {
         match report {
-            Report::Opened { parts } => self.transcript.push_user(parts),
+            Report::Opened { parts } => {
+                if !parts.is_empty() {
+                    self.record(EntryKind::Note, &ShownRecord { shown: record::parts(&parts) }, None);
+                    self.transcript.push_user(parts);
+                }
+            }
             Report::Step { reply } => {
                 let step = self.step();
                 let _ = reply.send(step);
             }
-            Report::Answer(events) => events.into_iter().for_each(|event| self.answer_event(event)),
+            Report::Answer(events) => {
+                events.into_iter().for_each(|event| self.answer_event(event));
+                self.draft();
+            }
             Report::Retry { attempt, delay, reason } => {
                 let message_id = self.void_message();
                 self.set_phase(Phase::Retry { attempt, delay, reason: reason.clone() });
@@ -205,6 +272,8 @@ impl Session {
                     run.calls.retain(|(running, ..)| *running != call_id);
                 }
                 self.transcript.end_call(&call_id, result.parts());
+                let (kept, found_by) = kept(&call_id, &tool, &result);
+                self.record(EntryKind::ToolResult, &kept, Some(found_by));
                 self.emit(Event::ToolExecutionEnd { tool, call_id, result });
             }
             Report::Edited { uri, diff } => self.emit(Event::DocumentEdited { uri, diff }),
@@ -250,8 +319,11 @@ impl Session {
         let partial = self.end_message();
         self.transcript.close_open("aborted by the user before it finished");
         if reason == EndReason::Aborted {
+            let (message_id, text) = partial.unwrap_or_else(|| (self.next_message_id(), String::new()));
             let Options { provider, model, .. } = &self.options;
-            self.transcript.push_partial(provider.name(), model, partial.unwrap_or_default());
+            let interrupted = AssistantRecord::interrupted(&message_id, provider.name(), model, &text);
+            self.transcript.push_partial(provider.name(), model, text);
+            self.record(EntryKind::Assistant, &interrupted, None);
         }
         self.withdraw_questions();
         let Some(run) = self.run.take() else { return };
@@ -266,16 +338,11 @@ impl Session {
         self.emit(Event::AgentEnd { reason });
         if !run.aborts.is_empty() {
             let queued = self.hand_back_queue();
-            for reply in run.aborts {
-                let _ = reply.send(queued.clone());
-            }
-        }
-    }
-
-    fn emit(&mut self, event: Event) {
-        self.seq += 1;
-        for client in &self.clients {
-            client.event(&self.options.id, self.seq, &event);
+            self.reply(move |_| {
+                for reply in run.aborts {
+                    let _ = reply.send(queued.clone());
+                }
+            });
         }
     }
 
@@ -297,4 +364,21 @@ impl Session {
     fn next_message_id(&mut self) -> MessageId {
         MessageId::new(self.message_ids.next("m"))
     }
+}
+
+/// A finished call as it is stored, and the words it is found by.
+fn kept(call_id: &CallId, tool: &str, result: &ToolResult) -> (ToolResultRecord, String) {
+    let (ok, diff, exit_code) = match &result.outcome {
+        Ok(output) => (true, output.diff.clone(), output.exit_code),
+        Err(_) => (false, None, None),
+    };
+    let record = ToolResultRecord {
+        call_id: call_id.to_string(),
+        tool: tool.to_owned(),
+        ok,
+        parts: record::parts(&result.parts()),
+        diff,
+        exit_code,
+    };
+    (record, tool.to_owned())
 }

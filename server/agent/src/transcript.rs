@@ -73,11 +73,18 @@ impl Transcript {
             self.open.iter_mut().find(|open| open.call.call_id == call_id.as_str() && open.result.is_none());
         match open {
             Some(open) => open.result = Some(result),
-            None => tracing::error!(%call_id, "a result without a call"),
+            // In a stored conversation, damage that is mended by leaving it out.
+            None => tracing::warn!(%call_id, "a result without a call"),
         }
         if self.open.iter().all(|open| open.result.is_some()) {
             self.close_open("");
         }
+    }
+
+    /// The calls that have no result yet: id and tool.
+    pub(crate) fn open_calls(&self) -> Vec<(String, String)> {
+        let open = self.open.iter().filter(|open| open.result.is_none());
+        open.map(|open| (open.call.call_id.clone(), open.call.name.clone())).collect()
     }
 
     /// Gives every call that has no result one that says why.

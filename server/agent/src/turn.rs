@@ -38,7 +38,6 @@ pub(crate) struct Asking {
 }
 
 pub(crate) struct Turn {
-    pub text: String,
     pub attachments: Vec<Attachment>,
     pub asking: Asking,
     pub context: Arc<Context>,
@@ -62,7 +61,7 @@ impl Turn {
     }
 
     async fn turn(&mut self) -> EndReason {
-        match attachments::read(&self.text, &self.attachments, &self.context).await {
+        match attachments::read(&self.attachments, &self.context).await {
             Ok(parts) => self.reporter.report(Report::Opened { parts }).await,
             Err(failure) => {
                 self.reporter.report(Report::Failed(failure)).await;

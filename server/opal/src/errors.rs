@@ -1,13 +1,18 @@
 //! Errors as a client gets them: the code, the text, and what the user can do about it.
 
 use agent::session::CommandError;
-use protocol::{BUSY, ErrorData, NOT_SIGNED_IN, OVERLOADED, UNKNOWN_SESSION};
+use protocol::{BUSY, ErrorData, HELD_ELSEWHERE, NOT_SIGNED_IN, NOT_STORED, OVERLOADED, UNKNOWN_SESSION};
 use tower_lsp::jsonrpc::{Error, ErrorCode};
 
-use crate::server::{NoSession, StartError};
+use store::{ExportError, LockError, StoreError};
+
+use crate::server::{NoSession, ResumeError, StartError};
 
 pub(crate) fn command(error: CommandError) -> Error {
-    match error {
+    match &error {
+        CommandError::Store(failure) => {
+            own(NOT_STORED, &error, failure.hint.as_deref().unwrap_or("Look at the data directory."))
+        }
         CommandError::Busy => own(BUSY, &error, "Steer the turn, queue a follow-up, or abort it."),
         CommandError::Overloaded => own(OVERLOADED, &error, "Wait for the answers to what was sent."),
         CommandError::Closed => own(UNKNOWN_SESSION, &error, "Start a new session."),
@@ -16,6 +21,47 @@ pub(crate) fn command(error: CommandError) -> Error {
 
 pub(crate) fn unknown_session(error: NoSession) -> Error {
     own(UNKNOWN_SESSION, &error, "Start a session with session/start.")
+}
+
+pub(crate) fn resume(error: ResumeError) -> Error {
+    match error {
+        ResumeError::None(error) => unknown_session(error),
+        ResumeError::Held(_) => own(HELD_ELSEWHERE, &error, "Close it there, or start a new session."),
+        ResumeError::Store(error) => stored(error),
+        ResumeError::Start(error) => start(error),
+    }
+}
+
+pub(crate) fn stored(error: StoreError) -> Error {
+    match &error {
+        StoreError::UnknownSession(_) | StoreError::Ambiguous { .. } => {
+            own(UNKNOWN_SESSION, &error, error.hint().unwrap_or("Start a session with session/start."))
+        }
+        StoreError::InvalidCursor(_) => Error::invalid_params(format!("cursor: {error}")),
+        _ => own(NOT_STORED, &error, error.hint().unwrap_or("Look at the data directory.")),
+    }
+}
+
+pub(crate) fn export(error: ExportError) -> Error {
+    match error {
+        ExportError::Store(error) => stored(error),
+        error => own(NOT_STORED, &error, "Look at the data directory."),
+    }
+}
+
+pub(crate) fn held(error: LockError) -> Error {
+    match error {
+        LockError::Store(error) => stored(error),
+        error => own(HELD_ELSEWHERE, &error, "Close it there first."),
+    }
+}
+
+/// A live session is not deleted under the hands of its clients.
+pub(crate) fn live() -> Error {
+    #[derive(Debug, thiserror::Error)]
+    #[error("the session is live")]
+    struct Live;
+    own(BUSY, &Live, "End the server that has it, or delete it later.")
 }
 
 pub(crate) fn start(error: StartError) -> Error {

@@ -3,6 +3,7 @@
 mod agent;
 mod lifecycle;
 mod session;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -30,6 +31,11 @@ pub(crate) fn service(server: Server, connection: Arc<Connection>) -> (LspServic
     LspService::build(|_client| Backend { server, connection })
         .custom_method(methods::SessionStart::METHOD, Backend::session_start)
         .custom_method(methods::SessionResume::METHOD, Backend::session_resume)
+        .custom_method(methods::SessionList::METHOD, Backend::session_list)
+        .custom_method(methods::SessionHistory::METHOD, Backend::session_history)
+        .custom_method(methods::SessionSet::METHOD, Backend::session_set)
+        .custom_method(methods::SessionDelete::METHOD, Backend::session_delete)
+        .custom_method(methods::SessionExport::METHOD, Backend::session_export)
         .custom_method(methods::Prompt::METHOD, Backend::prompt)
         .custom_method(methods::Steer::METHOD, Backend::steer)
         .custom_method(methods::FollowUp::METHOD, Backend::follow_up)

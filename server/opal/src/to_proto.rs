@@ -2,6 +2,7 @@
 
 use agent::client::{Confirm, Question, QuestionKind};
 use agent::event::{self, Event, Queued, QueuedKind, WaitingFor};
+use agent::journal::history::{Told, What};
 use agent::permission::Mode;
 use agent::result::ToolResult;
 use agent::session::State;
@@ -139,6 +140,36 @@ fn confirm(session_id: &str, question: &Question, asked: &Confirm) -> wire::Conf
             grant: asked.grant.clone(),
         },
     }
+}
+
+pub(crate) fn summary(summary: store::SessionSummary, found: Option<String>) -> wire::SessionSummary {
+    let store::SessionSummary { record, first_prompt, n_entries, bytes } = summary;
+    wire::SessionSummary {
+        session_id: record.id.to_string(),
+        working_dir: record.working_dir,
+        name: record.name,
+        first_prompt,
+        model: record.model,
+        created_at_ms: record.created_at_ms,
+        updated_at_ms: record.updated_at_ms,
+        n_entries,
+        bytes,
+        found,
+    }
+}
+
+pub(crate) fn told(told: Told) -> wire::HistoryEntry {
+    let content = match told.what {
+        What::User { turn_id, text } => wire::HistoryContent::User { turn_id, text },
+        What::Steering { text } => wire::HistoryContent::Steering { text },
+        What::Assistant { text, interrupted } => wire::HistoryContent::Assistant { text, interrupted },
+        What::ToolResult { tool, call_id, ok, text, diff, exit_code } => {
+            let (output, error) = if ok { (Some(text), None) } else { (None, Some(text)) };
+            let result = wire::ToolResult { ok, output, error, diff, exit_code };
+            wire::HistoryContent::ToolResult { tool, call_id, result }
+        }
+    };
+    wire::HistoryEntry { entry_id: told.entry.to_string(), created_at_ms: told.created_at_ms, content }
 }
 
 pub(crate) fn queued(message: Queued) -> wire::QueuedMessage {

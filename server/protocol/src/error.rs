@@ -15,6 +15,8 @@ pub const UNKNOWN_SESSION: i64 = -31001;
 pub const BUSY: i64 = -31002;
 pub const NOT_SIGNED_IN: i64 = -31003;
 pub const OVERLOADED: i64 = -31004;
+pub const HELD_ELSEWHERE: i64 = -31005;
+pub const NOT_STORED: i64 = -31007;
 
 /// Every code this server answers with, those of JSON-RPC and LSP included.
 pub const CODES: &[CodeInfo] = &[
@@ -51,6 +53,16 @@ pub const CODES: &[CodeInfo] = &[
         code: NOT_SIGNED_IN,
         name: "not_signed_in",
         meaning: "No model can be reached with what is configured.",
+    },
+    CodeInfo {
+        code: HELD_ELSEWHERE,
+        name: "held_elsewhere",
+        meaning: "Another process has the session open.",
+    },
+    CodeInfo {
+        code: NOT_STORED,
+        name: "not_stored",
+        meaning: "The session cannot be stored or read. Nothing was promised; what was stored before is safe.",
     },
     CodeInfo { code: OVERLOADED, name: "overloaded", meaning: "A queue is full; try again later." },
 ];

@@ -46,6 +46,151 @@ pub struct SessionResumeParams {
     pub working_dir: Option<String>,
 }
 
+/// Which stored sessions to list, latest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionListParams {
+    /// Only those of this directory: absolute path or `file:` URI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
+    /// Words. With them the whole text of all sessions is searched, best hits first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Where the page before ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Sessions on a page; 50 if absent, at most 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionListResult {
+    pub sessions: Vec<SessionSummary>,
+    /// Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A stored session as a list shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionSummary {
+    pub session_id: String,
+    /// Absolute path.
+    pub working_dir: String,
+    /// What the user called it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// One line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_prompt: Option<String>,
+    /// `provider/model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Milliseconds since the epoch.
+    pub created_at_ms: i64,
+    pub updated_at_ms: i64,
+    pub n_entries: u64,
+    /// Bytes of text.
+    pub bytes: u64,
+    /// The line that the query found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionHistoryParams {
+    /// The session's id, or the beginning of it.
+    pub session_id: String,
+    /// Where the page before ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Entries on a page; 200 if absent, at most 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionHistoryResult {
+    /// From the first prompt to where the conversation stands.
+    pub entries: Vec<HistoryEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// One entry of a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryEntry {
+    pub entry_id: String,
+    /// Milliseconds since the epoch.
+    pub created_at_ms: i64,
+    pub content: HistoryContent,
+}
+
+/// What an entry holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HistoryContent {
+    /// A prompt or follow-up.
+    User {
+        turn_id: String,
+        text: String,
+    },
+    /// What the user said while a turn ran.
+    Steering {
+        text: String,
+    },
+    Assistant {
+        text: String,
+        /// Cut off by the user or by the end of the server.
+        #[serde(default)]
+        interrupted: bool,
+    },
+    ToolResult {
+        tool: String,
+        call_id: String,
+        result: crate::ToolResult,
+    },
+    /// An entry of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What to change; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionSetParams {
+    pub session_id: String,
+    /// What to call it; an empty text takes the name away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionDone {
+    pub ok: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionExportParams {
+    pub session_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<ExportFormat>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// Everything, to be imported again.
+    #[default]
+    JsonLines,
+    /// To be read.
+    Markdown,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionExportResult {
+    pub text: String,
+}
+
 /// Everything there is to know about a session at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionState {

@@ -22,6 +22,11 @@ fn wires() -> Vec<Wire> {
     vec![
         request::<SessionStart>(),
         request::<SessionResume>(),
+        request::<SessionList>(),
+        request::<SessionHistory>(),
+        request::<SessionSet>(),
+        request::<SessionDelete>(),
+        request::<SessionExport>(),
         request::<Prompt>(),
         request::<Steer>(),
         request::<FollowUp>(),

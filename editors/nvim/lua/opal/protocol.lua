@@ -7,8 +7,18 @@ M.version = 1
 M.methods = {
   --- Starts a session in a directory and attaches this client to it.
   session_start = "session/start",
-  --- Attaches this client to a session that lives in the server.
+  --- Attaches this client to a session, which goes on where it stood.
   session_resume = "session/resume",
+  --- Lists the stored sessions, or searches them.
+  session_list = "session/list",
+  --- Returns a session's conversation, whether it is live or not.
+  session_history = "session/history",
+  --- Names a session.
+  session_set = "session/set",
+  --- Removes a stored session that is not live.
+  session_delete = "session/delete",
+  --- Returns a stored session as text.
+  session_export = "session/export",
   --- Begins a turn with a prompt of the user.
   prompt = "agent/prompt",
   --- Says something to the running turn, at its next safe point; when idle it acts as a prompt.
@@ -54,6 +64,10 @@ M.error_codes = {
   busy = -31002,
   --- No model can be reached with what is configured.
   not_signed_in = -31003,
+  --- Another process has the session open.
+  held_elsewhere = -31005,
+  --- The session cannot be stored or read. Nothing was promised; what was stored before is safe.
+  not_stored = -31007,
   --- A queue is full; try again later.
   overloaded = -31004,
 }
@@ -220,6 +234,105 @@ M.error_codes = {
 ---@field session_id? string The session's id, or the beginning of it if only one session begins so.
 ---@field working_dir? string Attaches to the latest session of this directory, if no id is given.
 
+--- Which stored sessions to list, latest first.
+---@class opal.SessionListParams
+---@field cursor? string Where the page before ended.
+---@field limit? integer Sessions on a page; 50 if absent, at most 1,000.
+---@field query? string Words. With them the whole text of all sessions is searched, best hits first.
+---@field working_dir? string Only those of this directory: absolute path or `file:` URI.
+
+---@class opal.SessionListResult
+---@field sessions opal.SessionSummary[]
+---@field next_cursor? string Absent on the last page.
+
+--- A stored session as a list shows it.
+---@class opal.SessionSummary
+---@field session_id string
+---@field working_dir string Absolute path.
+---@field created_at_ms integer Milliseconds since the epoch.
+---@field updated_at_ms integer
+---@field n_entries integer
+---@field bytes integer Bytes of text.
+---@field first_prompt? string One line.
+---@field found? string The line that the query found.
+---@field model? string `provider/model`.
+---@field name? string What the user called it.
+
+---@class opal.SessionHistoryParams
+---@field session_id string The session's id, or the beginning of it.
+---@field cursor? string Where the page before ended.
+---@field limit? integer Entries on a page; 200 if absent, at most 1,000.
+
+---@class opal.SessionHistoryResult
+---@field entries opal.HistoryEntry[] From the first prompt to where the conversation stands.
+---@field next_cursor? string
+
+--- One entry of a conversation.
+---@class opal.HistoryEntry
+---@field entry_id string
+---@field created_at_ms integer Milliseconds since the epoch.
+---@field content opal.HistoryContent
+
+--- A prompt or follow-up.
+---@class opal.HistoryContent.User
+---@field kind "user"
+---@field turn_id string
+---@field text string
+
+--- What the user said while a turn ran.
+---@class opal.HistoryContent.Steering
+---@field kind "steering"
+---@field text string
+
+---@class opal.HistoryContent.Assistant
+---@field kind "assistant"
+---@field text string
+---@field interrupted? boolean Cut off by the user or by the end of the server.
+
+---@class opal.HistoryContent.ToolResult
+---@field kind "tool_result"
+---@field tool string
+---@field call_id string
+---@field result opal.ToolResult
+
+--- What an entry holds. Later versions may add to these: ignore what you do not know.
+---@alias opal.HistoryContent
+---| opal.HistoryContent.User
+---| opal.HistoryContent.Steering
+---| opal.HistoryContent.Assistant
+---| opal.HistoryContent.ToolResult
+
+--- What a tool call came to.
+---@class opal.ToolResult
+---@field ok boolean
+---@field diff? string The change as a unified diff.
+---@field error? string What the model is told, when it did not.
+---@field exit_code? integer How a command ended, if it ended by itself; `ok` says only that it was run.
+---@field output? string What the model is told, when it went well.
+
+--- What to change; what is absent stays.
+---@class opal.SessionSetParams
+---@field session_id string
+---@field name? string What to call it; an empty text takes the name away.
+
+---@class opal.SessionDone
+---@field ok boolean
+
+--- Names one session.
+---@class opal.SessionParams
+---@field session_id string
+
+---@class opal.SessionExportParams
+---@field session_id string
+---@field format? opal.ExportFormat
+
+---@alias opal.ExportFormat
+---| "json_lines" # Everything, to be imported again.
+---| "markdown" # To be read.
+
+---@class opal.SessionExportResult
+---@field text string
+
 ---@class opal.PromptParams
 ---@field session_id string
 ---@field text string What the user says.
@@ -287,10 +400,6 @@ M.error_codes = {
 
 ---@class opal.CancelQueuedResult
 ---@field ok boolean False if the message is not in the queue any more.
-
---- Names one session.
----@class opal.SessionParams
----@field session_id string
 
 ---@class opal.AbortResult
 ---@field ok boolean Always true; a refusal is an error.
@@ -509,14 +618,6 @@ M.error_codes = {
 ---| opal.AgentEvent.StatusUpdate
 ---| opal.AgentEvent.Retry
 ---| opal.AgentEvent.Error
-
---- What a tool call came to.
----@class opal.ToolResult
----@field ok boolean
----@field diff? string The change as a unified diff.
----@field error? string What the model is told, when it did not.
----@field exit_code? integer How a command ended, if it ended by itself; `ok` says only that it was run.
----@field output? string What the model is told, when it went well.
 
 --- Tokens of one turn.
 ---@class opal.TokenUsage

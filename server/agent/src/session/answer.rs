@@ -1,11 +1,19 @@
 //! The model's answer as it comes, one message at a time.
 
-use provider::{AnswerEvent, StopReason, Usage};
+use std::time::Duration;
 
-use super::Session;
+use provider::{AnswerEvent, StopReason, Usage};
+use store::EntryKind;
+use tokio::time::Instant;
+
 use super::state::Phase;
+use super::{Options, Session};
 use crate::event::Event;
 use crate::id::MessageId;
+use crate::journal::record::AssistantRecord;
+
+/// How often an unfinished answer is kept.
+const DRAFT_EVERY: Duration = Duration::from_secs(1);
 
 impl Session {
     pub(super) fn answer_event(&mut self, event: AnswerEvent) {
@@ -33,6 +41,8 @@ impl Session {
                 let message_id = self.message_id();
                 self.count(answer.usage);
                 let cut_off = answer.stop == StopReason::Length;
+                let assistant = AssistantRecord::new(&message_id, &answer);
+                self.record(EntryKind::Assistant, &assistant, Some(text.clone()));
                 self.transcript.push_answer(*answer);
                 if cut_off {
                     self.transcript.close_open("not run: the answer was cut off at the output limit");
@@ -83,14 +93,28 @@ impl Session {
     }
 
     /// Ends the message being answered with what there is of it, and returns that.
-    pub(super) fn end_message(&mut self) -> Option<String> {
+    pub(super) fn end_message(&mut self) -> Option<(MessageId, String)> {
         let run = self.run.as_mut()?;
         let message_id = run.message.take()?;
         let text = std::mem::take(&mut run.text);
         run.thinking = false;
         run.last_text.clone_from(&text);
-        self.emit(Event::MessageEnd { message_id, text: text.clone() });
-        Some(text)
+        self.emit(Event::MessageEnd { message_id: message_id.clone(), text: text.clone() });
+        Some((message_id, text))
+    }
+
+    /// Keeps what has come of the answer, once in a while.
+    pub(super) fn draft(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        let Some(message_id) = run.message.as_ref().filter(|_| !run.text.is_empty()) else { return };
+        let now = Instant::now();
+        if now - *run.drafted.get_or_insert(now) < DRAFT_EVERY {
+            return;
+        }
+        run.drafted = Some(now);
+        let Options { provider, model, .. } = &self.options;
+        let draft = AssistantRecord::interrupted(message_id, provider.name(), model, &run.text);
+        self.journal.draft(&draft);
     }
 
     pub(super) fn count(&mut self, usage: Option<Usage>) {

@@ -10,8 +10,10 @@ use tokio_util::task::TaskTracker;
 use super::{Session, State};
 use crate::client::{Answer, Client, ClientId};
 use crate::context::Context;
-use crate::event::{Attachment, Queued};
+use crate::event::{Attachment, Failure, Queued};
 use crate::id::{MessageId, QuestionId, SessionId, TurnId};
+use crate::journal::record::SettingsRecord;
+use crate::journal::{Journal, Loaded};
 use crate::tools::Toolbox;
 
 /// Commands that wait while the session handles one; a client that sends faster is told so.
@@ -31,10 +33,12 @@ pub struct Options {
     pub instructions: Arc<str>,
     pub toolbox: Arc<Toolbox>,
     pub context: Arc<Context>,
+    /// As they are stored; the queue aside.
+    pub settings: SettingsRecord,
 }
 
 /// Why a session did not take a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CommandError {
     #[error("a turn is running")]
     Busy,
@@ -42,6 +46,9 @@ pub enum CommandError {
     Overloaded,
     #[error("the session has been closed")]
     Closed,
+    /// Nothing was promised: it could not be stored.
+    #[error("{}", .0.message)]
+    Store(Failure),
 }
 
 /// Starts and stops turns. Cheap to clone; the session itself lives in its own task.
@@ -86,10 +93,16 @@ pub type Reply<T> = Result<oneshot::Receiver<T>, CommandError>;
 
 impl SessionHandle {
     /// Starts a session. It ends when `stop` fires or every handle is gone.
-    pub fn start(options: Options, stop: CancellationToken, tasks: &TaskTracker) -> Self {
+    pub fn start(
+        options: Options,
+        journal: Journal,
+        loaded: Loaded,
+        stop: CancellationToken,
+        tasks: &TaskTracker,
+    ) -> Self {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let handle = Self { id: options.id.clone(), context: options.context.clone(), commands };
-        let session = Session::new(options, handle.commands.downgrade(), stop.clone());
+        let session = Session::new(options, journal, loaded, handle.commands.downgrade(), stop.clone());
         tasks.spawn(session.run(inbox, stop));
         handle
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use provider::{Initiator, Part};
+use store::EntryKind;
 use tokio::sync::watch;
 
 use super::Session;
@@ -10,6 +11,7 @@ use super::handle::{CommandError, Prompt};
 use super::state::{Phase, Run};
 use crate::event::{Attachment, Event, Queued, QueuedKind};
 use crate::id::{MessageId, TurnId};
+use crate::journal::record::{self, QueuedRecord, SettingsRecord, SteeringRecord, UserRecord};
 use crate::report::Step;
 use crate::turn::{Asking, Turn};
 
@@ -41,6 +43,13 @@ impl Session {
     }
 
     pub(super) fn start_turn(&mut self, turn_id: TurnId, text: String, attachments: Vec<Attachment>) {
+        let user = UserRecord {
+            turn_id: turn_id.to_string(),
+            text: text.clone(),
+            attachments: record::attachments(&attachments),
+        };
+        self.record(EntryKind::User, &user, Some(text.clone()));
+        self.transcript.push_user(vec![Part::Text(text.clone())]);
         self.emit(Event::TurnStart {
             turn_id: turn_id.clone(),
             text: text.clone(),
@@ -49,7 +58,6 @@ impl Session {
         let (steering, steering_waits) = watch::channel(self.has_steering());
         let cancel = self.stop.child_token();
         let turn = Turn {
-            text,
             attachments,
             asking: Asking {
                 provider: self.options.provider.clone(),
@@ -72,6 +80,7 @@ impl Session {
     /// Begins a turn with the oldest queued message, if there is one.
     pub(super) fn start_queued(&mut self) -> bool {
         let Some(message) = self.queue.pop_front() else { return false };
+        self.keep_queue();
         self.emit(Event::MessageApplied { message_id: message.message_id });
         let turn_id = self.next_turn_id();
         self.start_turn(turn_id, message.text, Vec::new());
@@ -82,6 +91,7 @@ impl Session {
         let message = Queued { message_id: self.next_message_id(), text, kind };
         let message_id = message.message_id.clone();
         self.queue.push_back(message.clone());
+        self.keep_queue();
         self.emit(Event::MessageQueued { message });
         self.tell_steering();
         message_id
@@ -92,9 +102,20 @@ impl Session {
             return false;
         };
         self.queue.remove(at);
+        self.keep_queue();
         self.emit(Event::MessageWithdrawn { message_id: message_id.clone() });
         self.tell_steering();
         true
+    }
+
+    /// Stores what waits, so that it is still there after a crash.
+    fn keep_queue(&mut self) {
+        let settings = SettingsRecord {
+            queue: self.queue.iter().map(QueuedRecord::from).collect(),
+            ..self.options.settings.clone()
+        };
+        let commits = self.journal.settings(&settings);
+        self.outgoing.expect(commits);
     }
 
     pub(super) fn has_steering(&self) -> bool {
@@ -114,6 +135,9 @@ impl Session {
             .partition::<VecDeque<_>, _>(|queued| queued.kind == QueuedKind::Steering);
         self.queue = rest;
         for message in steering {
+            let steering =
+                SteeringRecord { message_id: message.message_id.to_string(), text: message.text.clone() };
+            self.record(EntryKind::Steering, &steering, Some(message.text.clone()));
             self.transcript.push_user(vec![Part::Text(message.text)]);
             self.emit(Event::MessageApplied { message_id: message.message_id });
         }
@@ -128,6 +152,9 @@ impl Session {
 
     pub(super) fn hand_back_queue(&mut self) -> Vec<Queued> {
         let queued: Vec<Queued> = std::mem::take(&mut self.queue).into();
+        if !queued.is_empty() {
+            self.keep_queue();
+        }
         for message in &queued {
             self.emit(Event::MessageWithdrawn { message_id: message.message_id.clone() });
         }

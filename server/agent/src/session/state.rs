@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use provider::{ThinkingLevel, Usage};
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Session;
@@ -38,6 +39,10 @@ pub(super) struct Run {
     pub(super) turn_id: TurnId,
     pub(super) cancel: CancellationToken,
     pub(super) abort_told: bool,
+    /// The session could not be stored; the user was told.
+    pub(super) store_failed: bool,
+    /// When the answer so far was last kept.
+    pub(super) drafted: Option<Instant>,
     /// True while a steering message waits.
     pub(super) steering: watch::Sender<bool>,
     pub(super) phase: Phase,
@@ -68,6 +73,8 @@ impl Run {
             turn_id,
             cancel,
             abort_told: false,
+            store_failed: false,
+            drafted: None,
             steering,
             phase: Phase::Model,
             message: None,

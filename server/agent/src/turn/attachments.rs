@@ -6,13 +6,9 @@ use text::{excerpt, to_offset};
 use crate::context::Context;
 use crate::event::{Attachment, Failure};
 
-/// The prompt and its attachments as parts. Texts are taken from the open document, else the disk.
-pub(super) async fn read(
-    text: &str,
-    attachments: &[Attachment],
-    context: &Context,
-) -> Result<Vec<Part>, Failure> {
-    let mut parts = vec![Part::Text(text.to_owned())];
+/// The attachments as parts. Texts are taken from the open document, else the disk.
+pub(super) async fn read(attachments: &[Attachment], context: &Context) -> Result<Vec<Part>, Failure> {
+    let mut parts = Vec::new();
     for attachment in attachments {
         match attachment {
             Attachment::Image { mime_type, data } => {

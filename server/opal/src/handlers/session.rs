@@ -5,6 +5,7 @@ use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, Result};
 
 use super::{Backend, decode, reply};
+use crate::server::Which;
 use crate::{errors, to_proto};
 
 impl Backend {
@@ -16,13 +17,12 @@ impl Backend {
 
     pub(super) async fn session_resume(&self, params: Value) -> Result<SessionStartResult> {
         let params: SessionResumeParams = decode(params)?;
-        let session = match (params.session_id, params.working_dir) {
-            (Some(id), _) => self.session(&id)?,
-            (None, Some(directory)) => {
-                self.server.find_latest(&directory).map_err(errors::unknown_session)?
-            }
+        let which = match (params.session_id, params.working_dir) {
+            (Some(id), _) => Which::Id(id),
+            (None, Some(directory)) => Which::LatestIn(directory),
             (None, None) => return Err(Error::invalid_params("session_id: expected this or working_dir")),
         };
+        let session = self.server.resume(which).await.map_err(errors::resume)?;
         self.attach(session).await
     }
 

@@ -1,0 +1,113 @@
+//! A session's way to its store: what happened becomes entries, and entries become a conversation again.
+//!
+//! Nothing here waits. An append is on its way when [`Journal::record`] returns; whoever must not speak of
+//! it before it is durable waits for the [`Commit`].
+
+pub mod history;
+mod load;
+pub mod record;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use store::{
+    Append, Commit, Draft, EntryId, EntryKind, NewEntry, SessionLock, SessionRecord, SessionUpdate, Store,
+};
+
+pub use history::{history, markdown};
+pub use load::{Loaded, load};
+
+/// Writes one session. There is only one in all processes: it holds the session's lock.
+#[derive(Debug)]
+pub struct Journal {
+    store: Store,
+    session: store::SessionId,
+    /// What is to be stored with the first entry; a session without any is not kept.
+    unborn: Option<SessionRecord>,
+    lock: Option<SessionLock>,
+    next: u64,
+    leaf: Option<EntryId>,
+}
+
+impl Journal {
+    /// A new session; stored with its first entry.
+    pub fn new(store: Store, record: SessionRecord) -> Self {
+        Self { store, session: record.id.clone(), unborn: Some(record), lock: None, next: 1, leaf: None }
+    }
+
+    /// Goes on with a session that was loaded.
+    pub fn resumed(store: Store, lock: SessionLock, loaded: &store::LoadedSession) -> Self {
+        let last = loaded.entries.iter().map(|entry| entry.id.0).max().unwrap_or_default();
+        Self {
+            store,
+            session: loaded.record.id.clone(),
+            unborn: None,
+            lock: Some(lock),
+            next: last + 1,
+            leaf: loaded.record.leaf,
+        }
+    }
+
+    /// Appends an entry behind the leaf, which moves to it.
+    pub(crate) fn record(
+        &mut self,
+        kind: EntryKind,
+        payload: &impl Serialize,
+        found_by: Option<String>,
+    ) -> Vec<Commit> {
+        let mut commits = self.be_born();
+        let id = EntryId(self.next);
+        self.next += 1;
+        let entry = NewEntry {
+            id,
+            parent: self.leaf.replace(id),
+            kind,
+            created_at_ms: now_ms(),
+            payload: json(payload),
+            search_text: found_by,
+        };
+        let append =
+            Append { entries: vec![entry], leaf: Some(id), draft: Draft::Clear, ..Append::default() };
+        commits.push(self.store.append(&self.session, append));
+        commits
+    }
+
+    /// Keeps what has come of the answer so far. Not waited for: it is a help after a crash, no promise.
+    pub(crate) fn draft(&mut self, draft: &impl Serialize) {
+        if self.unborn.is_none() {
+            let append = Append { draft: Draft::Set(json(draft)), ..Append::default() };
+            drop(self.store.append(&self.session, append));
+        }
+    }
+
+    /// Keeps the session's settings and its queue.
+    pub(crate) fn settings(&mut self, settings: &impl Serialize) -> Vec<Commit> {
+        let mut commits = self.be_born();
+        let update = SessionUpdate { settings_json: Some(json(settings)), ..SessionUpdate::default() };
+        commits.push(self.store.update(&self.session, update));
+        commits
+    }
+
+    fn be_born(&mut self) -> Vec<Commit> {
+        let Some(record) = self.unborn.take() else { return Vec::new() };
+        match self.store.lock(&self.session, "opal") {
+            Ok(lock) => self.lock = Some(lock),
+            // A new id is nobody else's; without the file the store will say what is wrong.
+            Err(error) => tracing::warn!(%error, "a new session could not be locked"),
+        }
+        vec![self.store.create(record)]
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| {
+        tracing::error!(%error, "a record could not be encoded");
+        "{}".into()
+    })
+}
+
+/// Milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,114 @@
+//! A stored conversation for reading.
+
+use store::{EntryKind, LoadedSession};
+
+use super::load::{branch, decode};
+use super::record::{AssistantRecord, PartRecord, SteeringRecord, ToolResultRecord, UserRecord};
+
+/// One entry of the branch that the leaf ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    pub entry: store::EntryId,
+    pub created_at_ms: i64,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    User {
+        turn_id: String,
+        text: String,
+    },
+    Steering {
+        text: String,
+    },
+    Assistant {
+        text: String,
+        interrupted: bool,
+    },
+    ToolResult {
+        tool: String,
+        call_id: String,
+        ok: bool,
+        text: String,
+        diff: Option<String>,
+        exit_code: Option<i32>,
+    },
+}
+
+/// The conversation from its first prompt to where it stands.
+pub fn history(session: &LoadedSession) -> Vec<Told> {
+    let told = branch(session).into_iter().filter_map(|entry| {
+        let what = match entry.kind {
+            EntryKind::User => {
+                decode::<UserRecord>(entry).map(|user| What::User { turn_id: user.turn_id, text: user.text })
+            }
+            EntryKind::Steering => {
+                decode::<SteeringRecord>(entry).map(|steering| What::Steering { text: steering.text })
+            }
+            EntryKind::Assistant => decode::<AssistantRecord>(entry).map(|assistant| {
+                let interrupted = assistant.interrupted;
+                What::Assistant { text: assistant.into_answer().text(), interrupted }
+            }),
+            EntryKind::ToolResult => decode::<ToolResultRecord>(entry).map(|result| What::ToolResult {
+                tool: result.tool,
+                call_id: result.call_id,
+                ok: result.ok,
+                text: text(&result.parts),
+                diff: result.diff,
+                exit_code: result.exit_code,
+            }),
+            // Of no concern to a reader.
+            _ => None,
+        };
+        Some(Told { entry: entry.id, created_at_ms: entry.created_at_ms, what: what? })
+    });
+    told.collect()
+}
+
+/// The conversation as Markdown.
+pub fn markdown(session: &LoadedSession) -> String {
+    let record = &session.record;
+    let mut out = format!("# {}\n\n", record.name.as_deref().unwrap_or(record.id.as_str()));
+    out += &format!("Directory: `{}`\n", record.working_dir);
+    if let Some(model) = &record.model {
+        out += &format!("Model: {model}\n");
+    }
+    for told in history(session) {
+        match told.what {
+            What::User { text, .. } => out += &format!("\n## User\n\n{}\n", text.trim_end()),
+            What::Steering { text } => out += &format!("\n## User, meanwhile\n\n{}\n", text.trim_end()),
+            What::Assistant { text, interrupted } => {
+                if !text.trim().is_empty() {
+                    out += &format!("\n## Opal\n\n{}\n", text.trim_end());
+                }
+                if interrupted {
+                    out += "\n*The answer was cut off here.*\n";
+                }
+            }
+            What::ToolResult { tool, text, diff, .. } => {
+                let (shown, language) = match &diff {
+                    Some(diff) => (diff, "diff"),
+                    None => (&text, ""),
+                };
+                let fence = fence(shown);
+                out += &format!("\n### {tool}\n\n{fence}{language}\n{}\n{fence}\n", shown.trim_end());
+            }
+        }
+    }
+    out
+}
+
+/// A fence that does not stand in the text.
+fn fence(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(longest.max(2) + 1)
+}
+
+fn text(parts: &[PartRecord]) -> String {
+    let texts = parts.iter().map(|part| match part {
+        PartRecord::Text { text } => text.as_str(),
+        PartRecord::Image { .. } => "[image]",
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,270 @@
+//! What entries hold. Fields may be added; a field that is missing has its default.
+
+use provider::{Answer, Block, Part, StopReason, ToolCall, Usage};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Attachment, Queued, QueuedKind};
+use crate::id::MessageId;
+
+/// A prompt or follow-up: it begins a turn.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct UserRecord {
+    pub(crate) turn_id: String,
+    pub(crate) text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attachments: Vec<AttachmentRecord>,
+}
+
+/// What was put beside a prompt, as the model was shown it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ShownRecord {
+    pub(crate) shown: Vec<PartRecord>,
+}
+
+/// What the user said while a turn ran.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SteeringRecord {
+    pub(crate) message_id: String,
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AssistantRecord {
+    pub(crate) message_id: String,
+    pub(crate) provider: String,
+    pub(crate) model: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) response_id: Option<String>,
+    pub(crate) blocks: Vec<BlockRecord>,
+    pub(crate) stop: StopRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<UsageRecord>,
+    /// Cut off by the user or by the end of the server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) interrupted: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ToolResultRecord {
+    pub(crate) call_id: String,
+    pub(crate) tool: String,
+    pub(crate) ok: bool,
+    pub(crate) parts: Vec<PartRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) diff: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exit_code: Option<i32>,
+}
+
+/// What a session is set to, and what waits in its queue.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SettingsRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_level: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queue: Vec<QueuedRecord>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueuedRecord {
+    pub message_id: String,
+    pub text: String,
+    #[serde(default)]
+    pub steering: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum AttachmentRecord {
+    File { uri: String },
+    Selection { uri: String, start: [u32; 2], end: [u32; 2] },
+    Image { mime_type: String },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum PartRecord {
+    Text { text: String },
+    Image { mime_type: String, data: String },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum BlockRecord {
+    Thinking {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replay: Option<String>,
+    },
+    Text {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phase: Option<String>,
+    },
+    ToolCall {
+        call_id: String,
+        name: String,
+        arguments: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StopRecord {
+    Stop,
+    ToolUse,
+    Length,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct UsageRecord {
+    input: u64,
+    cached: u64,
+    cache_write: u64,
+    output: u64,
+    reasoning: u64,
+    total: u64,
+}
+
+impl AssistantRecord {
+    pub(crate) fn new(message_id: &MessageId, answer: &Answer) -> Self {
+        let blocks = answer.blocks.iter().cloned().map(|block| match block {
+            Block::Thinking { text, replay } => BlockRecord::Thinking { text, replay },
+            Block::Text { text, phase } => BlockRecord::Text { text, phase },
+            Block::ToolCall(ToolCall { call_id, name, arguments }) => {
+                BlockRecord::ToolCall { call_id, name, arguments }
+            }
+        });
+        Self {
+            message_id: message_id.to_string(),
+            provider: answer.provider.clone(),
+            model: answer.model.clone(),
+            response_id: answer.response_id.clone(),
+            blocks: blocks.collect(),
+            stop: match answer.stop {
+                StopReason::Stop => StopRecord::Stop,
+                StopReason::ToolUse => StopRecord::ToolUse,
+                StopReason::Length => StopRecord::Length,
+            },
+            usage: answer.usage.map(Into::into),
+            interrupted: false,
+        }
+    }
+
+    /// What there is of an answer that was cut off.
+    pub(crate) fn interrupted(message_id: &MessageId, provider: &str, model: &str, text: &str) -> Self {
+        Self {
+            message_id: message_id.to_string(),
+            provider: provider.into(),
+            model: model.into(),
+            response_id: None,
+            blocks: vec![BlockRecord::Text { text: text.into(), phase: None }],
+            stop: StopRecord::Stop,
+            usage: None,
+            interrupted: true,
+        }
+    }
+
+    pub(crate) fn into_answer(self) -> Answer {
+        let blocks = self.blocks.into_iter().map(|block| match block {
+            BlockRecord::Thinking { text, replay } => Block::Thinking { text, replay },
+            BlockRecord::Text { text, phase } => Block::Text { text, phase },
+            BlockRecord::ToolCall { call_id, name, arguments } => {
+                Block::ToolCall(ToolCall { call_id, name, arguments })
+            }
+        });
+        Answer {
+            provider: self.provider,
+            model: self.model,
+            response_id: self.response_id,
+            blocks: blocks.collect(),
+            stop: match self.stop {
+                StopRecord::Stop => StopReason::Stop,
+                StopRecord::ToolUse => StopReason::ToolUse,
+                StopRecord::Length => StopReason::Length,
+            },
+            usage: self.usage.map(Into::into),
+        }
+    }
+}
+
+pub(crate) fn parts(parts: &[Part]) -> Vec<PartRecord> {
+    let part = |part: &Part| match part.clone() {
+        Part::Text(text) => PartRecord::Text { text },
+        Part::Image { mime_type, data } => PartRecord::Image { mime_type, data },
+    };
+    parts.iter().map(part).collect()
+}
+
+pub(crate) fn into_parts(parts: Vec<PartRecord>) -> Vec<Part> {
+    let part = |part| match part {
+        PartRecord::Text { text } => Part::Text(text),
+        PartRecord::Image { mime_type, data } => Part::Image { mime_type, data },
+    };
+    parts.into_iter().map(part).collect()
+}
+
+pub(crate) fn attachments(attachments: &[Attachment]) -> Vec<AttachmentRecord> {
+    let record = |attachment: &Attachment| match attachment {
+        Attachment::File { uri } => AttachmentRecord::File { uri: uri.clone() },
+        Attachment::Selection { uri, range, .. } => AttachmentRecord::Selection {
+            uri: uri.clone(),
+            start: [range.start.line, range.start.character],
+            end: [range.end.line, range.end.character],
+        },
+        Attachment::Image { mime_type, .. } => AttachmentRecord::Image { mime_type: mime_type.clone() },
+    };
+    attachments.iter().map(record).collect()
+}
+
+impl From<&Queued> for QueuedRecord {
+    fn from(queued: &Queued) -> Self {
+        Self {
+            message_id: queued.message_id.to_string(),
+            text: queued.text.clone(),
+            steering: queued.kind == QueuedKind::Steering,
+        }
+    }
+}
+
+impl From<QueuedRecord> for Queued {
+    fn from(record: QueuedRecord) -> Self {
+        let kind = if record.steering { QueuedKind::Steering } else { QueuedKind::FollowUp };
+        Self { message_id: MessageId::new(record.message_id), text: record.text, kind }
+    }
+}
+
+impl From<Usage> for UsageRecord {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input: usage.input_total,
+            cached: usage.input_cached,
+            cache_write: usage.input_cache_write,
+            output: usage.output_total,
+            reasoning: usage.output_reasoning,
+            total: usage.total,
+        }
+    }
+}
+
+impl From<UsageRecord> for Usage {
+    fn from(record: UsageRecord) -> Self {
+        Self {
+            input_total: record.input,
+            input_cached: record.cached,
+            input_cache_write: record.cache_write,
+            output_total: record.output,
+            output_reasoning: record.reasoning,
+            total: record.total,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `session/*`, as far as it is about stored sessions and not about living ones.
+
+use protocol::{
+    ExportFormat, SessionDone, SessionExportParams, SessionExportResult, SessionHistoryParams,
+    SessionHistoryResult, SessionListParams, SessionListResult, SessionParams, SessionSetParams,
+};
+use serde_json::Value;
+use store::{ListQuery, LoadedSession, SessionId, Store, StoreError};
+use text::AbsPath;
+use tower_lsp::jsonrpc::{Error, Result};
+
+use super::{Backend, decode};
+use crate::documents::resolve;
+use crate::{errors, to_proto};
+
+/// Entries on a page of a history when the client names no number.
+const PAGE: usize = 200;
+const MAX_PAGE: usize = 1000;
+
+impl Backend {
+    pub(super) async fn session_list(&self, params: Value) -> Result<SessionListResult> {
+        let params: SessionListParams = decode(params)?;
+        let limit = params.limit.map_or(0, |limit| limit as usize);
+        let working_dir = params.working_dir.map(|name| directory(&name));
+        match params.query.filter(|words| !words.trim().is_empty()) {
+            Some(words) => {
+                let found =
+                    self.read(move |store| search(store, &words, working_dir.as_deref(), limit)).await?;
+                Ok(SessionListResult { sessions: found, next_cursor: None })
+            }
+            None => {
+                let query = ListQuery { working_dir, query: None, cursor: params.cursor, limit };
+                let page = self.read(move |store| store.list(&query)).await?;
+                Ok(SessionListResult {
+                    sessions: page
+                        .sessions
+                        .into_iter()
+                        .map(|summary| to_proto::summary(summary, None))
+                        .collect(),
+                    next_cursor: page.next_cursor,
+                })
+            }
+        }
+    }
+
+    pub(super) async fn session_history(&self, params: Value) -> Result<SessionHistoryResult> {
+        let params: SessionHistoryParams = decode(params)?;
+        let from: usize = match params.cursor.as_deref().map(str::parse) {
+            None => 0,
+            Some(Ok(from)) => from,
+            Some(Err(_)) => return Err(Error::invalid_params("cursor: expected one of a page before")),
+        };
+        let limit = params.limit.map_or(PAGE, |limit| limit as usize).clamp(1, MAX_PAGE);
+        let loaded = self.load(params.session_id).await?;
+        let history = agent::journal::history(&loaded);
+        let n_entries = history.len();
+        let entries = history.into_iter().skip(from).take(limit).map(to_proto::told).collect();
+        let next = from.saturating_add(limit);
+        Ok(SessionHistoryResult { entries, next_cursor: (next < n_entries).then(|| next.to_string()) })
+    }
+
+    pub(super) async fn session_set(&self, params: Value) -> Result<SessionDone> {
+        let params: SessionSetParams = decode(params)?;
+        let id = self.stored(params.session_id).await?;
+        if let Some(name) = params.name {
+            let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+            self.server.store().rename(&id, name).await.map_err(errors::stored)?;
+        }
+        Ok(SessionDone { ok: true })
+    }
+
+    pub(super) async fn session_delete(&self, params: Value) -> Result<SessionDone> {
+        let params: SessionParams = decode(params)?;
+        if self.server.find(&params.session_id).is_ok() {
+            return Err(errors::live());
+        }
+        let id = self.stored(params.session_id).await?;
+        let (store, locked) = (self.server.store().clone(), id.clone());
+        // Nobody must be writing it.
+        let lock = tokio::task::spawn_blocking(move || store.lock(&locked, "opal")).await;
+        let _lock = lock.map_err(|_| Error::internal_error())?.map_err(errors::held)?;
+        self.server.store().delete(&id).await.map_err(errors::stored)?;
+        Ok(SessionDone { ok: true })
+    }
+
+    pub(super) async fn session_export(&self, params: Value) -> Result<SessionExportResult> {
+        let params: SessionExportParams = decode(params)?;
+        let text = match params.format.unwrap_or_default() {
+            ExportFormat::Markdown => agent::journal::markdown(&self.load(params.session_id).await?),
+            ExportFormat::JsonLines => {
+                let id = self.stored(params.session_id).await?;
+                let store = self.server.store().clone();
+                let exported = tokio::task::spawn_blocking(move || {
+                    let mut out = Vec::new();
+                    store.export(&id, &mut out).map(|()| String::from_utf8_lossy(&out).into_owned())
+                });
+                exported.await.map_err(|_| Error::internal_error())?.map_err(errors::export)?
+            }
+        };
+        Ok(SessionExportResult { text })
+    }
+
+    async fn load(&self, prefix: String) -> Result<LoadedSession> {
+        self.read(move |store| store.load(&store.find(&prefix)?.id)).await
+    }
+
+    async fn stored(&self, prefix: String) -> Result<SessionId> {
+        self.read(move |store| Ok(store.find(&prefix)?.id)).await
+    }
+
+    /// Reads where waiting for the disk harms nobody.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.server.store().clone();
+        let result = tokio::task::spawn_blocking(move || read(&store)).await;
+        result.map_err(|_panic| Error::internal_error())?.map_err(errors::stored)
+    }
+}
+
+/// The sessions with the best hits, each with its best line.
+fn search(
+    store: &Store,
+    words: &str,
+    working_dir: Option<&str>,
+    limit: usize,
+) -> std::result::Result<Vec<protocol::SessionSummary>, StoreError> {
+    let limit = if limit == 0 { 50 } else { limit };
+    let mut found: Vec<protocol::SessionSummary> = Vec::new();
+    for hit in store.search(words, limit.saturating_mul(4))? {
+        if found.len() == limit || found.iter().any(|summary| summary.session_id == hit.session.as_str()) {
+            continue;
+        }
+        let query = ListQuery { query: Some(hit.session.to_string()), limit: 1, ..ListQuery::default() };
+        let summary = store.list(&query)?.sessions.into_iter().next();
+        let wanted = |summary: &store::SessionSummary| {
+            working_dir.is_none_or(|directory| summary.record.working_dir == directory)
+        };
+        found.extend(summary.filter(wanted).map(|summary| to_proto::summary(summary, Some(hit.line))));
+    }
+    Ok(found)
+}
+
+/// A directory as sessions store it.
+fn directory(name: &str) -> String {
+    let path = if name.starts_with("file:") { AbsPath::from_uri(name).ok() } else { AbsPath::new(name).ok() };
+    path.map_or_else(|| name.to_owned(), |path| resolve(&path).to_string())
+}

@@ -1,0 +1,180 @@
+//! Finding words in everything that was said.
+//!
+//! The index tells which entries have all the words. The newest of them are ranked here, by how often and in how
+//! short a text the words stand: asking the index for its own ranking would visit every entry that has a word, and
+//! a word that is in a million entries is not worth that.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::database::Database;
+use crate::read::{ReadError, entry_id};
+use crate::record::{EntryKind, Hit, SessionId};
+use crate::write::ORDINAL_BITS;
+
+/// Entries that are ranked, newest sessions first.
+const MAX_CANDIDATES: usize = 1000;
+
+/// Words of a query that count.
+const MAX_TERMS: usize = 16;
+
+/// Bytes of the line that is shown of a hit.
+const MAX_LINE: usize = 200;
+
+/// BM25's usual constants, and a typical number of words in a text.
+const SATURATION: f64 = 1.2;
+const LENGTH_WEIGHT: f64 = 0.75;
+const TYPICAL_WORDS: f64 = 60.0;
+
+/// What a user typed, as phrases that must all be there. `"two words"` is one phrase, and so is `a_name` or
+/// `src/main.rs`; `migr*` stands for every word that begins so. Nothing else has a meaning, and nothing is an error.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Query {
+    phrases: Vec<Phrase>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Phrase {
+    words: Vec<String>,
+    /// The last word is only a beginning.
+    is_prefix: bool,
+}
+
+pub(crate) fn search(database: &Database, query: &Query, limit: usize) -> Result<Vec<Hit>, ReadError> {
+    if query.phrases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let snapshot = database.snapshot()?;
+    let mut matching = snapshot
+        .prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?2")?;
+    let mut text = snapshot.prepare_cached("SELECT text FROM texts WHERE key = ?1")?;
+    let keys = matching.query_map(params![query.to_fts(), MAX_CANDIDATES as i64], |row| row.get(0))?;
+    let mut ranked = Vec::new();
+    for key in keys {
+        let key: i64 = key?;
+        let rank = text.query_row([key], |row| Ok(query.rank(row.get_ref(0)?.as_str()?))).optional()?;
+        ranked.extend(rank.map(|rank| (rank, key)));
+    }
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    ranked.truncate(limit);
+    let mut entry = snapshot.prepare_cached(
+        "SELECT sessions.id, entries.id, entries.kind, entries.created_at_ms, texts.text
+         FROM entries JOIN texts USING (key) JOIN sessions ON sessions.key = ?2 WHERE entries.key = ?1",
+    )?;
+    let hits = ranked.into_iter().filter_map(|(rank, key)| {
+        entry
+            .query_row([key, key >> ORDINAL_BITS], |row| {
+                Ok(Hit {
+                    session: SessionId::stored(row.get(0)?),
+                    entry: entry_id(row.get(1)?),
+                    kind: EntryKind::from(row.get_ref(2)?.as_str()?),
+                    created_at_ms: row.get(3)?,
+                    line: query.best_line(row.get_ref(4)?.as_str()?),
+                    rank,
+                })
+            })
+            .optional()
+            .transpose()
+    });
+    Ok(hits.collect::<rusqlite::Result<_>>()?)
+}
+
+impl Query {
+    pub(crate) fn parse(typed: &str) -> Self {
+        // Every other part is in quotes; a quote that is not closed reaches to the end.
+        let parts = typed.split('"').enumerate();
+        let phrases = parts.flat_map(|(n, part)| {
+            let quoted = (n % 2 == 1).then_some(part);
+            let words = (n % 2 == 0).then(|| part.split_whitespace()).into_iter().flatten();
+            quoted.into_iter().chain(words)
+        });
+        let phrases = phrases.filter_map(Phrase::parse).take(MAX_TERMS);
+        Self { phrases: phrases.collect() }
+    }
+
+    /// The query in the index's language. Only letters and digits of what was typed are in it.
+    fn to_fts(&self) -> String {
+        let phrases = self.phrases.iter().map(|phrase| {
+            format!("\"{}\"{}", phrase.words.join(" "), if phrase.is_prefix { "*" } else { "" })
+        });
+        phrases.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// How well a text fits, the larger the better.
+    fn rank(&self, text: &str) -> f64 {
+        let words: Vec<&str> = words(text).map(|(_, word)| word).collect();
+        let length = 1.0 - LENGTH_WEIGHT + LENGTH_WEIGHT * words.len() as f64 / TYPICAL_WORDS;
+        let rank = |phrase: &Phrase| {
+            let n = phrase.count(&words) as f64;
+            n * (SATURATION + 1.0) / (n + SATURATION * length)
+        };
+        self.phrases.iter().map(rank).sum()
+    }
+
+    /// The line with most of the phrases, cut around the first that is in it.
+    fn best_line(&self, text: &str) -> String {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let fits = |line: &str| {
+            let words: Vec<&str> = words(line).map(|(_, word)| word).collect();
+            self.phrases.iter().filter(|phrase| phrase.count(&words) > 0).count()
+        };
+        // Of equals `max_by_key` takes the last, and a reader wants the first.
+        let Some(line) = lines.rev().max_by_key(|line| fits(line)) else { return String::new() };
+        let first = words(line).find(|(_, word)| {
+            self.phrases.iter().any(|phrase| phrase.words.first().is_some_and(|first| eq_folded(word, first)))
+        });
+        excerpt(line, first.map_or(0, |(at, _)| at))
+    }
+}
+
+impl Phrase {
+    fn parse(typed: &str) -> Option<Self> {
+        let words: Vec<String> = words(typed).map(|(_, word)| word.to_owned()).collect();
+        let is_prefix = typed.ends_with('*');
+        (!words.is_empty()).then_some(Self { words, is_prefix })
+    }
+
+    fn count(&self, words: &[&str]) -> usize {
+        words.windows(self.words.len()).filter(|window| self.fits(window)).count()
+    }
+
+    fn fits(&self, window: &[&str]) -> bool {
+        let last = self.words.len() - 1;
+        window.iter().zip(&self.words).enumerate().all(|(n, (word, wanted))| {
+            if n == last && self.is_prefix { starts_folded(word, wanted) } else { eq_folded(word, wanted) }
+        })
+    }
+}
+
+/// The words of a text with their offsets, divided as the index does.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let start = text.as_ptr() as usize;
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(move |word| (word.as_ptr() as usize - start, word))
+}
+
+fn eq_folded(a: &str, b: &str) -> bool {
+    if a.is_ascii() && b.is_ascii() {
+        return a.eq_ignore_ascii_case(b);
+    }
+    a.chars().flat_map(char::to_lowercase).eq(b.chars().flat_map(char::to_lowercase))
+}
+
+fn starts_folded(word: &str, beginning: &str) -> bool {
+    let mut word = word.chars().flat_map(char::to_lowercase);
+    beginning.chars().flat_map(char::to_lowercase).all(|c| word.next() == Some(c))
+}
+
+/// A line, or the part of it around a byte.
+fn excerpt(line: &str, at: usize) -> String {
+    if line.len() <= MAX_LINE {
+        return line.to_owned();
+    }
+    let start = at.saturating_sub(MAX_LINE / 4).min(line.len() - MAX_LINE);
+    let (start, end) = (line.floor_char_boundary(start), line.floor_char_boundary(start + MAX_LINE));
+    let (before, after) = (if start > 0 { "…" } else { "" }, if end < line.len() { "…" } else { "" });
+    format!("{before}{}{after}", &line[start..end])
+}
+
+#[cfg(test)]
+mod tests;
