@@ -298,3 +298,6 @@ impl Session {
         MessageId::new(self.message_ids.next("m"))
     }
 }
+
+#[cfg(test)]
+mod tests;
