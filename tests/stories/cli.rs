@@ -58,6 +58,63 @@ async fn events_are_lines_of_json() {
 }
 
 #[tokio::test]
+async fn options_may_stand_after_the_prompt() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("Fine."));
+    let root = tempfile::tempdir().unwrap();
+    let output = opal(&model, &root, &["run", "how are you", "--json"]).output().unwrap();
+    succeeded(&output);
+    assert!(text(&output.stdout).starts_with('{'));
+    assert!(!model.last_request().input().iter().any(|item| item.to_string().contains("--json")));
+}
+
+#[tokio::test]
+async fn what_is_piped_in_is_added_to_the_prompt() {
+    for (arguments, prompt) in
+        [(&["run", "review", "this"][..], "review this\n\n+ a line\n"), (&["run"], "+ a line\n")]
+    {
+        let model = FakeModel::start().await;
+        model.next(|t| t.text("Fine."));
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("diff"), "+ a line\n").unwrap();
+        let piped = std::fs::File::open(root.path().join("diff")).unwrap();
+        succeeded(&opal(&model, &root, arguments).stdin(piped).output().unwrap());
+        let said = serde_json::to_string(model.last_request().input()).unwrap();
+        assert!(said.contains(&serde_json::to_string(prompt).unwrap()), "{said}");
+    }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn nobody_who_reads_the_answer_ends_it() {
+    for arguments in [&["run", "hello"][..], &["run", "--json", "hello"]] {
+        let model = FakeModel::start().await;
+        model.next(|t| t.text("a word that nobody reads").hang());
+        model.forget_scripts();
+        let root = tempfile::tempdir().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = opal(&model, &root, arguments).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(141), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+    }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn nobody_who_reads_stderr_harms_nothing() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("read", calls::read("a")));
+    model.next(|t| t.text("Seen."));
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("a"), "one\n").unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = opal(&model, &root, &["run", "read it"]).stderr(writer).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "Seen.\n"));
+}
+
+#[tokio::test]
 async fn what_needs_asking_is_refused_unless_the_mode_allows_it() {
     for (arguments, runs) in
         [(&["run", "do it"][..], false), (&["run", "--permission-mode", "full", "do it"], true)]
@@ -111,4 +168,18 @@ async fn the_demo_ends_well() {
     let output = opal(&model, &root, &["demo", "--yes"]).output().unwrap();
     succeeded(&output);
     assert!(!output.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn the_demo_takes_nothing_from_the_environment_and_leaves_only_what_it_is_told_to() {
+    let model = FakeModel::start().await;
+    for (arguments, left) in [(&["demo", "--yes"][..], 0), (&["demo", "--yes", "--keep"], 1)] {
+        let root = tempfile::tempdir().unwrap();
+        let temp = root.path().join("temp");
+        std::fs::create_dir(&temp).unwrap();
+        let mut demo = opal(&model, &root, arguments);
+        demo.env("TMPDIR", &temp).env("TMP", &temp).env("OPAL_SHELL", "no-such-shell");
+        succeeded(&demo.output().unwrap());
+        assert_eq!(std::fs::read_dir(&temp).unwrap().count(), left, "{arguments:?}");
+    }
 }

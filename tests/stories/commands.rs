@@ -31,6 +31,40 @@ async fn a_child_that_keeps_the_pipe() {
 }
 
 #[tokio::test]
+async fn a_child_that_never_stops_talking() {
+    let told = run(calls::shell("yes & echo started")).await;
+    assert!(told.contains("running"), "{}", &told[told.len() - 200..]);
+}
+
+#[tokio::test]
+async fn a_child_that_is_about_to_finish_is_not_ended() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("(sleep 0.05; echo kept > file) >/dev/null 2>&1 &")));
+    model.next(|t| t.text("Done."));
+    let opal = Opal::start(&model).mode("full").await;
+    assert_eq!(opal.run("run it").await, "completed");
+    assert_eq!(opal.file("file"), "kept\n");
+    assert!(!model.last_request().last_result().contains("running"));
+}
+
+#[tokio::test]
+async fn a_file_of_output_is_not_written_over() {
+    let model = FakeModel::start().await;
+    for word in ["first", "second"] {
+        let command = calls::shell(&format!("yes {word} | head -c 100000"));
+        model.next(|t| t.tool_with_id("call_1", "shell", command));
+    }
+    model.next(|t| t.text("Done."));
+    let opal = Opal::start(&model).mode("full").await;
+    assert_eq!(opal.run("run it").await, "completed");
+    for (result, word) in model.last_request().results().iter().zip(["first", "second"]) {
+        let (_, path) = result.rsplit_once("The whole output is in ").unwrap();
+        let whole = std::fs::read_to_string(path.trim_end().trim_end_matches(']')).unwrap();
+        assert!(whole.starts_with(word) && whole.len() == 100_000, "{word}");
+    }
+}
+
+#[tokio::test]
 async fn a_child_that_leaves_the_group_and_keeps_the_pipe() {
     let model = FakeModel::start().await;
     model.next(|t| {

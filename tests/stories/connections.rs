@@ -84,6 +84,24 @@ async fn one_vanishes_and_the_other_goes_on() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
+async fn the_process_of_one_editor_ends_and_the_other_goes_on() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("still here"));
+    let mut opal = Opal::start(&model).await;
+    let second = opal.connect(Options { directory: opal.directory(), ..Options::default() });
+    let mut process = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let params = json!({ "processId": process.id(), "capabilities": {} });
+    second.request("initialize", params).await.unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    second.until_closed().await;
+    opal.last_connection_ended().await;
+    second.vanish();
+    assert_eq!(opal.run("hello").await, "completed");
+}
+
+#[tokio::test]
 async fn a_second_editor_without_opal_only_edits() {
     let model = FakeModel::start().await;
     model.next(|t| t.text("Done."));

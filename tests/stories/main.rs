@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod abort;
+mod background;
 mod cli;
 mod commands;
 mod connections;
@@ -15,6 +16,7 @@ mod order;
 mod params;
 mod permissions;
 mod process;
+mod python_client;
 mod questions;
 mod queue;
 mod run;

@@ -64,6 +64,51 @@ async fn it_ends_with_the_process_of_its_client() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
+async fn it_ends_at_once_with_a_signal() {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let (_root, mut process, editor) = start(&["lsp", "--stdio"]).await;
+        editor.initialize().await;
+        let start = std::time::Instant::now();
+        let id = process.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert!(process.exited().await.success());
+        assert!(start.elapsed().as_secs() < 2, "{signal}: {:?}", start.elapsed());
+        editor.until_closed().await;
+    }
+}
+
+/// Some editors give one socket for both directions, and may go on using it.
+#[test]
+#[cfg(unix)]
+fn a_socket_is_given_back_as_it_was() {
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let end = |stream: &UnixStream| OwnedFd::from(stream.try_clone().unwrap());
+    let mut child = std::process::Command::new(binary())
+        .args(["lsp", "--stdio"])
+        .env("OPAL_DATA_DIR", root.path())
+        .stdin(end(&theirs))
+        .stdout(end(&theirs))
+        .spawn()
+        .unwrap();
+    ours.write_all(b"{\"jsonrpc\":\"2.0\",\"method\":\"exit\"}\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    ours.write_all(b"x").unwrap();
+    let mut theirs = theirs;
+    theirs.read_exact(&mut [0]).unwrap();
+    // Nothing is there now: a read that does not block says so at once, one that blocks waits for us.
+    let reading = std::thread::spawn(move || theirs.read_exact(&mut [0]));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let _ = ours.write_all(b"x");
+    reading.join().unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn no_model_is_an_error_that_says_what_to_do() {
     let (root, mut process, editor) = start(&["lsp", "--stdio"]).await;
     editor.initialize().await;

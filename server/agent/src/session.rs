@@ -382,3 +382,6 @@ fn kept(call_id: &CallId, tool: &str, result: &ToolResult) -> (ToolResultRecord,
     };
     (record, tool.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

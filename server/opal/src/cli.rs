@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+use show::ERROR;
+
 /// A coding agent inside the editor's own protocol.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -50,7 +52,7 @@ pub(crate) fn main() -> ExitCode {
         result
     });
     result.unwrap_or_else(|error| {
-        anstream::eprintln!("{}error:{} {error:#}", show::ERROR, show::ERROR.render_reset());
+        show::tell!("{ERROR}error:{ERROR:#} {error:#}");
         ExitCode::FAILURE
     })
 }

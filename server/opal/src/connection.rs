@@ -13,6 +13,7 @@ use protocol::{Notification, Request};
 use serde::Serialize;
 use serde_json::{Value, json};
 use text::AbsPath;
+use tokio_util::sync::CancellationToken;
 
 use crate::documents::Documents;
 use crate::editor::{Call, Editor};
@@ -26,6 +27,8 @@ const MESSAGE_BOX_LINES: usize = 25;
 pub(crate) struct Connection {
     id: ClientId,
     outbox: Arc<Outbox>,
+    /// Ends the connection.
+    pub(crate) stop: CancellationToken,
     pub(crate) editor: Arc<Editor>,
     pub(crate) documents: Documents,
     profile: OnceLock<Profile>,
@@ -44,16 +47,22 @@ pub(crate) struct Profile {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ClientId, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(id: ClientId, outbox: Arc<Outbox>, stop: CancellationToken) -> Self {
         Self {
             id,
             editor: Arc::new(Editor::new(outbox.clone())),
             outbox,
+            stop,
             documents: Documents::new(),
             profile: OnceLock::new(),
             folders: Mutex::default(),
             sessions: Mutex::default(),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn outbox(&self) -> Arc<Outbox> {
+        self.outbox.clone()
     }
 
     /// False when the client has gone.
@@ -87,7 +96,11 @@ impl Connection {
     pub(crate) fn change_folders(&self, added: Vec<AbsPath>, removed: &[AbsPath]) {
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         folders.retain(|folder| !removed.contains(folder));
-        folders.extend(added);
+        for folder in added {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
     }
 
     /// Notes a session it watches.
@@ -100,6 +113,7 @@ impl Connection {
 
     /// The client has gone.
     pub(crate) async fn close(&self) {
+        self.stop.cancel();
         self.editor.close();
         self.outbox.close();
         let sessions = std::mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner));
@@ -108,12 +122,13 @@ impl Connection {
         }
     }
 
+    /// Asks in Opal's own way, if the client has declared that it can.
     fn ask_opal(
         &self,
+        opal: &wire::ClientCapabilities,
         session: &SessionId,
         question: &Question,
     ) -> Option<BoxFuture<'static, Option<Answer>>> {
-        let opal = self.profile.get()?.opal.as_ref()?;
         match to_proto::question(session.as_str(), question) {
             wire::Question::Confirm(params) if opal.confirm => {
                 let call = self.editor.call(wire::methods::Confirm::METHOD, &params);
@@ -181,7 +196,9 @@ impl Client for Connection {
 
     fn ask(&self, session: &SessionId, question: &Question) -> BoxFuture<'static, Option<Answer>> {
         let asked = match self.profile.get() {
-            Some(Profile { opal: Some(_), .. }) => self.ask_opal(session, question),
+            Some(Profile { opal: Some(opal), .. }) => {
+                self.ask_opal(opal, session, question).or_else(|| self.ask_plain(question))
+            }
             Some(Profile { opal: None, .. }) => self.ask_plain(question),
             None => None,
         };
@@ -249,3 +266,6 @@ async fn answer(call: Call) -> Option<Value> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

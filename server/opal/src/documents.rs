@@ -27,14 +27,16 @@ pub(crate) struct Documents {
 #[derive(Debug, Default)]
 struct Open {
     encoding: PositionEncoding,
-    documents: HashMap<FileName, OpenDocument>,
-    /// How the client spells each of them.
-    names: HashMap<String, FileName>,
+    /// By the client's own spelling: to the client two spellings are two documents, even of one file.
+    documents: HashMap<String, OpenDocument>,
+    /// The spellings of each file, the one opened last at the end.
+    spellings: HashMap<FileName, Vec<String>>,
 }
 
 /// An open document at one moment. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenDocument {
+    name: FileName,
     /// The client's own spelling.
     pub(crate) uri: String,
     document: Document,
@@ -129,8 +131,9 @@ impl Documents {
         let name = name(&uri);
         let document = Document::new(DocumentVersion(version), &text);
         let mut open = self.lock();
-        open.names.insert(uri.clone(), name.clone());
-        open.documents.insert(name, OpenDocument { uri, document });
+        open.close(&uri);
+        open.spellings.entry(name.clone()).or_default().push(uri.clone());
+        open.documents.insert(uri.clone(), OpenDocument { name, uri, document });
     }
 
     fn did_change(&self, DidChange { text_document, content_changes }: DidChange) -> Result<(), SyncError> {
@@ -144,7 +147,7 @@ impl Documents {
             .collect();
         let mut open = self.lock();
         let encoding = open.encoding;
-        let Some(document) = open.find(&uri) else { return Err(SyncError::NotOpen(uri)) };
+        let Some(document) = open.documents.get_mut(&uri) else { return Err(SyncError::NotOpen(uri)) };
         let version = version.unwrap_or(document.document.version().0.saturating_add(1));
         document
             .document
@@ -153,25 +156,27 @@ impl Documents {
     }
 
     fn did_close(&self, DidClose { text_document }: &DidClose) -> Result<(), SyncError> {
-        let mut open = self.lock();
-        let Some(name) = open.names.remove(&text_document.uri) else {
-            return Err(SyncError::NotOpen(text_document.uri.clone()));
-        };
-        // The same file may be open under another spelling.
-        if !open.names.values().any(|other| *other == name) {
-            open.documents.remove(&name);
+        match self.lock().close(&text_document.uri) {
+            true => Ok(()),
+            false => Err(SyncError::NotOpen(text_document.uri.clone())),
         }
-        Ok(())
     }
 
+    /// The document of a file; if it is open in several spellings, the one opened last.
     pub(crate) fn get(&self, name: &FileName) -> Option<OpenDocument> {
-        self.lock().documents.get(name).cloned()
+        let open = self.lock();
+        open.documents.get(open.spellings.get(name)?.last()?).cloned()
+    }
+
+    /// The document with the client's own spelling.
+    pub(crate) fn get_by_uri(&self, uri: &str) -> Option<OpenDocument> {
+        self.lock().documents.get(uri).cloned()
     }
 
     /// Names of open documents below a directory.
     pub(crate) fn names_in(&self, directory: &AbsPath) -> Vec<String> {
         let open = self.lock();
-        let paths = open.documents.keys().filter_map(|name| match name {
+        let paths = open.spellings.keys().filter_map(|name| match name {
             FileName::Path(path) if path.parent().as_ref() == Some(directory) => {
                 Some(path.file_name().into_owned())
             }
@@ -191,8 +196,16 @@ impl Documents {
 }
 
 impl Open {
-    fn find(&mut self, uri: &str) -> Option<&mut OpenDocument> {
-        self.documents.get_mut(self.names.get(uri)?)
+    /// False: it was not open.
+    fn close(&mut self, uri: &str) -> bool {
+        let Some(closed) = self.documents.remove(uri) else { return false };
+        if let Some(spellings) = self.spellings.get_mut(&closed.name) {
+            spellings.retain(|other| other != uri);
+            if spellings.is_empty() {
+                self.spellings.remove(&closed.name);
+            }
+        }
+        true
     }
 }
 

@@ -10,28 +10,27 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures::future::FutureExt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::io::AsyncRead;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_lsp::LspService;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 use tower_lsp::lsp_types::MessageType;
+use tower_lsp::{LanguageServer, LspService};
 use tower_service::Service;
 
 use crate::connection::Connection;
 use crate::editor::CallError;
-use crate::handlers::Backend;
 use crate::transport::{Frame, FrameReader, Outbox};
 use crate::uri::escape_uris;
 
-pub(crate) struct Edge {
-    pub(crate) service: LspService<Backend>,
+pub(crate) struct Edge<B> {
+    pub(crate) service: LspService<B>,
     pub(crate) connection: Arc<Connection>,
     pub(crate) outbox: Arc<Outbox>,
     /// Handlers that go on.
     pub(crate) tasks: TaskTracker,
-    /// Fires at `exit`.
+    /// Fires at `exit`, and when the client's process has gone.
     pub(crate) stop: CancellationToken,
     pub(crate) farewell: Farewell,
 }
@@ -61,7 +60,7 @@ enum Message {
     },
 }
 
-impl Edge {
+impl<B: LanguageServer> Edge<B> {
     /// Reads until the stream ends or `exit` comes.
     pub(crate) async fn read<R: AsyncRead + Unpin>(&mut self, mut frames: FrameReader<R>) {
         loop {
@@ -126,13 +125,16 @@ impl Edge {
             request = request.id(id);
         }
         let request = request.finish();
-        let mut reply = self.service.call(request);
         // Run the handler up to its first await now, so that commands reach their owners in wire order.
-        let mut context = Context::from_waker(Waker::noop());
-        match std::panic::catch_unwind(AssertUnwindSafe(|| reply.as_mut().poll(&mut context))) {
-            Ok(Poll::Ready(Ok(Some(response)))) => self.reply(response),
-            Ok(Poll::Ready(Ok(None) | Err(_))) => {}
-            Ok(Poll::Pending) => {
+        let begun = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let mut reply = self.service.call(request);
+            let polled = reply.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            (polled, reply)
+        }));
+        match begun {
+            Ok((Poll::Ready(Ok(Some(response))), _)) => self.reply(response),
+            Ok((Poll::Ready(Ok(None) | Err(_)), _)) => {}
+            Ok((Poll::Pending, reply)) => {
                 let outbox = self.outbox.clone();
                 self.tasks.spawn(async move {
                     match AssertUnwindSafe(reply).catch_unwind().await {
@@ -151,17 +153,19 @@ impl Edge {
         if !method.starts_with("textDocument/") || !self.connection.is_initialized() {
             return false;
         }
-        match self.connection.documents.notify(method, params.unwrap_or(&Value::Null)) {
-            None => false,
-            Some(Ok(())) => true,
-            Some(Err(error)) => {
-                tracing::warn!(method, %error, "a document notification could not be taken");
-                let message = format!("Opal could not follow {method}: {error}");
-                let params = serde_json::json!({"type": MessageType::WARNING, "message": message});
-                self.connection.editor.notify("window/logMessage", &params);
-                true
-            }
-        }
+        let params = params.unwrap_or(&Value::Null);
+        let notify = || self.connection.documents.notify(method, params);
+        let why = match std::panic::catch_unwind(AssertUnwindSafe(notify)) {
+            Ok(None) => return false,
+            Ok(Some(Ok(()))) => return true,
+            Ok(Some(Err(error))) => error.to_string(),
+            Err(_panic) => "this is a bug in Opal; its log has the details".to_owned(),
+        };
+        tracing::warn!(method, why, "a document notification could not be taken");
+        let message = format!("Opal could not follow {method}: {why}");
+        let params = serde_json::json!({"type": MessageType::WARNING, "message": message});
+        self.connection.editor.notify("window/logMessage", &params);
+        true
     }
 
     fn reply(&self, response: Response) {
@@ -191,17 +195,26 @@ fn classify(mut value: Value) -> Message {
     match message.remove("method") {
         Some(Value::String(method)) => Message::Request { id, method, params: message.remove("params") },
         Some(_) => Message::Invalid { id: id.unwrap_or_default(), why: "method: expected a string".into() },
-        None => match (raw_id, message.remove("error"), message.remove("result")) {
-            (Some(id), Some(error), _) => {
-                let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
-                let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason given");
-                Message::Response { id, result: Err(CallError::Refused { code, message: message.into() }) }
-            }
-            (Some(id), None, Some(result)) => Message::Response { id, result: Ok(result) },
-            _ => Message::Invalid {
-                id: id.unwrap_or_default(),
-                why: "expected `method`, or `id` with `result` or `error`".into(),
-            },
+        None => response(id, raw_id, message),
+    }
+}
+
+fn response(id: Option<Id>, raw_id: Option<Value>, message: &mut Map<String, Value>) -> Message {
+    // Some clients send both, the error as `null`.
+    let error = message.remove("error").filter(|error| !error.is_null());
+    let result = match (error, message.remove("result")) {
+        (Some(error), _) => {
+            let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
+            let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason given");
+            Some(Err(CallError::Refused { code, message: message.into() }))
+        }
+        (None, result) => result.map(Ok),
+    };
+    match (raw_id, result) {
+        (Some(id), Some(result)) => Message::Response { id, result },
+        _ => Message::Invalid {
+            id: id.unwrap_or_default(),
+            why: "expected `method`, or `id` with `result` or `error`".into(),
         },
     }
 }

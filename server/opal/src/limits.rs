@@ -37,7 +37,7 @@ impl Default for Limits {
             apply_edit: Duration::from_secs(10),
             verify_edit: Duration::from_secs(2),
             save_documents: Duration::from_secs(10),
-            linger: Duration::from_millis(500),
+            linger: Duration::from_millis(250),
             read_file: 64 << 20,
             edit_closed_file: 5 << 20,
         }

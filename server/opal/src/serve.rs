@@ -21,9 +21,9 @@ impl Server {
     {
         let limits = self.limits();
         let outbox = Arc::new(Outbox::new(limits.outbox));
-        let connection = Arc::new(Connection::new(self.next_client(), outbox.clone()));
-        let (service, _socket) = handlers::service(self.clone(), connection.clone());
         let stop = self.stop().child_token();
+        let connection = Arc::new(Connection::new(self.next_client(), outbox.clone(), stop.clone()));
+        let (service, _socket) = handlers::service(self.clone(), connection.clone());
         let mut edge = Edge {
             service,
             connection: connection.clone(),
@@ -36,7 +36,6 @@ impl Server {
         let mut writing = self.tasks().spawn(async move { out.run(writer).await });
         tokio::select! {
             () = edge.read(FrameReader::new(reader, limits.frame)) => {}
-            () = self.orphaned().cancelled() => tracing::info!("the client's process has gone"),
             ended = &mut writing => {
                 tracing::info!(?ended, "the client does not take what it is sent");
             }

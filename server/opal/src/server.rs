@@ -43,8 +43,6 @@ struct Shared {
     clients: AtomicU64,
     /// Fires at [`Server::shutdown`].
     stop: CancellationToken,
-    /// Fires when the process that a client named has gone.
-    orphaned: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -117,7 +115,6 @@ impl Server {
             providers: Mutex::default(),
             clients: AtomicU64::default(),
             stop: CancellationToken::new(),
-            orphaned: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
         Self { shared: Arc::new(shared) }
@@ -285,13 +282,15 @@ impl Server {
         }
     }
 
-    /// Ends every connection when the process is gone, in case the stream does not tell.
-    pub fn follow_process(&self, process_id: u32) {
-        let (stop, orphaned) = (self.shared.stop.clone(), self.shared.orphaned.clone());
+    /// Ends a connection when the process of its client is gone, in case the stream does not tell.
+    pub(crate) fn follow_process(&self, process_id: u32, connection: CancellationToken) {
         self.shared.tasks.spawn(async move {
             tokio::select! {
-                () = stop.cancelled() => {}
-                () = platform::process_gone(process_id) => orphaned.cancel(),
+                () = connection.cancelled() => {}
+                () = platform::process_gone(process_id) => {
+                    tracing::info!(process_id, "the client's process has gone");
+                    connection.cancel();
+                }
             }
         });
     }
@@ -320,11 +319,6 @@ impl Server {
         &self.shared.stop
     }
 
-    /// Fires when the process that a client named has gone.
-    pub(crate) fn orphaned(&self) -> &CancellationToken {
-        &self.shared.orphaned
-    }
-
     /// What [`Server::shutdown`] waits for.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.shared.tasks
@@ -336,7 +330,8 @@ impl Server {
 
     #[cfg(test)]
     pub(crate) fn new_connection(&self) -> Arc<Connection> {
-        Arc::new(Connection::new(self.next_client(), Arc::new(crate::transport::Outbox::new(1 << 20))))
+        let outbox = Arc::new(crate::transport::Outbox::new(1 << 20));
+        Arc::new(Connection::new(self.next_client(), outbox, self.stop().child_token()))
     }
 }
 

@@ -141,7 +141,14 @@ impl Settings {
                 variable: "OPAL_DATA_DIR",
                 message: error.to_string(),
             })?,
-            None => dirs::home_dir().unwrap_or_else(std::env::temp_dir).join(".opal"),
+            // Not a directory that others can write to: the file says where requests go.
+            None => match dirs::home_dir() {
+                Some(home) => home.join(".opal"),
+                None => {
+                    let message = "must be set: there is no home directory".into();
+                    return Err(SettingsError::Variable { variable: "OPAL_DATA_DIR", message });
+                }
+            },
         };
         let path = data_dir.join("config.toml");
         let mut settings = match std::fs::read_to_string(&path) {

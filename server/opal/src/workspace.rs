@@ -132,31 +132,25 @@ impl SessionWorkspace {
         let name = &base.name;
         let was_left_so = lock(&self.to_save).get(name) == Some(&base.text);
         let was_dirty = !was_left_so && self.is_dirty(name, &base.text).await;
-        let text = apply::to_document(&held, name, edits, &expected, &self.limits).await?;
+        let text = apply::to_document(&held, edits, &expected, &self.limits).await?;
         let uri = held.document.uri.clone();
         if was_dirty {
             lock(&self.left_dirty).insert(name.clone());
             return Ok(Written { uri, text, expected, on_disk: OnDisk::LeftDirty });
         }
         lock(&self.to_save).insert(name.clone(), text.clone());
-        let on_disk = self.save(&held.connection, name, &uri).await;
+        if held.connection.saves_documents() {
+            save_documents(&held.connection, &self.session_id, vec![uri.clone()], &self.limits).await;
+        }
         // A formatter may have run.
-        let text = held.connection.documents.get(name).map_or(text, |document| document.text().clone());
+        let now = held.connection.documents.get_by_uri(&uri);
+        let text = now.map_or(text, |document| document.text().clone());
+        // The disk tells whether it was saved.
+        let on_disk = if self.is_dirty(name, &text).await { OnDisk::NotSaved } else { OnDisk::Saved };
+        if on_disk == OnDisk::Saved {
+            lock(&self.to_save).remove(name);
+        }
         Ok(Written { uri, text, expected, on_disk })
-    }
-
-    /// Asks the client to save, and looks at the disk.
-    async fn save(&self, connection: &Connection, name: &FileName, uri: &str) -> OnDisk {
-        if !connection.saves_documents() {
-            return OnDisk::NotSaved;
-        }
-        save_documents(connection, &self.session_id, vec![uri.to_owned()], &self.limits).await;
-        let Some(document) = connection.documents.get(name) else { return OnDisk::Saved };
-        if self.is_dirty(name, document.text()).await {
-            return OnDisk::NotSaved;
-        }
-        lock(&self.to_save).remove(name);
-        OnDisk::Saved
     }
 
     async fn write_closed(
@@ -241,10 +235,17 @@ impl SessionWorkspace {
     async fn save_all(&self) -> Vec<AbsPath> {
         let waiting: Vec<(FileName, Rope)> =
             lock(&self.to_save).iter().map(|(name, left)| (name.clone(), left.clone())).collect();
+        let mut to_ask: Vec<(Arc<Connection>, Vec<String>)> = Vec::new();
         for (name, left) in waiting {
             match self.find(&name).await {
-                Some(held) if *held.document.text() == left => {
-                    self.save(&held.connection, &name, &held.document.uri).await;
+                Some(Held { connection, document }) if *document.text() == left => {
+                    if !connection.saves_documents() {
+                        continue;
+                    }
+                    match to_ask.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &connection)) {
+                        Some((_, uris)) => uris.push(document.uri),
+                        None => to_ask.push((connection, vec![document.uri])),
+                    }
                 }
                 // The user has typed since, or closed it.
                 _ => {
@@ -253,6 +254,10 @@ impl SessionWorkspace {
                 }
             }
         }
+        let asked = to_ask.iter_mut().map(|(client, uris)| {
+            save_documents(client, &self.session_id, std::mem::take(uris), &self.limits)
+        });
+        futures::future::join_all(asked).await;
         let edited: HashSet<FileName> =
             lock(&self.left_dirty).iter().chain(lock(&self.to_save).keys()).cloned().collect();
         let mut dirty = Vec::new();
@@ -261,7 +266,9 @@ impl SessionWorkspace {
                 (FileName::Path(path), Some(held)) if self.is_dirty(&name, held.document.text()).await => {
                     dirty.push(path.clone());
                 }
+                // On disk by now, or not open any more.
                 _ => {
+                    lock(&self.to_save).remove(&name);
                     lock(&self.left_dirty).remove(&name);
                 }
             }

@@ -1,5 +1,6 @@
 //! Large contents, addressed by what they are: before-images and long outputs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -129,6 +130,15 @@ impl Content {
         Self::Plain(content.to_vec())
     }
 
+    /// The content as it was, which has `len` bytes. `None` if it is gone or damaged.
+    pub(crate) fn plain(&self, len: u64) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Plain(bytes) => Some(Cow::Borrowed(bytes)),
+            Self::Zstd(bytes) => decompress(bytes, len).map(Cow::Owned),
+            Self::Gone => None,
+        }
+    }
+
     /// Bytes on disk.
     pub(crate) fn stored_len(&self) -> u64 {
         match self {
@@ -136,6 +146,13 @@ impl Content {
             Self::Gone => 0,
         }
     }
+}
+
+/// Never makes more than `len` bytes, nor believes a `len` that the input contradicts.
+fn decompress(compressed: &[u8], len: u64) -> Option<Vec<u8>> {
+    let stated = zstd::zstd_safe::get_frame_content_size(compressed).ok().flatten()?;
+    let len = usize::try_from(len).ok().filter(|_| stated == len)?;
+    zstd::bulk::decompress(compressed, len).ok()
 }
 
 /// Why a blob could not be read.

@@ -155,6 +155,14 @@ impl Database {
         Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)
     }
 
+    /// Gives back the memory that the last read took.
+    pub(crate) fn shrink(&self) {
+        self.connection.flush_prepared_statement_cache();
+        if let Err(error) = self.connection.execute_batch("PRAGMA shrink_memory") {
+            tracing::debug!(%error, "memory kept");
+        }
+    }
+
     /// Whether the path still names the file that is open: it may have been set aside or removed.
     pub(crate) fn is_current(&self) -> bool {
         self.identity == Identity::of(&self.files.path())
@@ -166,7 +174,7 @@ impl Database {
         let mut was_set_aside = false;
         loop {
             let in_use = lock_shared(&files.directory.join(IN_USE_NAME));
-            let error = match Self::open_once(files, create) {
+            let error = match Self::open_once(files, create || was_set_aside) {
                 Ok(connection) => {
                     let identity = Identity::of(&path);
                     return Ok(Self { connection, files: files.clone(), identity, _in_use: in_use });
@@ -193,7 +201,7 @@ impl Database {
         let path = files.path();
         check_header(&path)?;
         if create {
-            create_private(&path).map_err(|error| io_error(&path, error))?;
+            create_private_file(&path).map_err(|error| io_error(&path, error))?;
         }
         let options = &files.options;
         let mut connection = connect(&path, options)?;
@@ -217,8 +225,7 @@ impl Database {
             return Err(StoreError::Newer { path, found, known }.into());
         }
         if files.is_suspect() {
-            let verdict: String =
-                connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
             if verdict != "ok" {
                 return Err(StoreError::Damaged { path, detail: one_line(&verdict) }.into());
             }
@@ -270,11 +277,9 @@ impl Database {
         let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23").replace('\\', "/");
         let slash = if name.starts_with('/') { "" } else { "/" };
         let uri = format!("file:{slash}{name}?immutable=1");
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(uri, flags).map_err(|error| files.error(error))?;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(uri, flags).map_err(|error| files.error(error))?;
         let identity = Identity::of(&path);
         Ok(Some(Self { connection, files: files.clone(), identity, _in_use: None }))
     }
@@ -302,7 +307,7 @@ fn set_and_ignore(connection: &Connection, name: &str, value: i64) -> rusqlite::
 }
 
 /// Makes an empty file that only its owner can read, or takes the others' right to read it.
-fn create_private(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -444,6 +449,12 @@ impl Identity {
     pub(crate) fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         fs::metadata(path).ok().map(|metadata| Self(metadata.dev(), metadata.ino()))
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn of_open(file: &File) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata().ok().map(|metadata| Self(metadata.dev(), metadata.ino()))
     }
 
     #[cfg(not(unix))]

@@ -13,10 +13,23 @@ mod store;
 mod blob;
 mod record;
 
+mod write;
+mod writer;
+
+mod read;
+mod search;
+
+mod export;
 mod lock;
+
+mod database;
+mod schema;
 
 mod error;
 mod options;
+
+#[cfg(test)]
+mod tests;
 
 pub use blob::{BlobError, BlobHash, Budget, InvalidBlobHash, NewBlob, Retention};
 pub use error::{ExportError, ImportError, StoreError};

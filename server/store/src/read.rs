@@ -1,8 +1,8 @@
 //! What is read back. Each function sees one state of the file.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::blob::{BlobError, BlobHash};
+use crate::blob::{BlobHash, Content};
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::record::{
@@ -17,7 +17,8 @@ const MAX_LIMIT: usize = 1000;
 const MAX_ALIKE: usize = 100;
 
 /// The columns of a [`SessionRecord`], then those of a [`SessionSummary`].
-const COLUMNS: &str = "key, id, working_dir, name, model, created_at_ms, updated_at_ms, leaf, parent, settings_json,
+const COLUMNS: &str =
+    "key, id, working_dir, name, model, created_at_ms, updated_at_ms, leaf, parent, settings_json,
     first_prompt, n_entries, bytes";
 
 /// Why a read failed: what the file says, or the file itself.
@@ -39,9 +40,9 @@ impl From<rusqlite::Error> for ReadError {
     }
 }
 
-pub(crate) fn load(database: &Database, session: &SessionId) -> Result<LoadedSession, ReadError> {
-    let snapshot = database.snapshot()?;
-    let (key, record) = snapshot
+/// Reads a session, inside a transaction of the caller.
+pub(crate) fn load(snapshot: &Connection, session: &SessionId) -> Result<LoadedSession, ReadError> {
+    let (key, record): (i64, _) = snapshot
         .prepare_cached(&format!("SELECT {COLUMNS} FROM sessions WHERE id = ?1"))?
         .query_row([session.as_str()], |row| Ok((row.get(0)?, record(row)?)))
         .optional()?
@@ -128,42 +129,30 @@ pub(crate) fn list(database: &Database, query: &ListQuery) -> Result<Page, ReadE
     Ok(Page { sessions, next_cursor: None })
 }
 
-pub(crate) fn blob(database: &Database, hash: BlobHash) -> Result<Vec<u8>, ReadBlobError> {
+/// Reads a blob; the content is checked against its name.
+pub(crate) fn blob(database: &Database, hash: BlobHash) -> Result<Blob, ReadError> {
     let stored: Option<(u64, bool, Option<Vec<u8>>)> = database
         .prepare_cached("SELECT len, compressed, data FROM blobs WHERE hash = ?1")?
         .query_row([hash.as_bytes().as_slice()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let (len, compressed, data) = stored.ok_or(BlobError::Unknown(hash))?;
-    let data = data.ok_or(BlobError::Gone(hash))?;
-    let damaged = || ReadBlobError::Damaged(hash);
-    let content = if compressed {
-        let len = usize::try_from(len).map_err(|_| damaged())?;
-        zstd::bulk::decompress(&data, len).map_err(|_| damaged())?
-    } else {
-        data
+    let (len, content) = match stored {
+        None => return Ok(Blob::Unknown),
+        Some((_, _, None)) => return Ok(Blob::Gone),
+        Some((len, true, Some(data))) => (len, Content::Zstd(data)),
+        Some((len, false, Some(data))) => (len, Content::Plain(data)),
     };
-    if BlobHash::of(&content) == hash { Ok(content) } else { Err(damaged()) }
+    let plain = content.plain(len).filter(|plain| BlobHash::of(plain) == hash);
+    Ok(plain.map_or(Blob::Damaged, |plain| Blob::Content(plain.into_owned())))
 }
 
-/// Why a blob was not read.
+/// What is stored under a hash.
 #[derive(Debug)]
-pub(crate) enum ReadBlobError {
-    Blob(BlobError),
-    Sqlite(rusqlite::Error),
-    /// What is stored is not what its name says.
-    Damaged(BlobHash),
-}
-
-impl From<BlobError> for ReadBlobError {
-    fn from(error: BlobError) -> Self {
-        Self::Blob(error)
-    }
-}
-
-impl From<rusqlite::Error> for ReadBlobError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
+pub(crate) enum Blob {
+    Content(Vec<u8>),
+    Unknown,
+    Gone,
+    /// Something else than its name says.
+    Damaged,
 }
 
 /// A number as the database has it; ids are never negative there.

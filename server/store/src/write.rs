@@ -4,9 +4,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::blob::{Budget, Content, NewBlob, Retention};
 use crate::error::StoreError;
-use crate::record::{
-    Append, Draft, EntryId, EntryKind, NewEntry, SessionId, SessionRecord, SessionUpdate,
-};
+use crate::record::{Append, Draft, EntryId, EntryKind, NewEntry, SessionId, SessionRecord, SessionUpdate};
 
 /// Text of an entry beyond this is not searched.
 const MAX_SEARCH_TEXT: usize = 64 << 10;
@@ -211,12 +209,7 @@ fn append(
     Ok(texts)
 }
 
-fn insert(
-    connection: &Connection,
-    session: &SessionId,
-    key: i64,
-    entry: &NewEntry,
-) -> Result<(), Refused> {
+fn insert(connection: &Connection, session: &SessionId, key: i64, entry: &NewEntry) -> Result<(), Refused> {
     let inserted = connection
         .prepare_cached(
             "INSERT INTO entries (key, id, parent, kind, created_at_ms, payload)
@@ -247,12 +240,7 @@ fn find(connection: &Connection, session: &SessionId) -> Result<(i64, i64), Refu
         .ok_or_else(|| StoreError::UnknownSession(session.to_string()).into())
 }
 
-fn require(
-    connection: &Connection,
-    session: &SessionId,
-    key: i64,
-    entry: EntryId,
-) -> Result<(), Refused> {
+fn require(connection: &Connection, session: &SessionId, key: i64, entry: EntryId) -> Result<(), Refused> {
     let is_there = connection
         .prepare_cached("SELECT 1 FROM entries WHERE session = ?1 AND id = ?2")?
         .exists(params![key, stored_id(session, entry)?])?;
@@ -260,16 +248,10 @@ fn require(
 }
 
 fn stored_id(session: &SessionId, entry: EntryId) -> Result<i64, Refused> {
-    i64::try_from(entry.0)
-        .map_err(|_| StoreError::UnknownEntry { session: session.clone(), entry }.into())
+    i64::try_from(entry.0).map_err(|_| StoreError::UnknownEntry { session: session.clone(), entry }.into())
 }
 
-fn set_leaf(
-    connection: &Connection,
-    session: &SessionId,
-    key: i64,
-    leaf: EntryId,
-) -> Result<(), Refused> {
+fn set_leaf(connection: &Connection, session: &SessionId, key: i64, leaf: EntryId) -> Result<(), Refused> {
     require(connection, session, key, leaf)?;
     connection
         .prepare_cached("UPDATE sessions SET leaf = ?2 WHERE key = ?1")?
@@ -292,7 +274,8 @@ fn delete(connection: &Connection, session: &SessionId) -> rusqlite::Result<()> 
              UNION SELECT child.id, child.key FROM sessions child JOIN family ON child.parent = family.id
          ) SELECT key FROM family",
     )?;
-    let keys = family.query_map([session.as_str()], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let keys =
+        family.query_map([session.as_str()], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     for key in keys {
         let entries = params![key << ORDINAL_BITS, (key + 1) << ORDINAL_BITS];
         // Only what has a text is in the index.
@@ -326,23 +309,18 @@ fn delete(connection: &Connection, session: &SessionId) -> rusqlite::Result<()> 
 }
 
 /// Values of `uses.image`.
-const KEPT: i64 = 0;
+pub(crate) const KEPT: i64 = 0;
 const IMAGE: i64 = 1;
 const GIVEN_UP: i64 = 2;
 
 /// Stores a blob once, notes that the session has it, and makes room.
-fn keep(
-    connection: &Connection,
-    session: i64,
-    blob: NewBlob,
-    budget: &Budget,
-) -> rusqlite::Result<()> {
+fn keep(connection: &Connection, session: i64, blob: NewBlob, budget: &Budget) -> rusqlite::Result<()> {
     let is_image = blob.retention == Retention::BeforeImage;
     let new_len = blob.content.stored_len().cast_signed();
     // Larger than all there is room for: the others would go for nothing.
     let is_too_large = is_image && new_len > signed(budget.session_bytes.min(budget.total_bytes));
-    let content = if is_too_large { Content::Gone } else { blob.content };
-    let (key, stored_len) = put(connection, &blob, &content, new_len)?;
+    let content = if is_too_large { &Content::Gone } else { &blob.content };
+    let (key, stored_len) = put(connection, &blob, content, new_len)?;
 
     let used: Option<(i64, i64, i64)> = connection
         .prepare_cached("SELECT key, image, stored_len FROM uses WHERE session = ?1 AND blob = ?2")?
@@ -429,13 +407,17 @@ fn make_room(connection: &Connection, session: i64, budget: &Budget) -> rusqlite
         budget.total_bytes,
     );
     for (sum, oldest, limit) in [by_session, in_all] {
-        while connection.prepare_cached(sum)?.query_row([session], |row| row.get::<_, i64>(0))? > signed(limit) {
+        while connection.prepare_cached(sum)?.query_row([session], |row| row.get::<_, i64>(0))?
+            > signed(limit)
+        {
             let oldest: Option<(i64, i64, i64, i64)> = connection
                 .prepare_cached(oldest)?
                 .query_row([session], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
                 .optional()?;
             let Some((key, owner, blob, len)) = oldest else { break };
-            connection.prepare_cached("UPDATE uses SET image = ?2 WHERE key = ?1")?.execute([key, GIVEN_UP])?;
+            connection
+                .prepare_cached("UPDATE uses SET image = ?2 WHERE key = ?1")?
+                .execute([key, GIVEN_UP])?;
             add_image_bytes(connection, owner, -len)?;
             connection
                 .prepare_cached(

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
-use protocol::{EventParams, Request, methods};
-use serde::Serialize;
+use protocol::{AgentEvent, EventParams, Request, methods};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use text::{AbsPath, EditSet, Position, PositionEncoding, PositionRange, Rope};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -20,18 +21,31 @@ pub(super) struct Client {
     pending: Pending,
 }
 
-type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
+/// Who waits for an answer; `None` when the server has gone.
+type Pending = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Line>>>>>;
+
+/// A message of the server. Params stay as they were written.
+#[derive(Debug, Deserialize)]
+struct Line {
+    #[serde(default)]
+    id: Value,
+    method: Option<String>,
+    params: Option<Box<RawValue>>,
+    #[serde(default)]
+    result: Value,
+    error: Option<Value>,
+}
 
 /// What the server sends by itself.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    Event(EventParams),
-    /// To be answered with [`Client::answer`].
-    Request {
-        id: Value,
-        method: String,
-        params: Value,
+    Event {
+        event: AgentEvent,
+        /// The whole of it, to the letter.
+        params: Box<RawValue>,
     },
+    /// To be answered with [`Client::answer`].
+    Request { id: Value, method: String, params: Value },
     /// One of LSP's own, for which there is no use here.
     Notification,
 }
@@ -44,7 +58,7 @@ impl Client {
     {
         let (outgoing, mut messages) = mpsc::unbounded_channel::<Value>();
         let (incoming, received) = mpsc::unbounded_channel();
-        let pending = Pending::default();
+        let pending = Pending::new(Mutex::new(Some(HashMap::new())));
         tokio::spawn(async move {
             while let Some(message) = messages.recv().await {
                 let line = format!("{message}\n");
@@ -57,15 +71,15 @@ impl Client {
         tokio::spawn(async move {
             let mut lines = BufReader::new(reader).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                if let Ok(message) = serde_json::from_str(&line)
-                    && let Some(message) = sort(message, &answers)
+                let Ok(line) = serde_json::from_str(&line) else { continue };
+                if let Some(message) = sort(line, &answers)
                     && incoming.send(message).is_err()
                 {
                     break;
                 }
             }
             // Whoever waits learns that the server has gone.
-            answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            answers.lock().unwrap_or_else(PoisonError::into_inner).take();
         });
         (Self { outgoing, pending }, received)
     }
@@ -79,20 +93,21 @@ impl Client {
         let (sender, answer) = oneshot::channel();
         let id = {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            let pending = pending.as_mut().ok_or_else(gone)?;
             let id = (1..).find(|id| !pending.contains_key(id)).unwrap_or_default();
             pending.insert(id, sender);
             id
         };
         self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        let mut answer = answer.await.map_err(|_| anyhow!("the server has gone"))?;
-        if let Some(error) = answer.get("error") {
+        let answer = answer.await.map_err(|_| gone())?;
+        if let Some(error) = answer.error {
             let message = error["message"].as_str().unwrap_or("no reason given");
             match error["data"]["hint"].as_str() {
                 Some(hint) => bail!("{message}. {hint}"),
                 None => bail!("{message}"),
             }
         }
-        Ok(answer["result"].take())
+        Ok(answer.result)
     }
 
     pub(super) fn notify(&self, method: &str, params: &impl Serialize) {
@@ -146,22 +161,30 @@ impl Client {
     }
 }
 
+fn gone() -> anyhow::Error {
+    anyhow!("the server has gone")
+}
+
 /// Hands answers to whoever waits, and the rest on.
-fn sort(mut message: Value, pending: &Pending) -> Option<Incoming> {
-    let Some(Value::String(method)) = message.get_mut("method").map(Value::take) else {
-        let id = message["id"].as_u64()?;
-        let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)?;
+fn sort(line: Line, pending: &Pending) -> Option<Incoming> {
+    let Some(method) = line.method else {
+        let id = line.id.as_u64()?;
+        let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.remove(&id)?;
         // Whoever asked may have given up.
-        let _ = waiting.send(message);
+        let _ = waiting.send(line);
         return None;
     };
-    let params = message["params"].take();
     if method == <methods::Event as protocol::Notification>::METHOD {
-        return serde_json::from_value(params).ok().map(Incoming::Event);
+        let params = line.params?;
+        let event = serde_json::from_str::<EventParams>(params.get()).ok()?.event;
+        return Some(Incoming::Event { event, params });
     }
-    Some(match message["id"].take() {
+    Some(match line.id {
         Value::Null => Incoming::Notification,
-        id => Incoming::Request { id, method, params },
+        id => {
+            let params = line.params.and_then(|params| serde_json::from_str(params.get()).ok());
+            Incoming::Request { id, method, params: params.unwrap_or_default() }
+        }
     })
 }
 
@@ -225,5 +248,29 @@ impl Documents {
         });
         let saved = saved.cloned().collect();
         client.answer(id, &protocol::SaveDocumentsResult { saved });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_event_is_kept_to_the_letter() {
+        let params = r#"{"z": 1.50, "seq":7,"session_id":"s", "type":"of_tomorrow","a":"\u00e9"}"#;
+        let line = format!(r#"{{"jsonrpc":"2.0","params":{params},"method":"agent/event"}}"#) + "\n";
+        let (_client, mut incoming) = Client::connect(std::io::Cursor::new(line), Vec::new());
+        let Some(Incoming::Event { event, params: kept }) = incoming.recv().await else {
+            panic!("no event came")
+        };
+        assert_eq!((event, kept.get()), (AgentEvent::Unknown, params));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_gone_is_noticed_by_the_next_call() {
+        let (client, mut incoming) = Client::connect(tokio::io::empty(), Vec::new());
+        assert!(incoming.recv().await.is_none());
+        let error = client.call("shutdown", Value::Null).await.unwrap_err();
+        assert_eq!(error.to_string(), "the server has gone");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use opal::platform;
 use protocol::{
     AgentEvent, ClientCapabilities, ConfirmAction, ConfirmResult, EndReason, PROTOCOL_VERSION, PromptParams,
     Request, SaveDocumentsParams, SessionStartParams, methods,
@@ -15,7 +16,8 @@ use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Documents, Incoming};
-use super::show::Show;
+use super::run::INTERRUPTED;
+use super::show::{Show, tell};
 use super::terminal;
 
 const MODEL: &str = "demo-model";
@@ -56,18 +58,36 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let project = tempfile::Builder::new().prefix("opal-demo-").tempdir().context("making a project")?;
-    let data = tempfile::tempdir().context("making a data directory")?;
+    let project = tempfile::Builder::new()
+        .prefix("opal-demo-")
+        .disable_cleanup(arguments.keep)
+        .tempdir()
+        .context("making a project")?;
     let directory = AbsPath::new(dunce::canonicalize(project.path())?)?;
+    let ended = tokio::select! {
+        ended = play(&arguments, &directory) => ended,
+        ended = platform::end_requested() => {
+            ended.context("waiting for signals").map(|()| ExitCode::from(INTERRUPTED))
+        }
+    };
+    if arguments.keep {
+        tell!("The project is in {directory}");
+    }
+    ended
+}
+
+async fn play(arguments: &Arguments, directory: &AbsPath) -> anyhow::Result<ExitCode> {
+    let data = tempfile::tempdir().context("making a data directory")?;
     for (name, text) in FILES {
         std::fs::write(directory.join(name).as_path(), text)?;
     }
-    anstream::eprintln!("A project in {directory}; the prompt: {PROMPT}\n");
+    tell!("A project in {directory}; the prompt: {PROMPT}\n");
 
     let watched = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let step = AtomicU32::new(0);
     let model = replay::Server::start(move |_request| answer(step.fetch_add(1, Ordering::Relaxed), watched))
         .context("starting the recorded model")?;
+    // Not killed when this is dropped: the end of its stdin lets it end what it has started.
     let mut server = tokio::process::Command::new(std::env::current_exe()?)
         .args(["lsp", "--stdio"])
         .env("OPAL_BASE_URL", format!("{}/v1", model.url()))
@@ -76,32 +96,28 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .env_remove("OPAL_API")
         .env_remove("OPAL_API_KEY")
         .env_remove("OPAL_PERMISSION_MODE")
+        .env_remove("OPAL_SHELL")
+        .env_remove("OPAL_THINKING_LEVEL")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .context("starting the server")?;
     let (Some(stdin), Some(stdout)) = (server.stdin.take(), server.stdout.take()) else {
         bail!("the server has no stdio");
     };
     let (client, incoming) = Client::connect(stdout, stdin);
-    let completed = converse(&client, incoming, &arguments, &directory).await?;
+    let completed = converse(&client, incoming, arguments, directory).await?;
     client.shutdown().await?;
     drop(client);
     server.wait().await.context("waiting for the server to end")?;
 
     let (name, before) = FILES[0];
     let after = std::fs::read_to_string(directory.join(name).as_path())?;
-    if arguments.keep {
-        anstream::eprintln!("The project is in {}", project.keep().display());
-    }
     if completed && after == before.replace("Helo", "Hello") {
-        anstream::eprintln!(
-            "{name} was edited in the client's open document, seen to stand there, and saved."
-        );
+        tell!("{name} was edited in the client's open document, seen to stand there, and saved.");
         return Ok(ExitCode::SUCCESS);
     }
-    anstream::eprintln!("{name} was not edited.");
+    tell!("{name} was not edited.");
     Ok(ExitCode::FAILURE)
 }
 
@@ -113,7 +129,7 @@ async fn converse(
     directory: &AbsPath,
 ) -> anyhow::Result<bool> {
     let capabilities =
-        ClientCapabilities { version: PROTOCOL_VERSION, confirm: true, input: true, save_documents: true };
+        ClientCapabilities { version: PROTOCOL_VERSION, confirm: true, input: false, save_documents: true };
     client.initialize(directory, &capabilities).await?;
     let mut documents = Documents::default();
     let (name, text) = FILES[0];
@@ -127,9 +143,9 @@ async fn converse(
     let mut show = Show::default();
     while let Some(message) = incoming.recv().await {
         match message {
-            Incoming::Event(event) => {
-                show.event(&event.event);
-                if let AgentEvent::AgentEnd { reason } = event.event {
+            Incoming::Event { event, .. } => {
+                show.event(&event).context("writing to stdout")?;
+                if let AgentEvent::AgentEnd { reason } = event {
                     return Ok(reason == EndReason::Completed);
                 }
             }
@@ -159,7 +175,7 @@ async fn request(
             client.answer(id, &terminal::confirm(serde_json::from_value(params)?).await);
         }
         methods::Confirm::METHOD => {
-            anstream::eprintln!("{} — yes", params["title"].as_str().unwrap_or_default());
+            tell!("{} — yes", params["title"].as_str().unwrap_or_default());
             client.answer(id, &ConfirmResult { action: ConfirmAction::Allow, message: None });
         }
         _ => client.refuse(id, method),

@@ -9,6 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use super::show::tell;
+
 /// Our own crates. Others are capped at info whatever the filter says: some print secrets at debug.
 const OWN: &[&str] = &["agent", "opal", "protocol", "provider", "replay", "text"];
 
@@ -21,8 +23,10 @@ pub(super) fn start() {
     let cap = Targets::new()
         .with_targets(OWN.iter().map(|name| (*name, LevelFilter::TRACE)))
         .with_default(LevelFilter::INFO);
-    let file = std::env::var_os("OPAL_LOG_FILE")
-        .and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok());
+    let file = std::env::var_os("OPAL_LOG_FILE").and_then(|path| {
+        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        opened.inspect_err(|error| tell!("warning: OPAL_LOG_FILE {}: {error}", path.display())).ok()
+    });
     let layer = fmt::layer().with_target(true);
     let layer = match file {
         Some(file) => layer.with_ansi(false).with_writer(Mutex::new(file)).boxed(),

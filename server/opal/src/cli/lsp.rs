@@ -1,9 +1,10 @@
 //! `opal lsp`: one editor on stdio.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use opal::{Farewell, Limits, Server, Settings, platform};
+use opal::{Limits, Server, Settings, platform};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -22,19 +23,31 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     let server = Server::new(settings, Limits::default());
-    if let Some(process_id) = client_process_id {
-        server.follow_process(process_id);
-    }
-    let input = platform::input().context("opening stdin")?;
-    let output = platform::output().context("opening stdout")?;
+    let (input, output) = platform::stdio().context("opening stdin and stdout")?;
+    let mut serving = pin!(server.serve(input, output));
     let farewell = tokio::select! {
-        farewell = server.serve(input, output) => farewell,
-        ended = platform::end_requested() => {
-            ended.context("waiting for signals")?;
-            Farewell::default()
+        farewell = &mut serving => farewell,
+        asked = end_asked(client_process_id) => {
+            asked?;
+            // Together: the shutdown waits for what the connection still writes.
+            tokio::join!(serving, server.shutdown()).0
         }
     };
     server.shutdown().await;
     // As LSP has it.
     Ok(if farewell.exit && !farewell.shutdown { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Waits for a signal, or for the end of the client's process.
+async fn end_asked(client_process_id: Option<u32>) -> anyhow::Result<()> {
+    let process_gone = async {
+        match client_process_id {
+            Some(process_id) => platform::process_gone(process_id).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        asked = platform::end_requested() => asked.context("waiting for signals"),
+        () = process_gone => Ok(()),
+    }
 }

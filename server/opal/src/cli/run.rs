@@ -1,7 +1,8 @@
 //! `opal run`: one prompt, headless.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -15,27 +16,28 @@ use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming};
-use super::show::Show;
+use super::show::{Show, tell};
 use super::terminal;
 
 /// As a shell reports a program ended by Ctrl-C.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
+/// As a shell reports a program that writes to a pipe which nobody reads.
+const UNREAD: u8 = 141;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The prompt; read from stdin if there is none.
-    #[arg(trailing_var_arg = true)]
+    /// The prompt. What is piped in is added to it, or is all of it.
     prompt: Vec<String>,
     /// Print each event as one JSON line, and nothing else.
     #[arg(long)]
     json: bool,
-    /// provider/model.
+    /// The model, as provider/model.
     #[arg(long, short)]
     model: Option<String>,
     /// How much runs unasked: ask, auto_edit, full or read_only.
     #[arg(long, value_parser = word::<PermissionMode>)]
     permission_mode: Option<PermissionMode>,
-    /// off, minimal, low, medium, high, xhigh or max.
+    /// How long it thinks: off, minimal, low, medium, high, xhigh or max.
     #[arg(long, value_parser = word::<ThinkingLevel>)]
     thinking_level: Option<ThinkingLevel>,
     /// The shell for commands.
@@ -55,7 +57,7 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let directory = AbsPath::new(directory)?;
     let settings = Settings::load(&|name| std::env::var(name).ok())?;
     for warning in &settings.warnings {
-        anstream::eprintln!("warning: {warning}");
+        tell!("warning: {warning}");
     }
     let server = Server::new(settings, Limits::default());
     let (near, far) = tokio::io::duplex(64 * 1024);
@@ -102,28 +104,33 @@ async fn converse(
     client.request::<methods::Prompt>(&params).await?;
 
     let mut show = Show::default();
-    let mut interrupts = 0;
+    let mut interrupted = false;
+    let mut end_requested = pin!(platform::end_requested());
     loop {
         tokio::select! {
             message = incoming.recv() => match message {
                 None => bail!("the server has gone"),
-                Some(Incoming::Event(event)) => {
-                    if arguments.json {
-                        print_json(&event)?;
-                    } else {
-                        show.event(&event.event);
+                Some(Incoming::Event { event, params }) => {
+                    let shown = if arguments.json { print_line(params.get()) } else { show.event(&event) };
+                    match shown {
+                        Ok(()) => {}
+                        // As in `opal run … | head`: nobody waits for the rest.
+                        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                            return Ok(ExitCode::from(UNREAD));
+                        }
+                        Err(error) => return Err(error).context("writing to stdout"),
                     }
-                    if let AgentEvent::AgentEnd { reason } = event.event {
+                    if let AgentEvent::AgentEnd { reason } = event {
                         return Ok(exit_code(reason));
                     }
                 }
                 Some(Incoming::Request { id, method, params }) => answer(client, id, method, params),
                 Some(Incoming::Notification) => {}
             },
-            ended = platform::end_requested() => {
+            ended = &mut end_requested => {
                 ended.context("waiting for signals")?;
-                interrupts += 1;
-                if interrupts > 1 {
+                end_requested.set(platform::end_requested());
+                if std::mem::replace(&mut interrupted, true) {
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
                 let (client, session_id) = (client.clone(), session_id.clone());
@@ -154,12 +161,10 @@ fn answer(client: &Client, id: Value, method: String, params: Value) {
     });
 }
 
-fn print_json(event: &protocol::EventParams) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    serde_json::to_writer(&mut stdout, event)?;
-    stdout.write_all(b"\n")?;
-    stdout.flush()?;
-    Ok(())
+fn print_line(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
 }
 
 fn exit_code(reason: EndReason) -> ExitCode {
@@ -171,13 +176,14 @@ fn exit_code(reason: EndReason) -> ExitCode {
 }
 
 fn prompt(words: &[String]) -> anyhow::Result<String> {
-    let prompt = if words.is_empty() && !std::io::stdin().is_terminal() {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("reading the prompt from stdin")?;
-        text
-    } else {
-        words.join(" ")
-    };
+    let mut prompt = words.join(" ");
+    if !io::stdin().is_terminal() {
+        let piped = io::read_to_string(io::stdin()).context("reading the prompt from stdin")?;
+        if !prompt.is_empty() && !piped.trim().is_empty() {
+            prompt.push_str("\n\n");
+        }
+        prompt.push_str(&piped);
+    }
     if prompt.trim().is_empty() {
         bail!("there is no prompt; try: opal run \"explain this project\"");
     }

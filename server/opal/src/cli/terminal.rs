@@ -1,10 +1,14 @@
 //! Questions on a terminal.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 
 use protocol::{ConfirmAction, ConfirmParams, ConfirmResult, InputParams, InputResult};
+use tokio::sync::Mutex;
 
-use super::show::coloured;
+use super::show::{coloured, printable, tell, tell_text};
+
+/// Questions can overlap; a person is asked one at a time.
+static ASKING: Mutex<()> = Mutex::const_new(());
 
 /// Whether somebody can be asked here.
 pub(super) fn can_ask() -> bool {
@@ -13,36 +17,42 @@ pub(super) fn can_ask() -> bool {
 
 /// Asks for a permission. Anything but a clear yes is no.
 pub(super) async fn confirm(params: ConfirmParams) -> ConfirmResult {
+    let _one = ASKING.lock().await;
     let ConfirmParams { title, message, actions, details, .. } = params;
-    anstream::eprintln!("\n{title}\n  {message}");
+    tell!("\n{}\n  {}", printable(&title), printable(&message));
     if let Some(diff) = &details.diff {
-        anstream::eprint!("{}", coloured(diff));
+        tell_text(&coloured(diff));
     }
     if let Some(command) = &details.command {
         let directory = details.directory.as_deref().unwrap_or_default();
-        anstream::eprintln!("  $ {command}\n  in {directory}");
+        tell!("  $ {}\n  in {}", printable(command), printable(directory));
     }
     let for_session = actions.contains(&ConfirmAction::AllowSession);
     if let (true, Some(grant)) = (for_session, &details.grant) {
-        anstream::eprintln!("  s allows {grant}");
+        tell!("  s allows {}", printable(grant));
     }
     let keys = if for_session { "y/s/N" } else { "y/N" };
-    let answer = ask(format!("[{keys}, or a word to the model] ")).await.unwrap_or_default();
-    let answer = answer.trim();
-    match answer {
-        "y" | "yes" => ConfirmResult { action: ConfirmAction::Allow, message: None },
-        "s" if for_session => ConfirmResult { action: ConfirmAction::AllowSession, message: None },
-        "" | "n" | "no" => ConfirmResult { action: ConfirmAction::Deny, message: None },
-        word => ConfirmResult { action: ConfirmAction::Deny, message: Some(word.to_owned()) },
-    }
+    let answer = ask(format!("[{keys}, or a word to the model] ")).await;
+    confirmed(answer.as_deref().unwrap_or_default().trim(), for_session)
+}
+
+fn confirmed(answer: &str, for_session: bool) -> ConfirmResult {
+    let (action, message) = match answer.to_lowercase().as_str() {
+        "y" | "yes" => (ConfirmAction::Allow, None),
+        "s" if for_session => (ConfirmAction::AllowSession, None),
+        "" | "n" | "no" => (ConfirmAction::Deny, None),
+        _ => (ConfirmAction::Deny, Some(answer.to_owned())),
+    };
+    ConfirmResult { action, message }
 }
 
 /// Asks for a text; a number takes one of the choices. `None`: the input has ended.
 pub(super) async fn input(params: InputParams) -> InputResult {
+    let _one = ASKING.lock().await;
     let InputParams { prompt, choices, .. } = params;
-    anstream::eprintln!("\n{prompt}");
+    tell!("\n{}", printable(&prompt));
     for (n, choice) in choices.iter().enumerate() {
-        anstream::eprintln!("  {} {choice}", n + 1);
+        tell!("  {} {}", n + 1, printable(choice));
     }
     let text = ask("> ".into()).await.map(|answer| {
         let answer = answer.trim().to_owned();
@@ -54,10 +64,31 @@ pub(super) async fn input(params: InputParams) -> InputResult {
 
 async fn ask(prompt: String) -> Option<String> {
     let line = tokio::task::spawn_blocking(move || {
-        let mut stderr = anstream::stderr();
-        stderr.write_all(prompt.as_bytes()).and_then(|()| stderr.flush()).ok()?;
+        tell_text(&prompt);
         let mut line = String::new();
         (io::stdin().lock().read_line(&mut line).ok()? > 0).then_some(line)
     });
     line.await.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(answer: &str, action: ConfirmAction, message: Option<&str>) {
+        let expected = ConfirmResult { action, message: message.map(str::to_owned) };
+        assert_eq!(confirmed(answer, true), expected, "{answer}");
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        check("y", ConfirmAction::Allow, None);
+        check("Yes", ConfirmAction::Allow, None);
+        check("S", ConfirmAction::AllowSession, None);
+        check("", ConfirmAction::Deny, None);
+        check("N", ConfirmAction::Deny, None);
+        check("Use make instead", ConfirmAction::Deny, Some("Use make instead"));
+        assert_eq!(confirmed("s", false).action, ConfirmAction::Deny);
+    }
 }

@@ -20,8 +20,8 @@ fn check(notifications: &[(&str, Value)], expected: Expect) {
     let mut shown: Vec<String> = open
         .documents
         .iter()
-        .map(|(name, open)| {
-            format!("{name} as {} v{} {:?}\n", open.uri, open.version().0, open.text().to_string())
+        .map(|(uri, open)| {
+            format!("{} as {uri} v{} {:?}\n", open.name, open.version().0, open.text().to_string())
         })
         .collect();
     shown.sort();
@@ -77,6 +77,23 @@ fn a_document_is_known_however_it_is_spelt() {
         ],
         expect![[r#"
             /none/[id] é.tsx as file:///none/[id] é.tsx v7 "b"
+        "#]],
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn two_spellings_of_a_file_are_two_documents_of_their_client() {
+    check(
+        &[
+            open("file:///none/a", 1, "one"),
+            open("file:///none/./a", 1, "other"),
+            change("file:///none/a", 2, json!([{"range": range(0, 0, 3), "text": "1"}])),
+            change("file:///none/./a", 2, json!([{"range": range(0, 5, 5), "text": "!"}])),
+        ],
+        expect![[r#"
+            /none/a as file:///none/./a v2 "other!"
+            /none/a as file:///none/a v2 "1"
         "#]],
     );
 }

@@ -1,7 +1,12 @@
+use std::time::Duration;
+
+use agent::client::ClientId;
 use expect_test::{Expect, expect};
 use serde_json::json;
+use tower_lsp::lsp_types::{InitializeParams, InitializeResult};
 
 use super::*;
+use crate::transport::OutboxWriter;
 
 #[track_caller]
 fn check(value: Value, expected: Expect) {
@@ -19,6 +24,10 @@ fn messages() {
         expect![[r#"request Some(Number(1)) agent/prompt Some(Object {"uri": String("file:///[a]")})"#]],
     );
     check(json!({"jsonrpc": "2.0", "id": 7, "result": null}), expect!["response 7 Ok(Null)"]);
+    check(
+        json!({"jsonrpc": "2.0", "id": 7, "error": null, "result": {"applied": true}}),
+        expect![[r#"response 7 Ok(Object {"applied": Bool(true)})"#]],
+    );
     check(
         json!({"jsonrpc": "2.0", "id": "x", "error": {"code": -32601, "message": "no", "more": 1}}),
         expect![[r#"response "x" Err(Refused { code: -32601, message: "no" })"#]],
@@ -43,4 +52,71 @@ fn what_is_no_message_is_answered_with_what_was_expected() {
         json!({"jsonrpc": "2.0", "id": 3}),
         expect!["invalid 3 expected `method`, or `id` with `result` or `error`"],
     );
+}
+
+/// Handlers that panic before and after their first await.
+struct Clumsy;
+
+impl LanguageServer for Clumsy {
+    async fn initialize(&self, _params: InitializeParams) -> tower_lsp::jsonrpc::Result<InitializeResult> {
+        Ok(InitializeResult::default())
+    }
+
+    async fn shutdown(&self) -> tower_lsp::jsonrpc::Result<()> {
+        Ok(())
+    }
+}
+
+impl Clumsy {
+    async fn at_once(&self) -> tower_lsp::jsonrpc::Result<()> {
+        panic!("at once, as the test wants it")
+    }
+
+    async fn later(&self) -> tower_lsp::jsonrpc::Result<()> {
+        tokio::task::yield_now().await;
+        panic!("later, as the test wants it")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_is_answered_and_the_next_request_too() {
+    let (service, _socket) = LspService::build(|_client| Clumsy)
+        .custom_method("test/at_once", Clumsy::at_once)
+        .custom_method("test/later", Clumsy::later)
+        .finish();
+    let outbox = Arc::new(Outbox::new(1 << 20));
+    let stop = CancellationToken::new();
+    let connection = Arc::new(Connection::new(ClientId(1), outbox.clone(), stop.clone()));
+    let farewell = Farewell::default();
+    let tasks = TaskTracker::new();
+    let mut edge = Edge { service, connection, outbox: outbox.clone(), tasks, stop, farewell };
+    let requests = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}
+{"jsonrpc":"2.0","id":2,"method":"test/at_once"}
+{"jsonrpc":"2.0","id":3,"method":"test/later"}
+{"jsonrpc":"2.0","method":"test/later"}
+{"jsonrpc":"2.0","id":4,"method":"shutdown"}
+"#;
+    edge.read(FrameReader::new(requests.as_bytes(), 1 << 20)).await;
+    edge.tasks.close();
+    edge.tasks.wait().await;
+    outbox.close();
+    let mut written = Vec::new();
+    OutboxWriter { outbox, stall: Duration::from_secs(1) }.run(&mut written).await.unwrap();
+    let mut answers: Vec<String> = String::from_utf8(written)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let answer: Value = serde_json::from_str(line).unwrap();
+            let error = answer["error"]["message"].as_str();
+            format!("{} {}\n", answer["id"], error.unwrap_or("ok"))
+        })
+        .collect();
+    answers.sort();
+    expect![[r#"
+        1 ok
+        2 the request failed because of a bug in Opal; the log has the details
+        3 the request failed because of a bug in Opal; the log has the details
+        4 ok
+    "#]]
+    .assert_eq(&answers.concat());
 }

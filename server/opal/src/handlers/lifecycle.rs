@@ -25,7 +25,7 @@ impl LanguageServer for Backend {
         self.connection.change_folders(folders(&params), &[]);
         self.connection.set_profile(profile(&params));
         if let Some(process_id) = params.process_id {
-            self.server.follow_process(process_id);
+            self.server.follow_process(process_id, self.connection.stop.clone());
         }
         let client = params.client_info.map(|info| (info.name, info.version));
         tracing::info!(?client, ?encoding, "a client has connected");
@@ -87,9 +87,7 @@ fn folders(params: &InitializeParams) -> Vec<AbsPath> {
     // Only old clients send nothing else.
     #[expect(deprecated, reason = "older clients name their root only here")]
     let root = params.root_uri.iter();
-    let mut folders: Vec<AbsPath> = folders.chain(root).filter_map(path).collect();
-    folders.dedup();
-    folders
+    folders.chain(root).filter_map(path).collect()
 }
 
 fn path(uri: &Uri) -> Option<AbsPath> {

@@ -44,24 +44,22 @@ impl Drop for Restore {
     }
 }
 
-/// Makes stdin ready for reading. Must be called inside the runtime.
-pub fn input() -> io::Result<Input> {
-    let (descriptor, restore) = duplicate(io::stdin().as_fd())?;
-    Ok(match kind(&descriptor)? {
-        FileType::Fifo => Input::Pipe(pipe::Receiver::from_owned_fd(descriptor)?, restore),
-        FileType::Socket => Input::Socket(socket(descriptor)?, restore),
+/// Makes stdin ready for reading and stdout for writing. Must be called inside the runtime.
+pub fn stdio() -> io::Result<(Input, Output)> {
+    // They may be one socket: both must know its flags from before either end changes them.
+    let (stdin, stdin_flags) = duplicate(io::stdin().as_fd())?;
+    let (stdout, stdout_flags) = duplicate(io::stdout().as_fd())?;
+    let input = match kind(&stdin)? {
+        FileType::Fifo => Input::Pipe(pipe::Receiver::from_owned_fd(stdin)?, stdin_flags),
+        FileType::Socket => Input::Socket(socket(stdin)?, stdin_flags),
         _ => Input::Other(tokio::io::stdin()),
-    })
-}
-
-/// Makes stdout ready for writing. Must be called inside the runtime.
-pub fn output() -> io::Result<Output> {
-    let (descriptor, restore) = duplicate(io::stdout().as_fd())?;
-    Ok(match kind(&descriptor)? {
-        FileType::Fifo => Output::Pipe(pipe::Sender::from_owned_fd(descriptor)?, restore),
-        FileType::Socket => Output::Socket(socket(descriptor)?, restore),
+    };
+    let output = match kind(&stdout)? {
+        FileType::Fifo => Output::Pipe(pipe::Sender::from_owned_fd(stdout)?, stdout_flags),
+        FileType::Socket => Output::Socket(socket(stdout)?, stdout_flags),
         _ => Output::Other(tokio::io::stdout()),
-    })
+    };
+    Ok((input, output))
 }
 
 fn duplicate(descriptor: std::os::fd::BorrowedFd<'_>) -> io::Result<(OwnedFd, Restore)> {
@@ -133,7 +131,7 @@ pub async fn end_requested() -> io::Result<()> {
 }
 
 /// Waits until a process has gone; for ever if that cannot be seen.
-pub(crate) async fn process_gone(process_id: u32) {
+pub async fn process_gone(process_id: u32) {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Pid, PidfdFlags, pidfd_open};

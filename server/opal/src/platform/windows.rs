@@ -7,14 +7,9 @@ use std::path::Path;
 pub type Input = tokio::io::Stdin;
 pub type Output = tokio::io::Stdout;
 
-/// Makes stdin ready for reading.
-pub fn input() -> io::Result<Input> {
-    Ok(tokio::io::stdin())
-}
-
-/// Makes stdout ready for writing.
-pub fn output() -> io::Result<Output> {
-    Ok(tokio::io::stdout())
+/// Makes stdin ready for reading and stdout for writing.
+pub fn stdio() -> io::Result<(Input, Output)> {
+    Ok((tokio::io::stdin(), tokio::io::stdout()))
 }
 
 /// Waits for Ctrl-C, or for the console to be closed.
@@ -27,7 +22,7 @@ pub async fn end_requested() -> io::Result<()> {
 }
 
 /// The end of the stream tells that the client has gone.
-pub(crate) async fn process_gone(_process_id: u32) {
+pub async fn process_gone(_process_id: u32) {
     std::future::pending().await
 }
 

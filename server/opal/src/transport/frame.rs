@@ -1,13 +1,17 @@
 //! Splitting a stream into frames, and finding the next one after a bad one.
 
 use bytes::{Buf, Bytes, BytesMut};
+use memchr::{memchr, memmem};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A header section beyond this is not LSP.
 const MAX_HEADER: usize = 8 * 1024;
 /// Room made for a read; a frame that is known to be larger gets its own size.
 const READ_SIZE: usize = 64 * 1024;
+/// After a frame beyond this the buffer that held it is given back.
+const KEEP_CAPACITY: usize = 256 * 1024;
 const LENGTH: &[u8] = b"content-length:";
+const HEADER_END: &[u8] = b"\r\n\r\n";
 
 /// How messages are told apart on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct FrameReader<R> {
     buffer: BytesMut,
     framing: Option<Framing>,
     max_frame: usize,
+    /// Bytes of an unfinished line that hold no line end: they are not looked at again.
+    searched: usize,
     /// Skipping what is left of something bad.
     lost: bool,
 }
@@ -41,7 +47,7 @@ pub struct FrameReader<R> {
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Frames beyond `max_frame` bytes are skipped.
     pub fn new(stream: R, max_frame: usize) -> Self {
-        Self { stream, buffer: BytesMut::new(), framing: None, max_frame, lost: false }
+        Self { stream, buffer: BytesMut::new(), framing: None, max_frame, searched: 0, lost: false }
     }
 
     /// Known after the first byte.
@@ -98,17 +104,18 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     fn take_line(&mut self) -> Option<Frame> {
         loop {
-            let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') else {
-                if self.lost {
-                    self.buffer.clear();
-                } else if self.buffer.len() > self.max_frame {
-                    self.buffer.clear();
-                    self.lost = true;
-                    return Some(Frame::Bad(self.too_large()));
+            let Some(end) = memchr(b'\n', &self.buffer[self.searched..]) else {
+                self.searched = self.buffer.len();
+                if self.lost || self.searched > self.max_frame {
+                    self.buffer = BytesMut::new();
+                    self.searched = 0;
+                    let why = self.too_large();
+                    return (!self.lost).then(|| self.lose(&why));
                 }
                 return None;
             };
-            let line = self.buffer.split_to(end).freeze();
+            let end = std::mem::take(&mut self.searched) + end;
+            let line = self.split(end);
             self.buffer.advance(1);
             if std::mem::take(&mut self.lost) || line.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -136,8 +143,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                 }
             }
         }
-        let Some(header_end) = find(&self.buffer, b"\r\n\r\n") else {
-            return (self.buffer.len() > MAX_HEADER).then(|| self.lose("there is no LSP header"));
+        let head = &self.buffer[..self.buffer.len().min(MAX_HEADER)];
+        let Some(header_end) = memmem::find(head, HEADER_END) else {
+            return (self.buffer.len() >= MAX_HEADER).then(|| self.lose("there is no LSP header"));
         };
         let Some(length) = content_length(&self.buffer[..header_end]) else {
             self.buffer.advance(1);
@@ -148,13 +156,24 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             let why = self.too_large();
             return Some(self.lose(&why));
         }
-        let end = header_end + 4 + length;
+        let start = header_end + HEADER_END.len();
+        let end = start + length;
         if self.buffer.len() < end {
             self.buffer.reserve(end - self.buffer.len());
             return None;
         }
-        self.buffer.advance(header_end + 4);
-        Some(Frame::Message(self.buffer.split_to(length).freeze()))
+        self.buffer.advance(start);
+        Some(Frame::Message(self.split(length)))
+    }
+
+    /// Takes the first bytes out of the buffer, and the buffer away from a large frame: else it would stay
+    /// as large for ever.
+    fn split(&mut self, length: usize) -> Bytes {
+        let frame = self.buffer.split_to(length).freeze();
+        if length > KEEP_CAPACITY {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        frame
     }
 
     fn lose(&mut self, why: &str) -> Frame {
@@ -182,22 +201,16 @@ fn content_length(header: &[u8]) -> Option<usize> {
 /// found in a message by accident.
 fn find_header(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
-    while let Some(at) =
-        bytes[from..].windows(LENGTH.len()).position(|part| part.eq_ignore_ascii_case(LENGTH))
-    {
-        let start = from + at;
-        if let Some(end) = find(&bytes[start..], b"\r\n\r\n")
-            && content_length(&bytes[start..start + end]).is_some()
-        {
-            return Some(start);
-        }
-        from = start + LENGTH.len();
-    }
-    None
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|part| part == wanted)
+    memmem::find_iter(bytes, HEADER_END).find_map(|end| {
+        let begin = from.max(end.saturating_sub(MAX_HEADER));
+        from = end + HEADER_END.len();
+        let section = &bytes[begin..end];
+        let is_header = |at: &usize| {
+            section[*at..].get(..LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(LENGTH))
+                && content_length(&section[*at..]).is_some()
+        };
+        (0..section.len()).find(is_header).map(|at| begin + at)
+    })
 }
 
 #[cfg(test)]

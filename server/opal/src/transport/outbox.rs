@@ -2,12 +2,14 @@
 //!
 //! Frames are encoded straight into one buffer. Whoever pushes never waits: while the client reads, the
 //! buffer is written as soon as the writer runs; while it does not, neighbouring deltas of one message
-//! merge, and a client that leaves the outbox full for too long is disconnected.
+//! merge, whatever other sessions say in between, and a client that leaves the outbox full for too long is
+//! disconnected.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde::Serialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -46,10 +48,14 @@ pub struct Outbox {
 struct Inner {
     bytes: Vec<u8>,
     scratch: Vec<u8>,
-    /// The last delta, while the client is slow: more of the same message may join it.
-    merging: Option<Merging>,
+    /// The last delta of each session, while the client is slow: more of the same message may join it.
+    merging: Vec<Merging>,
     /// A write has been waiting for the client.
     slow: bool,
+    /// Bytes that were taken out of `bytes`, and that the client has not taken yet.
+    leaving: usize,
+    /// Kept from one write to the next if it stays full.
+    full_since: Option<Instant>,
     closed: bool,
 }
 
@@ -103,19 +109,18 @@ impl Outbox {
         if inner.closed {
             return;
         }
-        if let Some(merging) = &mut inner.merging
-            && merging.id == delta.id
-            && merging.kind == delta.kind
-            && merging.session_id == delta.session_id
-            && merging.seq + 1 == delta.seq
-        {
-            merging.seq = delta.seq;
-            merging.text.push_str(delta.text);
-            return;
+        if let Some(at) = inner.merging.iter().position(|merging| merging.session_id == delta.session_id) {
+            let merging = &mut inner.merging[at];
+            if merging.id == delta.id && merging.kind == delta.kind && merging.seq + 1 == delta.seq {
+                merging.seq = delta.seq;
+                merging.text.push_str(delta.text);
+                return;
+            }
+            let merged = inner.merging.remove(at);
+            self.encode_merged(&mut inner, &merged);
         }
-        self.end_merging(&mut inner);
         if inner.slow {
-            inner.merging = Some(Merging {
+            inner.merging.push(Merging {
                 session_id: delta.session_id.into(),
                 first_seq: delta.seq,
                 seq: delta.seq,
@@ -141,17 +146,21 @@ impl Outbox {
     }
 
     fn end_merging(&self, inner: &mut Inner) {
-        if let Some(merging) = inner.merging.take() {
-            let delta = Delta {
-                session_id: &merging.session_id,
-                seq: merging.seq,
-                kind: merging.kind,
-                key: merging.key,
-                id: &merging.id,
-                text: &merging.text,
-            };
-            self.encode_delta(inner, delta, merging.first_seq);
+        for merged in std::mem::take(&mut inner.merging) {
+            self.encode_merged(inner, &merged);
         }
+    }
+
+    fn encode_merged(&self, inner: &mut Inner, merged: &Merging) {
+        let delta = Delta {
+            session_id: &merged.session_id,
+            seq: merged.seq,
+            kind: merged.kind,
+            key: merged.key,
+            id: &merged.id,
+            text: &merged.text,
+        };
+        self.encode_delta(inner, delta, merged.first_seq);
     }
 
     /// The hot path: by hand, since it runs for every token.
@@ -197,9 +206,23 @@ impl Outbox {
         if scratch.capacity() > KEEP_CAPACITY {
             *scratch = Vec::new();
         }
-        if inner.slow && inner.bytes.len() > self.max_bytes {
+        if inner.slow && inner.full_since.is_none() && self.is_full(inner) {
+            inner.full_since = Some(Instant::now());
             self.full.notify_one();
         }
+    }
+
+    /// Notes how much of a write the client has still to take.
+    fn set_leaving(&self, leaving: usize, slow: bool) {
+        let mut inner = self.lock();
+        inner.leaving = leaving;
+        inner.slow = slow;
+        inner.full_since =
+            if self.is_full(&inner) { inner.full_since.or_else(|| Some(Instant::now())) } else { None };
+    }
+
+    fn is_full(&self, inner: &Inner) -> bool {
+        inner.leaving + inner.bytes.len() > self.max_bytes
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -219,7 +242,6 @@ impl OutboxWriter {
     /// Writes until the outbox is closed and empty, or the client stops reading.
     pub async fn run(&self, mut stream: impl AsyncWrite + Unpin) -> io::Result<()> {
         let mut chunk = Vec::new();
-        let mut full_since = None;
         loop {
             let closed = self.take(&mut chunk);
             if chunk.is_empty() {
@@ -229,13 +251,7 @@ impl OutboxWriter {
                 self.outbox.ready.notified().await;
                 continue;
             }
-            if chunk.len() <= self.outbox.max_bytes {
-                full_since = None;
-            } else {
-                full_since.get_or_insert_with(Instant::now);
-            }
-            self.write(&mut stream, &chunk, &mut full_since).await?;
-            self.outbox.lock().slow = false;
+            self.write(&mut stream, &chunk).await?;
             chunk.clear();
             if chunk.capacity() > KEEP_CAPACITY {
                 chunk = Vec::new();
@@ -248,33 +264,46 @@ impl OutboxWriter {
         let mut inner = self.outbox.lock();
         self.outbox.end_merging(&mut inner);
         std::mem::swap(&mut inner.bytes, chunk);
+        inner.leaving = chunk.len();
         inner.closed
     }
 
-    async fn write(
-        &self,
-        stream: &mut (impl AsyncWrite + Unpin),
-        chunk: &[u8],
-        full_since: &mut Option<Instant>,
-    ) -> io::Result<()> {
-        let write = async {
-            stream.write_all(chunk).await?;
-            stream.flush().await
-        };
-        tokio::pin!(write);
-        // A client that reads takes it at once, and nothing else happens.
-        if let Some(written) = futures::future::FutureExt::now_or_never(write.as_mut()) {
-            return written;
+    async fn write(&self, stream: &mut (impl AsyncWrite + Unpin), mut chunk: &[u8]) -> io::Result<()> {
+        while !chunk.is_empty() {
+            let n = match stream.write(chunk).now_or_never() {
+                // A client that reads takes it at once, and nothing else happens.
+                Some(written) => written?,
+                None => {
+                    self.outbox.set_leaving(chunk.len(), true);
+                    self.unless_stalled(stream.write(chunk)).await?
+                }
+            };
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            chunk = &chunk[n..];
         }
-        self.outbox.lock().slow = true;
+        match stream.flush().now_or_never() {
+            Some(flushed) => flushed?,
+            None => {
+                self.outbox.set_leaving(0, true);
+                self.unless_stalled(stream.flush()).await?;
+            }
+        }
+        self.outbox.set_leaving(0, false);
+        Ok(())
+    }
+
+    /// Waits for the client, but not for ever once the outbox is full.
+    async fn unless_stalled<T>(&self, write: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        tokio::pin!(write);
         loop {
+            let full_since = self.outbox.lock().full_since;
             let deadline = full_since.map(|since| since + self.stall);
             tokio::select! {
                 biased;
                 written = &mut write => return written,
-                () = self.outbox.full.notified(), if full_since.is_none() => {
-                    *full_since = Some(Instant::now());
-                }
+                () = self.outbox.full.notified(), if deadline.is_none() => {}
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     let stalled = "the client has not read for too long";
                     return Err(io::Error::new(io::ErrorKind::TimedOut, stalled));

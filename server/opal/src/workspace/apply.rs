@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use agent::workspace::{File, FileName, Origin, WriteError};
+use agent::workspace::{File, Origin, WriteError};
 use serde_json::{Value, json};
 use text::{EditSet, PositionEncoding, Rope, differs_only_outside};
 use tokio::time::Instant;
@@ -31,7 +31,6 @@ enum Seen {
 /// which is more than `expected` if the user typed meanwhile.
 pub(super) async fn to_document(
     held: &Held,
-    name: &FileName,
     edits: &EditSet,
     expected: &Rope,
     limits: &Limits,
@@ -42,9 +41,11 @@ pub(super) async fn to_document(
     }
     let written = edits.changed_ranges_after();
     let replaced: Vec<_> = edits.edits().iter().map(|edit| edit.range.clone()).collect();
-    let look = || match connection.documents.get(name) {
+    let now = || connection.documents.get_by_uri(&document.uri);
+    let is_as_it_was = || now().is_some_and(|now| now.text().is_instance(document.text()));
+    let look = || match now() {
         None => Seen::Other(Rope::new()),
-        Some(now) if now.version() == document.version() => Seen::Base,
+        Some(now) if now.text().is_instance(document.text()) => Seen::Base,
         Some(now) if now.text() == expected => Seen::Applied(now.text().clone()),
         Some(now) if now.text() == document.text() => Seen::Base,
         Some(now) if differs_only_outside(expected, now.text(), &written) => {
@@ -55,9 +56,13 @@ pub(super) async fn to_document(
         Some(now) => Seen::Other(now.text().clone()),
     };
     let mut changes = connection.documents.changes();
+    // The user may have typed since the text was read. From here to the call nothing is awaited that could
+    // let another change in between: a client that takes no versions would put the edit in the wrong place.
+    if !is_as_it_was() {
+        return Err(WriteError::Stale);
+    }
     let edit = document_edit(held, edits, connection.documents.encoding());
     let params = json!({"label": "Opal", "edit": edit});
-    // Asked now: since the version was checked nothing was awaited that could let another in between.
     let mut call = connection.editor.call(APPLY_EDIT, &params);
     let mut answer: Option<Result<Value, CallError>> = None;
     let mut deadline = Instant::now() + limits.apply_edit;
@@ -71,14 +76,7 @@ pub(super) async fn to_document(
         }
         if let Some(refused) = answer.as_ref().and_then(refusal) {
             return Err(match seen {
-                Seen::Base
-                    if connection
-                        .documents
-                        .get(name)
-                        .is_some_and(|now| now.version() == document.version()) =>
-                {
-                    WriteError::Refused { reason: refused }
-                }
+                Seen::Base if is_as_it_was() => WriteError::Refused { reason: refused },
                 _ => WriteError::Stale,
             });
         }
@@ -165,3 +163,6 @@ fn refusal(answer: &Result<Value, CallError>) -> Option<String> {
         Err(error) => Some(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

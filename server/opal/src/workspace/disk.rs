@@ -68,6 +68,10 @@ pub(super) fn holds(path: &AbsPath, text: &Rope, max: u64) -> Result<bool, FileE
         io::ErrorKind::NotFound => FileError::NotFound { name: path.to_string() },
         _ => FileError::Io { name: path.to_string(), reason: error.to_string() },
     };
+    // Before opening: a pipe would wait for a writer.
+    if !fs::metadata(path.as_path()).map_err(failed)?.is_file() {
+        return Ok(false);
+    }
     let mut file = fs::File::open(path.as_path()).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     if length == text.len_bytes() as u64 {
@@ -129,7 +133,11 @@ fn replace(new: &NewText) -> io::Result<()> {
         Ok(old) if old.permissions().readonly() => {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
         }
-        Ok(old) => Some(old),
+        Ok(old) => {
+            // A directory that may be written to is no permission to replace what may not.
+            fs::OpenOptions::new().write(true).open(path)?;
+            Some(old)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(directory)?;
             None
@@ -150,7 +158,11 @@ fn replace(new: &NewText) -> io::Result<()> {
     }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    platform::sync_directory(directory)
+    // The new text stands there; whether the rename survives a power cut is all that is in doubt.
+    if let Err(error) = platform::sync_directory(directory) {
+        tracing::debug!(%error, path = %new.path, "the directory could not be synced");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -116,3 +116,58 @@ fn garbage_between_frames() {
     "#]],
     );
 }
+
+#[test]
+fn a_header_beyond_any_reason_is_skipped() {
+    let stream = format!("X: {}\r\n\r\n{}{}", "x".repeat(MAX_HEADER), counted("[1]"), counted("[2]"));
+    check(
+        stream.as_bytes(),
+        expect![[r#"
+            bad: there is no LSP header
+            [1]
+            [2]
+        "#]],
+    );
+}
+
+#[test]
+fn a_line_that_is_too_large_is_skipped() {
+    let stream = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(MAX));
+    expect![[r#"
+        bad: the frame is larger than 1 MiB
+        {}
+    "#]]
+    .assert_eq(&frames(stream.as_bytes(), 64));
+}
+
+#[test]
+fn a_large_frame_leaves_no_large_buffer() {
+    let large = "x".repeat(2 * KEEP_CAPACITY);
+    for stream in [format!("{{{large}\n{{}}\n"), counted(&large) + &counted("{}")] {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut reader = FrameReader::new(stream.as_bytes(), MAX);
+            reader.next().await.unwrap();
+            assert_eq!(reader.next().await, Some(Frame::Message("{}".into())));
+            assert!(reader.buffer.capacity() < KEEP_CAPACITY, "{}", reader.buffer.capacity());
+        });
+    }
+}
+
+#[test]
+fn a_line_is_searched_only_once() {
+    let n_pieces = 20_000;
+    let stream = format!("{{{}}}\n", "x".repeat(n_pieces * 50));
+    let start = std::time::Instant::now();
+    frames(stream.as_bytes(), 50);
+    // Searching the whole line at each piece would look at 10 GB.
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_frame_full_of_lengths_is_no_header() {
+    let message = "content-length:".repeat(MAX / 16);
+    let start = std::time::Instant::now();
+    frames(counted(&message).as_bytes(), MAX);
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}

@@ -58,6 +58,66 @@ async fn a_slow_client_gets_neighbouring_deltas_of_one_message_merged() {
     assert_eq!(frames, ["1 *", "2-3 a\"b\n", "4 c", "5 *", "6-7 de"]);
 }
 
+#[tokio::test]
+async fn sessions_do_not_keep_each_other_from_merging() {
+    let frames = frames(
+        |outbox| outbox.push(&event(1)),
+        |outbox| {
+            for seq in 2..5 {
+                outbox.push_delta(delta(seq, "m1", "a"));
+                outbox.push_delta(Delta { session_id: "t", ..delta(seq + 10, "m1", "b") });
+            }
+            outbox.push_delta(delta(5, "m2", "c"));
+        },
+    )
+    .await;
+    assert_eq!(frames, ["1 *", "2-4 aaa", "12-14 bbb", "5 c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_is_kept() {
+    let outbox = Arc::new(Outbox::new(100));
+    let (writing, mut reading) = tokio::io::duplex(8);
+    let text = "x".repeat(1000);
+    outbox.push(&text);
+    outbox.close();
+    let writer = OutboxWriter { outbox, stall: Duration::from_secs(120) };
+    // Empty after 128 s, but no longer full before the 120 are over.
+    let reads = async {
+        let mut all = Vec::new();
+        while reading.read_buf(&mut all).await.unwrap() > 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        all
+    };
+    let (written, all) = tokio::join!(async move { writer.run(writing).await }, reads);
+    written.unwrap();
+    assert!(all.ends_with(b"xxx\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_less_than_comes_is_given_up() {
+    let outbox = Arc::new(Outbox::new(100));
+    let (writing, mut reading) = tokio::io::duplex(8);
+    let writer = OutboxWriter { outbox: outbox.clone(), stall: Duration::from_secs(120) };
+    let start = Instant::now();
+    let reads = async {
+        loop {
+            // A frame is always more than what is read of it meanwhile.
+            outbox.push(&event(1));
+            outbox.flush();
+            let _ = reading.read(&mut [0; 8]).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = writer.run(writing) => ended,
+        () = reads => unreachable!(),
+    };
+    assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert!((120..130).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_given_up() {
     let outbox = Arc::new(Outbox::new(100));

@@ -77,6 +77,22 @@ mod unix {
             },
             expect!["FILE is not a regular file"],
         );
+        let directory = tempfile::tempdir().unwrap();
+        let path = path(&directory, "pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, path.as_path(), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+            .unwrap();
+        assert_eq!(holds(&path, &Rope::new(), 16), Ok(false));
+    }
+
+    #[test]
+    fn a_file_in_a_directory_that_cannot_be_listed_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = path(&directory, "file");
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o300)).unwrap();
+        write(&NewText { path: path.clone(), text: Rope::from_str("new"), encoding: Encoding::default() })
+            .unwrap();
+        assert_eq!(fs::read_to_string(path.as_path()).unwrap(), "new");
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
     }
 
     #[test]

@@ -1,0 +1,172 @@
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use provider::{AnswerStream, Provider, Request};
+use text::AbsPath;
+
+use super::*;
+use crate::client::{Answer, Asked, ClientId, Question, QuestionKind};
+use crate::context::Context;
+use crate::id::{QuestionId, SessionId};
+use crate::permission::Permissions;
+use crate::workspace::{Change, File, FileError, FileName, Workspace, WriteError, Written};
+use crate::{Limits, Shell, Toolbox};
+
+/// Never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl Provider for Silent {
+    fn name(&self) -> &str {
+        "silent"
+    }
+
+    fn answer(&self, _request: Request) -> AnswerStream {
+        Box::pin(futures::stream::pending())
+    }
+}
+
+#[derive(Debug)]
+struct NoFiles;
+
+impl Workspace for NoFiles {
+    fn folders(&self) -> Vec<AbsPath> {
+        Vec::new()
+    }
+
+    fn resolve<'a>(&'a self, path: &'a AbsPath) -> BoxFuture<'a, Result<AbsPath, FileError>> {
+        futures::future::ready(Ok(path.clone())).boxed()
+    }
+
+    fn read<'a>(&'a self, file: &'a FileName) -> BoxFuture<'a, Result<File, FileError>> {
+        futures::future::ready(Err(FileError::NotFound { name: file.to_string() })).boxed()
+    }
+
+    fn read_bytes<'a>(&'a self, path: &'a AbsPath, _max: u64) -> BoxFuture<'a, Result<Vec<u8>, FileError>> {
+        futures::future::ready(Err(FileError::NotFound { name: path.to_string() })).boxed()
+    }
+
+    fn names<'a>(&'a self, _directory: &'a AbsPath) -> BoxFuture<'a, Vec<String>> {
+        futures::future::ready(Vec::new()).boxed()
+    }
+
+    fn write<'a>(&'a self, _change: Change) -> BoxFuture<'a, Result<Written, WriteError>> {
+        futures::future::ready(Err(WriteError::Stale)).boxed()
+    }
+
+    fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>> {
+        futures::future::ready(Vec::new()).boxed()
+    }
+}
+
+/// Notes what it is told, and never answers.
+#[derive(Debug, Default)]
+struct Onlooker {
+    told: std::sync::Mutex<Vec<String>>,
+}
+
+impl Onlooker {
+    fn tell(&self, what: String) {
+        self.told.lock().unwrap().push(what);
+    }
+
+    fn told(&self, what: &str) -> usize {
+        self.told.lock().unwrap().iter().filter(|told| told.starts_with(what)).count()
+    }
+}
+
+impl Client for Onlooker {
+    fn id(&self) -> ClientId {
+        ClientId(1)
+    }
+
+    fn event(&self, _session: &SessionId, _seq: u64, event: &Event) {
+        self.tell(format!("{event:?}"));
+    }
+
+    fn flush(&self) {}
+
+    fn ask(&self, _session: &SessionId, _question: &Question) -> BoxFuture<'static, Option<Answer>> {
+        self.tell("asked".into());
+        futures::future::pending().boxed()
+    }
+
+    fn resolved(&self, _session: &SessionId, _question: &QuestionId) {
+        self.tell("resolved".into());
+    }
+}
+
+/// A session in which a turn runs, and somebody who looks on.
+fn running() -> (Session, Arc<Onlooker>) {
+    let shell = Shell::usual();
+    let working_dir = AbsPath::new(std::env::temp_dir()).unwrap();
+    let context = Context::new(
+        working_dir,
+        Arc::new(NoFiles),
+        shell.clone(),
+        Permissions::default(),
+        Limits::default(),
+        Vec::new(),
+        std::env::temp_dir(),
+    );
+    let options = Options {
+        id: SessionId::new("s"),
+        provider: Arc::new(Silent),
+        model: "m".into(),
+        context_window: None,
+        max_output_tokens: None,
+        thinking: None,
+        instructions: "".into(),
+        toolbox: Arc::new(Toolbox::new(&shell, None).unwrap()),
+        context: Arc::new(context),
+    };
+    let (commands, _inbox) = mpsc::channel(1);
+    let mut session = Session::new(options, commands.downgrade(), CancellationToken::new());
+    let onlooker = Arc::new(Onlooker::default());
+    session.attach(onlooker.clone());
+    session.prompt(Prompt { text: "first".into(), ..Prompt::default() }).unwrap();
+    session.report(Report::Opened { parts: vec![provider::Part::Text("first".into())] });
+    (session, onlooker)
+}
+
+fn abort(session: &mut Session) -> oneshot::Receiver<Vec<Queued>> {
+    let (reply, answer) = oneshot::channel();
+    session.command(Command::Abort { reply });
+    answer
+}
+
+fn handed_back(mut answer: oneshot::Receiver<Vec<Queued>>) -> Vec<String> {
+    answer.try_recv().unwrap().into_iter().map(|queued| queued.text).collect()
+}
+
+#[tokio::test]
+async fn an_abort_that_meets_the_end_of_the_turn_starts_no_follow_up() {
+    let (mut session, onlooker) = running();
+    session.enqueue("then this".into(), QueuedKind::FollowUp);
+    let answer = abort(&mut session);
+    session.report(Report::Ended(EndReason::Completed));
+    assert_eq!(handed_back(answer), ["then this"]);
+    assert_eq!(onlooker.told("TurnStart"), 1);
+    assert_eq!(onlooker.told("AgentEnd { reason: Aborted }"), 1);
+}
+
+#[tokio::test]
+async fn steering_that_an_abort_overtook_is_handed_back() {
+    let (mut session, onlooker) = running();
+    session.enqueue("and be quick".into(), QueuedKind::Steering);
+    let answer = abort(&mut session);
+    assert!(session.step().is_none());
+    session.report(Report::Ended(EndReason::Completed));
+    assert_eq!(handed_back(answer), ["and be quick"]);
+    assert_eq!(onlooker.told("MessageApplied"), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_attaches_again_is_not_asked_twice() {
+    let (mut session, onlooker) = running();
+    let (reply, _answer) = oneshot::channel::<Asked>();
+    let question =
+        QuestionKind::Input { prompt: "?".into(), call_id: None, sensitive: false, choices: Vec::new() };
+    session.ask(question, reply);
+    session.attach(onlooker.clone());
+    assert_eq!(onlooker.told("asked"), 1);
+}
