@@ -16,7 +16,7 @@ export const sessionList = new RequestType<SessionListParams, SessionListResult,
 /** Client to server. Returns a session's conversation, whether it is live or not. */
 export const sessionHistory = new RequestType<SessionHistoryParams, SessionHistoryResult, void>("session/history");
 
-/** Client to server. Names a session. */
+/** Client to server. Names a session, or changes how much runs unasked. */
 export const sessionSet = new RequestType<SessionSetParams, SessionDone, void>("session/set");
 
 /** Client to server. Removes a stored session that is not live. */
@@ -402,6 +402,8 @@ export interface SessionSetParams {
   session_id: string;
   /** What to call it; an empty text takes the name away. */
   name?: string;
+  /** How much runs unasked from now on. The session must be live. */
+  permission_mode?: PermissionMode;
 }
 
 export interface SessionDone {

@@ -82,10 +82,12 @@ impl Journal {
 
     /// Keeps the session's settings and its queue.
     pub(crate) fn settings(&mut self, settings: &impl Serialize) -> Vec<Commit> {
-        let mut commits = self.be_born();
+        if let Some(unborn) = &mut self.unborn {
+            unborn.settings_json = json(settings);
+            return Vec::new();
+        }
         let update = SessionUpdate { settings_json: Some(json(settings)), ..SessionUpdate::default() };
-        commits.push(self.store.update(&self.session, update));
-        commits
+        vec![self.store.update(&self.session, update)]
     }
 
     fn be_born(&mut self) -> Vec<Commit> {

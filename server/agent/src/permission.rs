@@ -21,6 +21,18 @@ pub enum Mode {
     ReadOnly,
 }
 
+impl Mode {
+    /// As configurations and stored sessions spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::AutoEdit => "auto_edit",
+            Self::Full => "full",
+            Self::ReadOnly => "read_only",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action<'a> {
     Read {

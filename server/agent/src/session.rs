@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::client::Client;
-use crate::event::{ContextUsage, EndReason, Event, Queued, QueuedKind, WaitingFor};
+use crate::event::{ContextUsage, EndReason, Event, Failure, Queued, QueuedKind, WaitingFor};
 use crate::id::{CallId, Counter, MessageId, TurnId};
 use crate::journal::record::{self, AssistantRecord, ShownRecord, ToolResultRecord};
 use crate::journal::{Journal, Loaded};
@@ -185,19 +185,25 @@ impl Session {
                     self.start_run(turn_id.clone(), text, Vec::new());
                     Steered::Began(turn_id)
                 };
-                self.reply(move |failure| drop(failure.is_none().then(|| reply.send(steered))));
+                self.reply(answering(reply, steered));
             }
             Command::FollowUp { text, reply } => {
                 let message_id = self.enqueue(text, QueuedKind::FollowUp);
-                self.reply(move |failure| drop(failure.is_none().then(|| reply.send(message_id))));
+                self.reply(answering(reply, message_id));
                 if self.run.is_none() {
                     self.emit(Event::AgentStart);
                     self.start_queued();
                 }
             }
+            Command::SetMode { mode, reply } => {
+                self.options.context.permissions().mode = mode;
+                self.options.settings.permission_mode = Some(mode.as_str().to_owned());
+                self.keep_settings();
+                self.reply(answering(reply, ()));
+            }
             Command::CancelQueued { message_id, reply } => {
                 let withdrawn = self.withdraw(&message_id);
-                self.reply(move |failure| drop(failure.is_none().then(|| reply.send(withdrawn))));
+                self.reply(answering(reply, withdrawn));
             }
             Command::Abort { reply } => self.abort(Some(reply)),
             Command::Answered { question, client, answer } => self.answered(&question, client, answer),
@@ -363,6 +369,18 @@ impl Session {
 
     fn next_message_id(&mut self) -> MessageId {
         MessageId::new(self.message_ids.next("m"))
+    }
+}
+
+/// Sends the answer once it is durable. If it never will be, whoever waits learns that by the sender's end.
+fn answering<T: Send + 'static>(
+    reply: oneshot::Sender<T>,
+    answer: T,
+) -> impl FnOnce(Option<&Failure>) + Send + 'static {
+    move |failure| {
+        if failure.is_none() {
+            let _ = reply.send(answer);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod log;
 mod lsp;
 mod run;
+mod sessions;
 mod show;
 mod terminal;
 
@@ -29,6 +30,8 @@ enum Command {
     Lsp(lsp::Arguments),
     /// Run one prompt in this directory and print what happens.
     Run(run::Arguments),
+    /// List, search, show, name, delete, export and import stored sessions.
+    Sessions(sessions::Arguments),
     /// Show Opal at work on a small project, with a recorded model: no account needed.
     Demo(demo::Arguments),
 }
@@ -44,6 +47,7 @@ pub(crate) fn main() -> ExitCode {
             match arguments.command {
                 Command::Lsp(arguments) => lsp::main(arguments).await,
                 Command::Run(arguments) => run::main(arguments).await,
+                Command::Sessions(arguments) => sessions::main(arguments),
                 Command::Demo(arguments) => demo::main(arguments).await,
             }
         });

@@ -174,9 +174,11 @@ impl Server {
 
     /// A session that lives here, or one from the store.
     pub(crate) async fn resume(&self, which: Which) -> Result<SessionHandle, ResumeError> {
-        if let Which::Id(id) = &which
-            && let Ok(session) = self.find(id)
-        {
+        let live = match &which {
+            Which::Id(id) => self.find(id).ok(),
+            Which::LatestIn(name) => directory(name).ok().and_then(|path| self.latest_live(&path)),
+        };
+        if let Some(session) = live {
             return Ok(session);
         }
         let _one_at_a_time = self.shared.loading.lock().await;
@@ -200,6 +202,13 @@ impl Server {
         let session = self.run(options, journal, agent::journal::load(&loaded), workspace);
         tracing::info!(session = %session.id(), entries = loaded.entries.len(), "session resumed");
         Ok(session)
+    }
+
+    /// The latest session of a directory that lives here; it may not be stored yet.
+    fn latest_live(&self, directory: &AbsPath) -> Option<SessionHandle> {
+        let sessions = self.sessions();
+        let latest = sessions.iter().rev().find(|live| live.handle.context().working_dir == *directory);
+        latest.map(|live| live.handle.clone())
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -101,7 +101,7 @@ methods! {
         "Returns a session's conversation, whether it is live or not.";
     ClientToServer "session/set" SessionSet (SessionSetParams) -> SessionDone;
         after "`initialize`";
-        "Names a session.";
+        "Names a session, or changes how much runs unasked.";
     ClientToServer "session/delete" SessionDelete (SessionParams) -> SessionDone;
         after "`initialize`";
         "Removes a stored session that is not live.";

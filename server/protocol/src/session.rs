@@ -162,6 +162,9 @@ pub struct SessionSetParams {
     /// What to call it; an empty text takes the name away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// How much runs unasked from now on. The session must be live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<PermissionMode>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

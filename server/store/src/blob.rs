@@ -148,10 +148,13 @@ impl Content {
     }
 }
 
+/// The largest content that is unpacked; SQLite keeps none that is larger.
+const MAX_LEN: u64 = 1_000_000_000;
+
 /// Never makes more than `len` bytes, nor believes a `len` that the input contradicts.
 fn decompress(compressed: &[u8], len: u64) -> Option<Vec<u8>> {
     let stated = zstd::zstd_safe::get_frame_content_size(compressed).ok().flatten()?;
-    let len = usize::try_from(len).ok().filter(|_| stated == len)?;
+    let len = usize::try_from(len).ok().filter(|_| stated == len && len <= MAX_LEN)?;
     zstd::bulk::decompress(compressed, len).ok()
 }
 

@@ -154,7 +154,7 @@ impl Start {
         let options = Options { directory: directory.clone(), ..self.options.clone() };
         let (editor, server) = match self.in_process {
             true => self.start_process(&root, options).await,
-            false => self.start_in_memory(options),
+            false => self.start_in_memory(&root, options),
         };
         editor.always_confirm(self.confirm.clone());
         let mut session = String::new();
@@ -174,14 +174,15 @@ impl Start {
         Opal { editor, session, house: Some(house) }
     }
 
-    fn start_in_memory(&self, options: Options) -> (Editor, Server) {
+    fn start_in_memory(&self, root: &TempDir, options: Options) -> (Editor, Server) {
         let url = self.base_url.as_deref().unwrap_or("http://127.0.0.1:9/v1");
         let toml = format!(
             "model = \"fake/fake-model\"\n{}\n[providers.fake]\napi = \"responses\"\nbase_url = \"{url}\"\n\
              models = [{{ id = \"fake-model\", context_window = 200000 }}]\n",
             self.settings,
         );
-        let settings = Settings::from_toml(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+        let mut settings = Settings::from_toml(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+        settings.data_dir = root.path().join("data");
         let server = opal::Server::new(settings, self.limits.clone());
         let (editor, connection) = connect(&server, options);
         (editor, Server::Memory { server, connections: vec![connection] })

@@ -13,7 +13,7 @@ M.methods = {
   session_list = "session/list",
   --- Returns a session's conversation, whether it is live or not.
   session_history = "session/history",
-  --- Names a session.
+  --- Names a session, or changes how much runs unasked.
   session_set = "session/set",
   --- Removes a stored session that is not live.
   session_delete = "session/delete",
@@ -314,6 +314,7 @@ M.error_codes = {
 ---@class opal.SessionSetParams
 ---@field session_id string
 ---@field name? string What to call it; an empty text takes the name away.
+---@field permission_mode? opal.PermissionMode How much runs unasked from now on. The session must be live.
 
 ---@class opal.SessionDone
 ---@field ok boolean

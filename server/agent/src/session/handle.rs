@@ -14,6 +14,7 @@ use crate::event::{Attachment, Failure, Queued};
 use crate::id::{MessageId, QuestionId, SessionId, TurnId};
 use crate::journal::record::SettingsRecord;
 use crate::journal::{Journal, Loaded};
+use crate::permission::Mode;
 use crate::tools::Toolbox;
 
 /// Commands that wait while the session handles one; a client that sends faster is told so.
@@ -66,6 +67,7 @@ pub(super) enum Command {
     Prompt { prompt: Prompt, reply: oneshot::Sender<Result<TurnId, CommandError>> },
     Steer { text: String, reply: oneshot::Sender<Steered> },
     FollowUp { text: String, reply: oneshot::Sender<MessageId> },
+    SetMode { mode: Mode, reply: oneshot::Sender<()> },
     CancelQueued { message_id: MessageId, reply: oneshot::Sender<bool> },
     Abort { reply: oneshot::Sender<Vec<Queued>> },
     State { reply: oneshot::Sender<State> },
@@ -135,6 +137,11 @@ impl SessionHandle {
 
     pub fn follow_up(&self, text: String) -> Reply<MessageId> {
         self.send(|reply| Command::FollowUp { text, reply })
+    }
+
+    /// Changes how much runs unasked, from now on.
+    pub fn set_mode(&self, mode: Mode) -> Reply<()> {
+        self.send(|reply| Command::SetMode { mode, reply })
     }
 
     pub fn cancel_queued(&self, message_id: MessageId) -> Reply<bool> {

@@ -12,6 +12,7 @@ use store::{Commit, StoreError};
 use super::Session;
 use super::handle::Command;
 use crate::event::{Event, Failure};
+use crate::id::QuestionId;
 
 /// Called when everything before it is durable, or with what went wrong.
 type Reply = Box<dyn FnOnce(Option<&Failure>) + Send>;
@@ -37,6 +38,7 @@ enum What {
         event: Event,
     },
     Reply(Reply),
+    Question(QuestionId),
     /// A command whose answer must include everything before it.
     Command(Command),
 }
@@ -92,6 +94,15 @@ impl Session {
         }
     }
 
+    /// Puts a question now, or when everything before it was announced.
+    pub(super) fn put_in_turn(&mut self, id: QuestionId) {
+        if self.outgoing.is_clear() {
+            self.put_to_all(&id);
+        } else {
+            self.outgoing.hold(What::Question(id));
+        }
+    }
+
     /// Does the command now, or when everything before it was announced.
     pub(super) fn when_clear(&mut self, command: Command) {
         if self.outgoing.is_clear() {
@@ -108,6 +119,7 @@ impl Session {
             match what {
                 What::Event { seq, event } => self.tell(seq, &event),
                 What::Reply(reply) => reply(failure.as_ref()),
+                What::Question(id) => self.put_to_all(&id),
                 What::Command(command) => self.command_now(command),
             }
         }

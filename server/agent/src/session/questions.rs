@@ -19,6 +19,8 @@ pub(super) struct Questions {
 struct Open {
     question: Question,
     reply: oneshot::Sender<Asked>,
+    /// Held back until what led to it was announced, it is put to nobody yet.
+    is_put: bool,
     /// The clients that are being asked.
     asking: Vec<(ClientId, AbortHandle)>,
 }
@@ -44,15 +46,27 @@ impl Session {
         }
         let question = Question { id: QuestionId::new(self.questions.ids.next("q")), kind };
         let id = question.id.clone();
+        self.questions.open.push(Open { question, reply, is_put: false, asking: Vec::new() });
+        self.put_in_turn(id);
+    }
+
+    /// Puts a question to whoever is attached, once what led to it was announced.
+    pub(super) fn put_to_all(&mut self, id: &QuestionId) {
+        let Some(at) = self.questions.open.iter().position(|open| open.question.id == *id) else { return };
         // What led to the question reaches the clients before it.
         self.clients.iter().for_each(|client| client.flush());
-        let asking = self.clients.iter().map(|client| self.put(client, &question)).collect();
-        self.questions.open.push(Open { question, reply, asking });
-        self.deny_if_nobody(&id);
+        let question = &self.questions.open[at].question;
+        let asking = self.clients.iter().map(|client| self.put(client, question)).collect();
+        self.questions.open[at].asking = asking;
+        self.questions.open[at].is_put = true;
+        self.deny_if_nobody(id);
     }
 
     pub(super) fn attach(&mut self, client: Arc<dyn Client>) {
         for at in 0..self.questions.open.len() {
+            if !self.questions.open[at].is_put {
+                continue;
+            }
             let asked = self.put(&client, &self.questions.open[at].question);
             self.questions.open[at].asking.push(asked);
         }
@@ -111,7 +125,7 @@ impl Session {
     }
 
     fn deny_if_nobody(&mut self, id: &QuestionId) {
-        let nobody = |open: &Open| open.question.id == *id && open.asking.is_empty();
+        let nobody = |open: &Open| open.question.id == *id && open.is_put && open.asking.is_empty();
         if self.questions.open.iter().any(nobody) {
             self.resolve(id, Asked::Nobody, None);
         }

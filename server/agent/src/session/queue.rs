@@ -80,7 +80,7 @@ impl Session {
     /// Begins a turn with the oldest queued message, if there is one.
     pub(super) fn start_queued(&mut self) -> bool {
         let Some(message) = self.queue.pop_front() else { return false };
-        self.keep_queue();
+        self.keep_settings();
         self.emit(Event::MessageApplied { message_id: message.message_id });
         let turn_id = self.next_turn_id();
         self.start_turn(turn_id, message.text, Vec::new());
@@ -91,7 +91,7 @@ impl Session {
         let message = Queued { message_id: self.next_message_id(), text, kind };
         let message_id = message.message_id.clone();
         self.queue.push_back(message.clone());
-        self.keep_queue();
+        self.keep_settings();
         self.emit(Event::MessageQueued { message });
         self.tell_steering();
         message_id
@@ -102,14 +102,14 @@ impl Session {
             return false;
         };
         self.queue.remove(at);
-        self.keep_queue();
+        self.keep_settings();
         self.emit(Event::MessageWithdrawn { message_id: message_id.clone() });
         self.tell_steering();
         true
     }
 
-    /// Stores what waits, so that it is still there after a crash.
-    fn keep_queue(&mut self) {
+    /// Stores how the session is set and what waits in its queue.
+    pub(super) fn keep_settings(&mut self) {
         let settings = SettingsRecord {
             queue: self.queue.iter().map(QueuedRecord::from).collect(),
             ..self.options.settings.clone()
@@ -153,7 +153,7 @@ impl Session {
     pub(super) fn hand_back_queue(&mut self) -> Vec<Queued> {
         let queued: Vec<Queued> = std::mem::take(&mut self.queue).into();
         if !queued.is_empty() {
-            self.keep_queue();
+            self.keep_settings();
         }
         for message in &queued {
             self.emit(Event::MessageWithdrawn { message_id: message.message_id.clone() });

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use opal::{Limits, Server, Settings, platform};
 use protocol::{
     AgentEvent, ClientCapabilities, EndReason, PROTOCOL_VERSION, PermissionMode, PromptParams, Request,
-    SessionParams, SessionStartParams, ThinkingLevel, methods,
+    SessionParams, SessionResumeParams, SessionSetParams, SessionStartParams, ThinkingLevel, methods,
 };
 use serde_json::Value;
 use text::AbsPath;
@@ -28,11 +28,15 @@ const UNREAD: u8 = 141;
 pub(super) struct Arguments {
     /// The prompt. What is piped in is added to it, or is all of it.
     prompt: Vec<String>,
+    /// Go on with a session: the latest of this directory, or the one whose id begins with ID.
+    #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    resume: Option<String>,
     /// Print each event as one JSON line, and nothing else.
     #[arg(long)]
     json: bool,
     /// The model, as provider/model.
     #[arg(long, short)]
+    #[arg(conflicts_with = "resume")]
     model: Option<String>,
     /// How much runs unasked: ask, auto_edit, full or read_only.
     #[arg(long, value_parser = word::<PermissionMode>)]
@@ -49,6 +53,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut arguments = arguments;
+    take_id(&mut arguments);
     let prompt = prompt(&arguments.prompt)?;
     let directory = match &arguments.directory {
         Some(directory) => std::path::absolute(directory)?,
@@ -89,17 +95,10 @@ async fn converse(
         save_documents: false,
     };
     client.initialize(directory, &capabilities).await?;
-    let started = client
-        .request::<methods::SessionStart>(&SessionStartParams {
-            working_dir: directory.to_string(),
-            model: arguments.model.clone(),
-            permission_mode: arguments.permission_mode,
-            thinking_level: arguments.thinking_level,
-            shell: arguments.shell.clone(),
-            ..SessionStartParams::default()
-        })
-        .await?;
-    let session_id = started.session_id;
+    let session_id = match &arguments.resume {
+        Some(id) => resume(client, id, directory, arguments.permission_mode).await?,
+        None => start(client, directory, arguments).await?,
+    };
     let params = PromptParams { session_id: session_id.clone(), text: prompt, ..PromptParams::default() };
     client.request::<methods::Prompt>(&params).await?;
 
@@ -140,6 +139,55 @@ async fn converse(
                 });
             }
         }
+    }
+}
+
+async fn start(client: &Client, directory: &AbsPath, arguments: &Arguments) -> anyhow::Result<String> {
+    let params = SessionStartParams {
+        working_dir: directory.to_string(),
+        model: arguments.model.clone(),
+        permission_mode: arguments.permission_mode,
+        thinking_level: arguments.thinking_level,
+        shell: arguments.shell.clone(),
+        ..SessionStartParams::default()
+    };
+    Ok(client.request::<methods::SessionStart>(&params).await?.session_id)
+}
+
+async fn resume(
+    client: &Client,
+    id: &str,
+    directory: &AbsPath,
+    permission_mode: Option<PermissionMode>,
+) -> anyhow::Result<String> {
+    let params = match id {
+        "" => {
+            SessionResumeParams { working_dir: Some(directory.to_string()), ..SessionResumeParams::default() }
+        }
+        id => SessionResumeParams { session_id: Some(id.to_owned()), ..SessionResumeParams::default() },
+    };
+    let session_id = client.request::<methods::SessionResume>(&params).await?.session_id;
+    if permission_mode.is_some() {
+        let params = SessionSetParams {
+            session_id: session_id.clone(),
+            permission_mode,
+            ..SessionSetParams::default()
+        };
+        client.request::<methods::SessionSet>(&params).await?;
+    }
+    Ok(session_id)
+}
+
+/// `--resume ID PROMPT`, as people write it: a first word that can only be an id is one.
+fn take_id(arguments: &mut Arguments) {
+    let is_id = |word: &String| {
+        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+        word.len() >= 4
+            && has_digit
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if arguments.resume.as_deref() == Some("") && arguments.prompt.len() > 1 && is_id(&arguments.prompt[0]) {
+        arguments.resume = Some(arguments.prompt.remove(0));
     }
 }
 

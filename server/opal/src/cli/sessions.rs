@@ -84,7 +84,8 @@ fn run(store: &Store, command: Command, as_json: bool) -> anyhow::Result<()> {
                 Some(directory) => Some(dunce::canonicalize(&directory)?.display().to_string()),
                 None => None,
             };
-            let page = store.list(&ListQuery { working_dir, limit, ..ListQuery::default() }).map_err(hinted)?;
+            let page =
+                store.list(&ListQuery { working_dir, limit, ..ListQuery::default() }).map_err(hinted)?;
             for summary in &page.sessions {
                 if as_json {
                     writeln!(out, "{}", to_json(summary))?;
@@ -108,7 +109,13 @@ fn run(store: &Store, command: Command, as_json: bool) -> anyhow::Result<()> {
                     writeln!(out, "{hit}")?;
                 } else {
                     let age = age(hit.created_at_ms);
-                    writeln!(out, "{}  {age:>4}  {:<11}  {}", short(hit.session.as_str()), hit.kind.as_str(), hit.line)?;
+                    writeln!(
+                        out,
+                        "{}  {age:>4}  {:<11}  {}",
+                        short(hit.session.as_str()),
+                        hit.kind.as_str(),
+                        hit.line
+                    )?;
                 }
             }
             if hits.is_empty() && !as_json {
@@ -126,7 +133,8 @@ fn run(store: &Store, command: Command, as_json: bool) -> anyhow::Result<()> {
         Command::Delete { ids } => {
             for id in ids {
                 let record = find(store, &id)?;
-                let _lock = store.lock(&record.id, "opal sessions").with_context(|| format!("deleting {id}"))?;
+                let _lock =
+                    store.lock(&record.id, "opal sessions").with_context(|| format!("deleting {id}"))?;
                 store.delete(&record.id).wait().map_err(hinted)?;
                 writeln!(out, "deleted {}", short(record.id.as_str()))?;
             }

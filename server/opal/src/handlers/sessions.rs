@@ -9,9 +9,9 @@ use store::{ListQuery, LoadedSession, SessionId, Store, StoreError};
 use text::AbsPath;
 use tower_lsp::jsonrpc::{Error, Result};
 
-use super::{Backend, decode};
+use super::{Backend, decode, reply};
 use crate::documents::resolve;
-use crate::{errors, to_proto};
+use crate::{errors, from_proto, to_proto};
 
 /// Entries on a page of a history when the client names no number.
 const PAGE: usize = 200;
@@ -61,8 +61,11 @@ impl Backend {
 
     pub(super) async fn session_set(&self, params: Value) -> Result<SessionDone> {
         let params: SessionSetParams = decode(params)?;
-        let id = self.stored(params.session_id).await?;
+        if let Some(mode) = params.permission_mode {
+            reply(self.session(&params.session_id)?.set_mode(from_proto::mode(mode))).await?;
+        }
         if let Some(name) = params.name {
+            let id = self.stored(params.session_id).await?;
             let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
             self.server.store().rename(&id, name).await.map_err(errors::stored)?;
         }
