@@ -19,6 +19,7 @@ mod process;
 mod python_client;
 mod questions;
 mod queue;
+mod resume;
 mod run;
 mod saving;
 mod service;

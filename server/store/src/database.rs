@@ -95,10 +95,6 @@ impl Files {
         error
     }
 
-    pub(crate) fn io_error(&self, path: &Path, error: io::Error) -> StoreError {
-        io_error(path, error)
-    }
-
     /// Makes the directory, readable by nobody else, if it is not there.
     pub(crate) fn create_directory(&self, directory: &Path) -> Result<(), StoreError> {
         let mut builder = fs::DirBuilder::new();
@@ -219,8 +215,6 @@ impl Database {
             other => other?,
         };
         if found > schema::newest() {
-            // The version may stand in the write-ahead log only, and closing would move it into the file.
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             let known = schema::newest();
             return Err(StoreError::Newer { path, found, known }.into());
         }
@@ -263,6 +257,7 @@ impl Database {
             set_and_ignore(&connection, "max_page_count", i64::from(max_pages))?;
         }
         schema::migrate(&mut connection, schema::MIGRATIONS)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         Ok(connection)
     }
 
@@ -293,6 +288,8 @@ fn connect(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
         None => Connection::open_with_flags(path, flags)?,
     };
     connection.busy_timeout(options.busy_timeout)?;
+    // Until it is known to be whole and ours, closing must not move the log into the file.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 
@@ -441,6 +438,7 @@ fn has_content(path: &Path) -> bool {
 
 /// Which file a name stands for.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code))]
 pub(crate) struct Identity(u64, u64);
 
 impl Identity {
@@ -496,6 +494,7 @@ fn to_store_error(path: &Path, error: rusqlite::Error) -> StoreError {
     }
 }
 
+/// Tells what a failure of the file system means.
 pub(crate) fn io_error(path: &Path, error: io::Error) -> StoreError {
     let path = path.to_owned();
     match error.kind() {

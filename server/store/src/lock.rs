@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::database::{Files, Identity, beside, create_private_file, open_lock_file};
+use crate::database::{Files, Identity, beside, create_private_file, io_error, open_lock_file};
 use crate::error::StoreError;
 use crate::record::SessionId;
 
@@ -48,7 +48,7 @@ impl SessionLock {
         files.create_directory(&directory)?;
         let path = directory.join(format!("{session}.lock"));
         loop {
-            let failed = |error| files.io_error(&path, error);
+            let failed = |error| io_error(&path, error);
             let file = open_lock_file(&path).map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}

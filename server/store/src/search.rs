@@ -17,6 +17,9 @@ const MAX_CANDIDATES: usize = 1000;
 /// Words of a query that count.
 const MAX_TERMS: usize = 16;
 
+/// Characters of a beginning. Shorter ones would visit a good part of the index, and stand for themselves.
+const MIN_PREFIX: usize = 3;
+
 /// Bytes of the line that is shown of a hit.
 const MAX_LINE: usize = 200;
 
@@ -129,7 +132,8 @@ impl Query {
 impl Phrase {
     fn parse(typed: &str) -> Option<Self> {
         let words: Vec<String> = words(typed).map(|(_, word)| word.to_owned()).collect();
-        let is_prefix = typed.ends_with('*');
+        let last = words.last().map_or(0, |word| word.chars().count());
+        let is_prefix = typed.ends_with('*') && last >= MIN_PREFIX;
         (!words.is_empty()).then_some(Self { words, is_prefix })
     }
 

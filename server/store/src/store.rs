@@ -126,8 +126,8 @@ impl Store {
 
     /// Finds the entries that have all of `words`, best first.
     ///
-    /// Whole words in any case; `"two words"` side by side; `migr*` for a beginning. Nothing that is typed is an
-    /// error. Among more than 1,000 hits those of the newest sessions are ranked.
+    /// Whole words in any case; `"two words"` side by side; `migr*` for a beginning of three letters or more. Nothing
+    /// that is typed is an error. Among more than 1,000 hits those of the newest sessions are ranked.
     ///
     /// # Errors
     /// What is wrong with the file.

@@ -5,14 +5,13 @@
 //! a failure of the disk takes all.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::database::{Database, Files};
+use crate::database::{Database, Files, io_error};
 use crate::error::StoreError;
 use crate::options::Group;
 use crate::write::{self, Refused, Write};
@@ -20,15 +19,21 @@ use crate::write::{self, Refused, Write};
 /// Writes are refused while this much waits: the disk is stuck, and memory is not endless.
 const MAX_WAITING_BYTES: u64 = 256 << 20;
 
-/// Writes of one transaction. Bounds how long the first of them waits for the last.
+/// Writes of one transaction, and their bytes. Bounds how long the first of them waits for the last.
 const MAX_GROUP: usize = 1024;
+const MAX_GROUP_BYTES: u64 = 16 << 20;
 
-/// The log is moved into the file at this many pages (4 MiB), between groups and after they were told.
+/// The log is moved into the file at this many pages (4 MiB) once nobody writes, and at the second number (32 MiB)
+/// whoever waits.
 const CHECKPOINT_PAGES: i64 = 1024;
+const MAX_LOG_PAGES: i64 = 8192;
 
 /// Free pages that are worth giving back to the file system, and how many at a time (16 and 4 MiB).
 const MIN_FREE_PAGES: i64 = 4096;
 const VACUUM_STEP: i64 = 1024;
+
+/// Nobody writes if nothing came for this long.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A handle on the writer. Dropping it ends the thread once what waits is written.
 #[derive(Debug)]
@@ -86,7 +91,7 @@ impl Writer {
                     queue.thread = Some(thread);
                     None
                 }
-                Err(error) => Some(self.shared.files.io_error(&path(), error)),
+                Err(error) => Some(io_error(&path(), error)),
             }
         };
         match refusal {
@@ -128,6 +133,17 @@ impl Drop for Writer {
     }
 }
 
+/// What the thread does next.
+enum Next {
+    /// A group, and how many bytes it holds.
+    Write(Vec<Job>, u64),
+    /// Nobody writes: time to tidy up.
+    Pause,
+    /// A reader found the file damaged: close it, so that it can be set aside.
+    LetGo,
+    End,
+}
+
 /// Ends the writer's term even if it panics: the writes it had are told, and the next write starts a new thread.
 struct Term(Arc<Shared>);
 
@@ -156,47 +172,54 @@ impl Shared {
 
     fn run(&self) {
         let mut database = None;
+        let mut is_untidy = false;
         loop {
-            if self.files.is_suspect() {
-                database = None;
+            match self.next(database.is_some(), is_untidy) {
+                Next::Write(jobs, n_bytes) => {
+                    if self.files.is_suspect() {
+                        database = None;
+                    }
+                    self.write(&mut database, jobs);
+                    let mut queue = self.lock();
+                    queue.waiting_bytes = queue.waiting_bytes.saturating_sub(n_bytes);
+                    drop(queue);
+                    is_untidy = database.as_ref().is_some_and(is_in_need);
+                }
+                Next::Pause => is_untidy = database.as_ref().is_some_and(tidy),
+                Next::LetGo => database = None,
+                Next::End => break,
             }
-            let Some(jobs) = self.next(database.is_some()) else { break };
-            if jobs.is_empty() {
-                continue;
-            }
-            let size: u64 = jobs.iter().map(|job| job.size).sum();
-            self.write(&mut database, jobs);
-            let is_idle = {
-                let mut queue = self.lock();
-                queue.waiting_bytes = queue.waiting_bytes.saturating_sub(size);
-                queue.jobs.is_empty()
-            };
-            if let Some(database) = &database {
-                checkpoint(database, is_idle);
-            }
-        }
-        if let Some(database) = &database {
-            give_back(database);
         }
     }
 
-    /// Waits for writes. Empty: look at the file again. `None`: the thread is to end.
-    fn next(&self, is_open: bool) -> Option<Vec<Job>> {
-        let idle_at = Instant::now() + self.files.options.idle_timeout;
+    /// Waits for something to do.
+    fn next(&self, is_open: bool, is_untidy: bool) -> Next {
+        let idle_timeout = if is_untidy { PAUSE } else { self.files.options.idle_timeout };
+        let since = Instant::now();
         let mut queue = self.lock();
         loop {
             if !queue.jobs.is_empty() {
-                let n_jobs = queue.jobs.len().min(MAX_GROUP);
-                return Some(queue.jobs.drain(..n_jobs).collect());
+                let (mut jobs, mut n_bytes) = (Vec::new(), 0);
+                while jobs.len() < MAX_GROUP
+                    && n_bytes < MAX_GROUP_BYTES
+                    && let Some(job) = queue.jobs.pop_front()
+                {
+                    n_bytes += job.size;
+                    jobs.push(job);
+                }
+                return Next::Write(jobs, n_bytes);
             }
-            let left = idle_at.saturating_duration_since(Instant::now());
-            if queue.is_closed || left.is_zero() {
+            let left = idle_timeout.saturating_sub(since.elapsed());
+            if queue.is_closed || (left.is_zero() && !is_untidy) {
                 // Under the lock: a write that comes after this starts a new thread.
                 queue.is_running = false;
-                return None;
+                return Next::End;
+            }
+            if left.is_zero() {
+                return Next::Pause;
             }
             if is_open && self.files.is_suspect() {
-                return Some(Vec::new());
+                return Next::LetGo;
             }
             queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -258,41 +281,60 @@ impl Shared {
         }
         write::index(&transaction, texts).map_err(fail)?;
         if let Some(before_commit) = &files.options.faults.before_commit {
-            before_commit(group).map_err(|error| files.io_error(&files.path(), error))?;
+            before_commit(group).map_err(|error| io_error(&files.path(), error))?;
         }
         transaction.commit().map_err(fail)?;
         Ok(refused)
     }
 }
 
-/// Moves the log into the file when it has grown, at once if nobody waits.
-fn checkpoint(database: &Database, is_idle: bool) {
-    let limit = if is_idle { CHECKPOINT_PAGES } else { 8 * CHECKPOINT_PAGES };
-    let pages = |mode: &str| -> rusqlite::Result<i64> {
-        database.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-            Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
-        })
+/// Whether the file wants tidying when there is time. Moves the log into the file at once if it is long.
+fn is_in_need(database: &Database) -> bool {
+    let log = log_pages(database, "NOOP");
+    if log >= MAX_LOG_PAGES {
+        log_pages(database, "PASSIVE");
+        return false;
+    }
+    log >= CHECKPOINT_PAGES || free_pages(database) >= MIN_FREE_PAGES
+}
+
+/// Moves the log into the file and gives some free pages back to the file system. Whether there is more to do.
+fn tidy(database: &Database) -> bool {
+    log_pages(database, "PASSIVE");
+    let n_free = free_pages(database);
+    if n_free < MIN_FREE_PAGES {
+        return false;
+    }
+    // Each page is a row: only reading all of them does the work.
+    let give_back = || -> rusqlite::Result<()> {
+        let mut pragma = database.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_STEP})"))?;
+        let mut rows = pragma.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(())
     };
-    let outcome = pages("NOOP").and_then(|n| if n >= limit { pages("PASSIVE") } else { Ok(n) });
-    if let Err(error) = outcome {
-        // Everything is safe in the log; the next group tries again.
-        tracing::debug!(%error, "no checkpoint");
+    match give_back() {
+        // Another process may have filled them meanwhile.
+        Ok(()) => free_pages(database) < n_free,
+        Err(error) => {
+            tracing::debug!(%error, "no pages given back; they are used again");
+            false
+        }
     }
 }
 
-/// Gives free pages back to the file system, a little at a time so that other processes get in between.
-fn give_back(database: &Database) {
-    let free = || database.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
-    let mut n_free = match free() {
-        Ok(n_free) if n_free >= MIN_FREE_PAGES => n_free,
-        _ => return,
-    };
-    while n_free > 0 {
-        let step = database.execute_batch(&format!("PRAGMA incremental_vacuum({VACUUM_STEP})"));
-        let before = mem::replace(&mut n_free, free().unwrap_or(0));
-        if step.is_err() || n_free >= before {
-            // Another process is busy; the room is used again anyway.
-            return;
-        }
-    }
+/// Pages of the log that are not in the file, after a checkpoint of this kind.
+fn log_pages(database: &Database, kind: &str) -> i64 {
+    let pages = database.query_row(&format!("PRAGMA wal_checkpoint({kind})"), [], |row| {
+        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+    });
+    pages.unwrap_or_else(|error| {
+        // Everything is safe in the log; the next group tries again.
+        tracing::debug!(%error, "no checkpoint");
+        0
+    })
+}
+
+fn free_pages(database: &Database) -> i64 {
+    // A file that cannot tell fails with the next write.
+    database.pragma_query_value(None, "freelist_count", |row| row.get(0)).unwrap_or(0)
 }

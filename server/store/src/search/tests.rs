@@ -15,6 +15,7 @@ fn what_is_typed_becomes_words_and_phrases() {
     check_query("src/main.rs", expect![[r#""src main rs""#]]);
     check_query("snake_case->field", expect![[r#""snake case field""#]]);
     check_query("migr*", expect![[r#""migr"*"#]]);
+    check_query("mi* m*", expect![[r#""mi" AND "m""#]]);
     check_query("größe 数据库", expect![[r#""größe" AND "数据库""#]]);
 }
 

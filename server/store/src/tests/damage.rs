@@ -53,7 +53,7 @@ fn a_damaged_schema_is_set_aside() {
 /// Damage that only shows when the entries are read.
 #[test]
 fn a_page_that_went_bad_is_found_while_running() {
-    let fixture = Fixture::new();
+    let mut fixture = Fixture::new();
     talk(&fixture.store, "s", &["one"]);
     for n in 2..200 {
         fixture.store.append(&id("s"), prompt(n, &"long ".repeat(100))).wait().unwrap();
@@ -68,7 +68,6 @@ fn a_page_that_went_bad_is_found_while_running() {
     file.write_all(&[0xa5; 4096]).unwrap();
     drop(file);
 
-    let mut fixture = fixture;
     fixture.reopen();
     // The writer has the file open when the damage shows.
     fixture.store.rename(&id("s"), None).wait().unwrap();
@@ -82,22 +81,19 @@ fn a_page_that_went_bad_is_found_while_running() {
 
 #[test]
 fn a_file_in_use_is_not_set_aside() {
-    let fixture = Fixture::new();
-    let other = Fixture::new();
+    let mut fixture = Fixture::new();
     talk(&fixture.store, "s", &["one"]);
     // Another process still has the file open while this one finds it damaged.
     let in_use = fs::File::open(fixture.path().join("sessions.lock")).unwrap();
     in_use.lock_shared().unwrap();
     fixture.store.close();
     fs::write(fixture.file(), "garbage".repeat(100)).unwrap();
-    let mut fixture = fixture;
     fixture.reopen();
     let error = fixture.store.create(session("t")).wait().unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(fixture.file().exists());
     drop(in_use);
     fixture.store.create(session("t")).wait().unwrap();
-    drop(other);
 }
 
 #[test]
@@ -107,4 +103,25 @@ fn an_empty_file_is_a_new_one() {
     assert_eq!(fixture.store.latest("/work").unwrap(), None);
     talk(&fixture.store, "s", &["one"]);
     assert!(fixture.notices.lock().unwrap().is_empty());
+}
+
+#[test]
+fn the_log_of_a_damaged_file_is_kept_too() {
+    let mut fixture = Fixture::new();
+    talk(&fixture.store, "s", &["one"]);
+    // A process that dies leaves its log behind.
+    let wal = fixture.path().join("sessions.db-wal");
+    let log = fs::read(&wal).unwrap();
+    assert!(!log.is_empty());
+    fixture.store.close();
+    fs::write(fixture.file(), "garbage".repeat(1000)).unwrap();
+    let mut cut = log.clone();
+    cut.truncate(100);
+    fs::write(&wal, &cut).unwrap();
+    fixture.reopen();
+    talk(&fixture.store, "t", &["one"]);
+    let notices = fixture.notices.lock().unwrap();
+    let [Notice::SetAside { kept_as, .. }] = notices.as_slice() else { panic!("{notices:?}") };
+    assert_eq!(fs::read(kept_as).unwrap(), "garbage".repeat(1000).as_bytes());
+    assert_eq!(fs::read(kept_as.with_extension("db-wal")).unwrap(), cut);
 }

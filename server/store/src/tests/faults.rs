@@ -47,13 +47,13 @@ fn a_full_disk_is_told_and_what_was_stored_stays() {
     assert_eq!(fixture.store.load(&id("s")).unwrap().entries.len() as u64, n - 1);
 }
 
-/// Linux has a device that is always full.
-#[cfg(target_os = "linux")]
 #[test]
-fn a_device_without_room_is_told() {
-    let fixture = Fixture::new();
-    let error = crate::database::io_error(fixture.path(), io::Error::from(io::ErrorKind::StorageFull));
-    expect!["the disk of $DIR is full"].assert_eq(&text(&error, fixture.path()));
+fn a_quota_counts_as_a_full_disk() {
+    let fixture = Fixture::with(|options| {
+        options.faults.before_commit = Some(Arc::new(|_| Err(io::ErrorKind::QuotaExceeded.into())));
+    });
+    let error = fixture.store.create(session("s")).wait().unwrap_err();
+    expect!["the disk of $DIR/sessions.db is full"].assert_eq(&text(&error, fixture.path()));
 }
 
 #[test]
@@ -137,4 +137,40 @@ fn a_panic_below_the_writer_is_told_and_the_next_write_works() {
     assert!(matches!(fixture.store.create(session("s")).wait(), Err(StoreError::Closed)));
     while fixture.store.create(session("s")).wait().is_err() {}
     assert!(fixture.store.load(&id("s")).is_ok());
+}
+
+/// On a real small file system: `mount -t tmpfs -o size=1m tmpfs $STORE_TEST_SMALL_DISK`.
+#[test]
+#[ignore = "needs a file system of about 1 MB"]
+fn a_disk_that_is_really_full_is_told() {
+    let Ok(disk) = std::env::var("STORE_TEST_SMALL_DISK") else { return };
+    let directory = tempfile::TempDir::new_in(&disk).unwrap();
+    let reserve = directory.path().join("reserve");
+    std::fs::write(&reserve, vec![1; 200 << 10]).unwrap();
+    let store = crate::Store::open(directory.path(), crate::Options::default());
+    talk(&store, "s", &[]);
+    let mut n_stored = 0;
+    let error = loop {
+        match store.append(&id("s"), prompt(n_stored + 1, &"word ".repeat(2000))).wait() {
+            Ok(()) => n_stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+    assert_eq!(store.load(&id("s")).unwrap().entries.len() as u64, n_stored);
+    store.close();
+    let filler = std::path::Path::new(&disk).join("filler");
+    // Fails when nothing is left, which is what is wanted.
+    let _ = std::fs::write(&filler, vec![1; 1 << 20]);
+    let again = crate::Store::open(directory.path(), crate::Options::default());
+    assert_eq!(again.load(&id("s")).unwrap().entries.len() as u64, n_stored);
+    let error = again.append(&id("s"), prompt(n_stored + 1, "x")).wait().unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+    let fresh = crate::Store::open(directory.path().join("fresh"), crate::Options::default());
+    let error = fresh.create(session("s")).wait().unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+    std::fs::remove_file(reserve).unwrap();
+    again.append(&id("s"), prompt(n_stored + 1, "x")).wait().unwrap();
+    again.close();
+    fresh.close();
 }

@@ -247,3 +247,25 @@ fn nobody_else_can_read_it() {
     }
     store.close();
 }
+
+#[test]
+fn room_is_given_back() {
+    let fixture = Fixture::new();
+    talk(&fixture.store, "big", &[]);
+    for n in 1..=12 {
+        fixture.store.append(&id("big"), prompt(n, &"x".repeat(2 << 20))).wait().unwrap();
+    }
+    talk(&fixture.store, "small", &["one"]);
+    let size = || fs::metadata(fixture.file()).unwrap().len();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while size() < 24 << 20 {
+        assert!(std::time::Instant::now() < until, "the log was not moved into the file: {}", size());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    fixture.store.delete(&id("big")).wait().unwrap();
+    while size() > 18 << 20 {
+        assert!(std::time::Instant::now() < until, "{} bytes after all was deleted", size());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(fixture.store.load(&id("small")).unwrap().entries.len(), 1);
+}
