@@ -7,6 +7,7 @@ mod background;
 mod cli;
 mod commands;
 mod connections;
+mod crash;
 mod documents;
 mod edits;
 mod files;

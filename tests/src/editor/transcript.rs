@@ -35,6 +35,15 @@ impl Log {
         self.push(Entry::Sent(message));
     }
 
+    /// The params of every event received.
+    pub(super) fn events(&self) -> Vec<Value> {
+        let received = self.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Received(message) if message["method"] == "agent/event" => Some(message["params"].clone()),
+            _ => None,
+        });
+        received.collect()
+    }
+
     pub(super) fn received(&mut self, message: Value) {
         self.push(Entry::Received(message));
     }

@@ -126,6 +126,12 @@ impl Editor {
         self.state().running()
     }
 
+    /// Every event of a session that has come.
+    pub fn events(&self, session: &str) -> Vec<Value> {
+        let events = self.state().log.events();
+        events.into_iter().filter(|event| event["session_id"] == session).collect()
+    }
+
     /// The number of the last event of a session.
     pub fn seq(&self, session: &str) -> Option<u64> {
         self.state().seq(session)
