@@ -111,6 +111,8 @@ impl Session {
     /// Stops what runs, waits for it, and ends background commands.
     async fn close(mut self) {
         let limit = self.options.context.limits.close;
+        // Also when every handle is gone: what is left ends side by side, not one after the other.
+        self.stop.cancel();
         if self.run.is_some() {
             self.abort(None);
         }
@@ -248,18 +250,22 @@ impl Session {
 
     fn end_turn(&mut self, reason: EndReason) {
         let partial = self.end_message();
-        self.transcript.close_open("aborted by the user before it finished");
-        if reason == EndReason::Aborted {
-            let Options { provider, model, .. } = &self.options;
-            self.transcript.push_partial(provider.name(), model, partial.unwrap_or_default());
-        }
         self.withdraw_questions();
         let Some(run) = self.run.take() else { return };
+        // The abort may have come when the turn had just ended by itself. It holds all the same: nothing
+        // that was queued begins after it.
+        let reason = if run.cancel.is_cancelled() { EndReason::Aborted } else { reason };
+        if reason == EndReason::Aborted {
+            self.transcript.close_open("aborted by the user before it finished");
+            if partial.is_some() || self.transcript.wants_answer() {
+                let Options { provider, model, .. } = &self.options;
+                self.transcript.push_partial(provider.name(), model, partial.unwrap_or_default());
+            }
+        } else {
+            self.transcript.close_open("not finished: the turn ended before it");
+        }
         self.emit(Event::TurnEnd { turn_id: run.turn_id, message: run.last_text, usage: run.usage });
         if reason == EndReason::Completed && self.start_queued() {
-            if let Some(next) = &mut self.run {
-                next.aborts = run.aborts;
-            }
             return;
         }
         self.publish_status();

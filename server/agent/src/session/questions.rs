@@ -53,7 +53,12 @@ impl Session {
 
     pub(super) fn attach(&mut self, client: Arc<dyn Client>) {
         for at in 0..self.questions.open.len() {
-            let asked = self.put(&client, &self.questions.open[at].question);
+            let open = &self.questions.open[at];
+            // A client that attaches once more has the question before it already.
+            if open.asking.iter().any(|(asked, _)| *asked == client.id()) {
+                continue;
+            }
+            let asked = self.put(&client, &open.question);
             self.questions.open[at].asking.push(asked);
         }
         self.clients.retain(|attached| attached.id() != client.id());
