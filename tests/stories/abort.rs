@@ -1,6 +1,6 @@
 //! Abort, in whatever state the run is: it stops, nothing is left behind, and the next prompt works.
 
-use tests::editor::Confirm;
+use tests::editor::{Confirm, Save};
 use tests::{FakeModel, Gate, Opal, calls};
 
 /// Aborts, and sees that all is well afterwards; the fake model checks that every call got its result.
@@ -95,6 +95,24 @@ async fn while_a_retry_waits() {
     turn.until("retry").await;
     assert!(matches!(opal.state().await.waiting_for, Some(protocol::WaitingFor::Retry { .. })));
     abort_and_go_on(&model, &opal, &turn).await;
+}
+
+#[tokio::test]
+async fn while_documents_are_saved_for_a_command() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
+    model.next(|t| t.tool("shell", calls::shell("touch ran")));
+    let patience = std::time::Duration::from_millis(500);
+    let start = Opal::start(&model).mode("full").editor_patience(patience);
+    let opal = start.file("a", "one\n").open("a").await;
+    // After the edit, and before the command.
+    opal.editor.on_save(Save::Fail);
+    opal.editor.on_save(Save::Never);
+    let turn = opal.prompt("hello").await;
+    turn.until("client/save_documents").await;
+    turn.until("client/save_documents").await;
+    abort_and_go_on(&model, &opal, &turn).await;
+    assert!(!opal.has_file("ran"));
 }
 
 #[tokio::test]

@@ -48,23 +48,6 @@ async fn a_child_that_is_about_to_finish_is_not_ended() {
 }
 
 #[tokio::test]
-async fn a_file_of_output_is_not_written_over() {
-    let model = FakeModel::start().await;
-    for word in ["first", "second"] {
-        let command = calls::shell(&format!("yes {word} | head -c 100000"));
-        model.next(|t| t.tool_with_id("call_1", "shell", command));
-    }
-    model.next(|t| t.text("Done."));
-    let opal = Opal::start(&model).mode("full").await;
-    assert_eq!(opal.run("run it").await, "completed");
-    for (result, word) in model.last_request().results().iter().zip(["first", "second"]) {
-        let (_, path) = result.rsplit_once("The whole output is in ").unwrap();
-        let whole = std::fs::read_to_string(path.trim_end().trim_end_matches(']')).unwrap();
-        assert!(whole.starts_with(word) && whole.len() == 100_000, "{word}");
-    }
-}
-
-#[tokio::test]
 async fn a_child_that_leaves_the_group_and_keeps_the_pipe() {
     let model = FakeModel::start().await;
     model.next(|t| {

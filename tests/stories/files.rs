@@ -215,3 +215,32 @@ async fn nothing_is_left_beside_a_written_file() {
     names.sort();
     assert_eq!(names, ["a", "b"]);
 }
+
+#[tokio::test]
+async fn an_image_is_one_by_its_content() {
+    let model = FakeModel::start().await;
+    let png = b"\x89PNG\r\n\x1a\nand so on";
+    let opal = Opal::start(&model)
+        .file("picture.jpg", png)
+        .file("pointer.png", "version https://git-lfs.github.com/spec/v1\n")
+        .file("empty.png", "")
+        .await;
+    call(&model, &opal, "read", calls::read("picture.jpg")).await.unwrap();
+    let shown = serde_json::to_string(model.last_request().input()).unwrap();
+    assert!(shown.contains("data:image/png;base64,"), "{shown}");
+    // A service refuses what is no image, and the whole conversation with it.
+    let pointer = call(&model, &opal, "read", calls::read("pointer.png")).await.unwrap();
+    assert!(pointer.contains("git-lfs"), "{pointer}");
+    let empty = call(&model, &opal, "read", calls::read("empty.png")).await.unwrap();
+    assert!(empty.contains("empty"), "{empty}");
+}
+
+#[tokio::test]
+async fn writing_what_stands_there_already() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).file("a", "one\n").await;
+    call(&model, &opal, "read", calls::read("a")).await.unwrap();
+    let told = call(&model, &opal, "write", calls::write("a", "one\n")).await.unwrap();
+    assert!(told.contains("nothing was changed"), "{told}");
+    assert_eq!(opal.editor.count("client/confirm"), 0);
+}

@@ -108,3 +108,24 @@ async fn an_answer_that_makes_no_sense_is_no() {
         assert!(!opal.has_file("ran"), "{answer} was taken for a yes");
     }
 }
+
+#[tokio::test]
+async fn an_edit_that_does_not_fit_shows_nothing_of_a_file_outside() {
+    for mode in ["ask", "auto_edit", "read_only"] {
+        let model = FakeModel::start().await;
+        let opal = Opal::start(&model).mode(mode).confirm(Confirm::Deny("")).await;
+        let outside = opal.outside().join("outside");
+        std::fs::write(&outside, "the password is swordfish\n").unwrap();
+        let path = outside.to_str().unwrap();
+        model.next(|t| {
+            t.tool("edit", calls::edit(path, "the password is", "the password is"))
+                .tool("edit", calls::edit(path, "the password was swordfish", "x"))
+                .tool("write", calls::write(path, "the password is swordfish\n"))
+        });
+        model.next(|t| t.text("Done."));
+        assert_eq!(opal.run("edit it").await, "completed");
+        for told in model.last_request().results() {
+            assert!(told.contains("denied") || told.contains("refused"), "{mode}: {told}");
+        }
+    }
+}

@@ -152,3 +152,28 @@ async fn what_the_user_attached_is_taken_from_the_buffer() {
     assert!(shown.contains("typed é") && !shown.contains("three"), "{shown}");
     assert!(shown.contains("data:image/png;base64,iVBORw0KGgo="), "{shown}");
 }
+
+#[tokio::test]
+async fn a_long_attachment_says_that_there_is_more() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("Seen."));
+    let opal = Opal::start(&model).file("long", "line\n".repeat(5000)).open("long").await;
+    let attachments = json!([{ "type": "file", "uri": opal.editor.uri("long") }]);
+    let params = json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
+    assert_eq!(opal.prompt_with(params).await.end().await, "completed");
+    let shown = serde_json::to_string(model.last_request().input()).unwrap();
+    assert!(shown.contains("the first 2000 of 5000 lines"), "{}", &shown[shown.len() - 300..]);
+}
+
+#[tokio::test]
+async fn an_attached_image_that_is_none() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).await;
+    let attachments = json!([{ "type": "image", "mime_type": "image/png", "data": "aGVsbG8=" }]);
+    let params = json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
+    let turn = opal.prompt_with(params).await;
+    let error = turn.until("error").await;
+    assert!(error["message"].as_str().unwrap().contains("image/png"), "{:?}", error.params);
+    assert_eq!(turn.end().await, "error");
+    assert_eq!(model.n_requests(), 0);
+}

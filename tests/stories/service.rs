@@ -81,6 +81,8 @@ async fn a_pause_that_is_too_long_ends_the_turn() {
     let opal = Opal::start(&model).fast_retries().await;
     assert_eq!(opal.run("hello").await, "error");
     assert_eq!((opal.editor.count("retry"), model.n_requests()), (0, 1));
+    let error = opal.editor.until(None, 0, "error", |_| true).await;
+    assert!(error["message"].as_str().unwrap().contains("3600 s"), "{}", error.params);
 }
 
 #[tokio::test]

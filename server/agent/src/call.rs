@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::{Answer, Asked, Confirm, QuestionKind};
 use crate::context::Context;
 use crate::id::CallId;
-use crate::permission::{Action, Decision};
+use crate::permission::{Action, Decision, Grant};
 use crate::report::Reporter;
 use crate::result::ToolError;
 
@@ -27,20 +27,12 @@ pub struct Call {
 impl Call {
     /// Asks the rules, and the user if they say so.
     pub async fn permit(&self, action: Action<'_>, confirm: Confirm) -> Result<(), ToolError> {
-        let (why, grant) = match self.decide(action) {
-            Decision::Allow => return Ok(()),
-            Decision::Deny { why } => {
-                return Err(ToolError::Denied(format!(
-                    "refused: {why}. Do not try another way; go on without it."
-                )));
-            }
-            Decision::Ask { why, grant } => (why, grant),
-        };
-        // One question at a time; an earlier answer may have granted this one.
-        let _turn_to_ask = self.reporter.questions.lock().await;
-        if self.decide(action) == Decision::Allow {
+        if self.decide(action)?.is_none() {
             return Ok(());
         }
+        // One question at a time; an earlier answer may have granted this one.
+        let _turn_to_ask = self.reporter.questions.lock().await;
+        let Some((why, grant)) = self.decide(action)? else { return Ok(()) };
         let question = QuestionKind::Confirm(Confirm {
             message: why,
             tool: self.tool.clone(),
@@ -68,9 +60,16 @@ impl Call {
         }
     }
 
-    fn decide(&self, action: Action<'_>) -> Decision {
+    /// Asks the rules only: an error if they refuse, and if the user is to be asked, why.
+    pub fn decide(&self, action: Action<'_>) -> Result<Option<(String, Grant)>, ToolError> {
         let roots = self.context.roots();
-        self.context.permissions().decide(&roots, action)
+        match self.context.permissions().decide(&roots, action) {
+            Decision::Allow => Ok(None),
+            Decision::Ask { why, grant } => Ok(Some((why, grant))),
+            Decision::Deny { why } => {
+                Err(ToolError::Denied(format!("refused: {why}. Do not try another way; go on without it.")))
+            }
+        }
     }
 
     /// Puts a question to all attached clients; the first answer wins.

@@ -47,6 +47,12 @@ pub enum Action<'a> {
         command: &'a str,
         directory: &'a AbsPath,
     },
+    /// Writes to the input of a background command.
+    Feed {
+        handle: &'a str,
+        /// What runs there.
+        command: &'a str,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +65,16 @@ pub enum Decision {
 /// What "allow for the session" allows from then on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    /// Reads below a directory outside the roots.
+    /// Reads below a directory outside the roots, or of one file.
     Read { under: AbsPath },
     /// Writes inside the roots.
     WriteInside,
-    /// Writes below a directory outside the roots.
+    /// Reads and writes below a directory outside the roots, or of one file.
     Write { under: AbsPath },
     /// Exactly this command in this directory.
     Command { command: String, directory: AbsPath },
+    /// Whatever is written to the input of this background command. Handles do not come again.
+    Feed { handle: String, command: String },
 }
 
 /// The mode and the grants of one session.
@@ -101,11 +109,11 @@ impl Permissions {
             Action::Read { path } if is_inside(roots, path) => Decision::Allow,
             Action::Read { path } => Decision::Ask {
                 why: format!("{path} is outside the workspace"),
-                grant: Grant::Read { under: directory_of(path) },
+                grant: Grant::Read { under: around(path) },
             },
             Action::Write { path } if !is_inside(roots, path) => Decision::Ask {
                 why: format!("{path} is outside the workspace"),
-                grant: Grant::Write { under: directory_of(path) },
+                grant: Grant::Write { under: around(path) },
             },
             Action::Write { .. } | Action::WriteDocument if self.mode == Mode::AutoEdit => Decision::Allow,
             Action::Write { .. } | Action::WriteDocument => {
@@ -114,6 +122,10 @@ impl Permissions {
             Action::Command { command, directory } => Decision::Ask {
                 why: "commands are asked for in this mode".into(),
                 grant: Grant::Command { command: command.into(), directory: directory.clone() },
+            },
+            Action::Feed { handle, command } => Decision::Ask {
+                why: "what a running command is fed is asked for in this mode".into(),
+                grant: Grant::Feed { handle: handle.into(), command: command.into() },
             },
         }
     }
@@ -129,6 +141,7 @@ impl Permissions {
             (Grant::Command { command, directory }, Action::Command { command: c, directory: d }) => {
                 command == c && directory == d
             }
+            (Grant::Feed { handle, .. }, Action::Feed { handle: h, .. }) => handle == h,
             _ => false,
         })
     }
@@ -138,8 +151,9 @@ fn is_inside(roots: &[AbsPath], path: &AbsPath) -> bool {
     roots.iter().any(|root| path.starts_with(root))
 }
 
-fn directory_of(path: &AbsPath) -> AbsPath {
-    path.parent().unwrap_or_else(|| path.clone())
+/// The file's directory. The file alone if that is the root of everything, which nobody means to grant.
+fn around(path: &AbsPath) -> AbsPath {
+    path.parent().filter(|directory| directory.parent().is_some()).unwrap_or_else(|| path.clone())
 }
 
 impl fmt::Display for Grant {
@@ -148,6 +162,7 @@ impl fmt::Display for Grant {
             Self::Read { under } => write!(f, "reads in {under}"),
             Self::WriteInside => f.write_str("edits inside the workspace"),
             Self::Write { under } => write!(f, "reads and edits in {under}"),
+            Self::Feed { handle, command } => write!(f, "all input to {handle}, which runs: {command}"),
             Self::Command { command, directory } => write!(f, "this same command in {directory}: {command}"),
         }
     }

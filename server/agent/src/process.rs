@@ -16,11 +16,15 @@ use text::AbsPath;
 use tokio::process::ChildStdin;
 use tokio::time::Instant;
 
+pub(crate) use background::Background;
 pub use background::Processes;
 pub(crate) use capture::Capture;
 
 /// Bytes taken from a command's output at once.
 pub(crate) const READ_SIZE: usize = 64 * 1024;
+
+/// Pauses between looks whether something of a group still runs: the first, and the longest.
+const GROUP_POLL: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
 
 /// The program that runs command lines.
 #[derive(Debug, Clone)]
@@ -114,7 +118,8 @@ impl Process {
     pub(crate) fn start(spec: &Spec<'_>) -> io::Result<Self> {
         let (output, stdout, stderr) = platform::output()?;
         let mut command = CommandWrap::with_new(&spec.shell.path, |command| {
-            command.args(spec.shell.arguments()).arg(spec.command);
+            command.args(spec.shell.arguments());
+            platform::add_command_line(command, spec.shell.name(), spec.command);
             command.current_dir(spec.directory.as_path());
             command.stdin(if spec.feed { Stdio::piped() } else { Stdio::null() });
             command.stdout(stdout).stderr(stderr);
@@ -146,8 +151,12 @@ impl Process {
         }
     }
 
-    /// Takes output that is there, or comes before `until`; `None` at the end of it.
+    /// Takes output that comes before `until`; `None` at the end of it.
     pub(crate) async fn drain(&mut self, buffer: &mut [u8], until: Instant) -> Option<usize> {
+        // A timeout does not look at the clock while there is always more to read.
+        if Instant::now() >= until {
+            return None;
+        }
         match tokio::time::timeout_at(until, self.output.read(buffer)).await {
             Ok(Ok(n @ 1..)) => Some(n),
             _ => None,
@@ -161,35 +170,47 @@ impl Process {
     }
 
     /// Whether anything of its group still runs.
-    pub(crate) fn group_runs(&self) -> bool {
+    fn group_runs(&self) -> bool {
         platform::group_runs(self.child.as_ref())
     }
 
     /// Ends the whole group: TERM, the grace, KILL. Returns whether there was something to end.
     pub(crate) async fn end_group(&mut self, grace: Duration) -> bool {
         if !self.group_runs() {
+            platform::end_unseen(self.child.as_mut());
             return false;
         }
         platform::terminate(self.child.as_ref());
-        let deadline = Instant::now() + grace;
-        while self.group_runs() && Instant::now() < deadline {
-            // The group is no child of ours, so there is nothing to wait on; ask now and then. The command
-            // itself is reaped meanwhile.
-            let _ = tokio::time::timeout(Duration::from_millis(10), async {
-                match self.exited().await {
-                    Ok(_) => std::future::pending().await,
-                    Err(error) => tracing::debug!(%error, "waiting for a command"),
-                }
-            })
-            .await;
-        }
-        if self.group_runs()
+        if !self.group_ends(Instant::now() + grace).await
             && let Err(error) = self.child.start_kill()
         {
             tracing::debug!(%error, "killing a command's group");
         }
-        if let Err(error) = self.exited().await {
-            tracing::debug!(%error, "waiting for a killed command");
+        // What hangs in the kernel cannot be killed, and must not hold up the session.
+        match tokio::time::timeout(grace, self.exited()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "waiting for a killed command"),
+            Err(_elapsed) => tracing::warn!("a killed command does not end"),
+        }
+        true
+    }
+
+    /// Waits until nothing of its group runs any more; false if something does at the deadline.
+    pub(crate) async fn group_ends(&mut self, deadline: Instant) -> bool {
+        let mut is_reaped = false;
+        let [mut pause, longest] = GROUP_POLL;
+        while self.group_runs() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            // The group is no child of ours, so there is nothing to wait on; ask now and then. The command
+            // itself, which counts until it is reaped, is.
+            tokio::select! {
+                _ = self.exited(), if !is_reaped => is_reaped = true,
+                () = tokio::time::sleep_until(deadline.min(Instant::now() + pause)) => {
+                    pause = longest.min(pause * 2);
+                }
+            }
         }
         true
     }

@@ -133,6 +133,8 @@ impl Session {
     /// Stops what runs, waits for it, and ends background commands.
     async fn close(mut self) {
         let limit = self.options.context.limits.close;
+        // Also when every handle is gone: what is left ends side by side, not one after the other.
+        self.stop.cancel();
         if self.run.is_some() {
             self.abort(None);
         }
@@ -323,21 +325,29 @@ impl Session {
 
     fn end_turn(&mut self, reason: EndReason) {
         let partial = self.end_message();
-        self.transcript.close_open("aborted by the user before it finished");
-        if reason == EndReason::Aborted {
-            let (message_id, text) = partial.unwrap_or_else(|| (self.next_message_id(), String::new()));
-            let Options { provider, model, .. } = &self.options;
-            let interrupted = AssistantRecord::interrupted(&message_id, provider.name(), model, &text);
-            self.transcript.push_partial(provider.name(), model, text);
-            self.record(EntryKind::Assistant, &interrupted, None);
-        }
         self.withdraw_questions();
         let Some(run) = self.run.take() else { return };
+        // The abort may have come when the turn had just ended by itself. It holds all the same: nothing
+        // that was queued begins after it.
+        let reason = match run.cancel.is_cancelled() {
+            true if run.store_failed => EndReason::Error,
+            true => EndReason::Aborted,
+            false => reason,
+        };
+        if reason == EndReason::Aborted {
+            self.transcript.close_open("aborted by the user before it finished");
+            if partial.is_some() || self.transcript.wants_answer() {
+                let (message_id, text) = partial.unwrap_or_else(|| (self.next_message_id(), String::new()));
+                let Options { provider, model, .. } = &self.options;
+                let interrupted = AssistantRecord::interrupted(&message_id, provider.name(), model, &text);
+                self.transcript.push_partial(provider.name(), model, text);
+                self.record(EntryKind::Assistant, &interrupted, None);
+            }
+        } else {
+            self.transcript.close_open("not finished: the turn ended before it");
+        }
         self.emit(Event::TurnEnd { turn_id: run.turn_id, message: run.last_text, usage: run.usage });
         if reason == EndReason::Completed && self.start_queued() {
-            if let Some(next) = &mut self.run {
-                next.aborts = run.aborts;
-            }
             return;
         }
         self.publish_status();

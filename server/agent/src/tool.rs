@@ -1,6 +1,7 @@
 //! What a tool is.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use provider::ToolSpec;
@@ -46,6 +47,17 @@ impl Access {
             (Self::User, Self::User) => true,
             _ => false,
         }
+    }
+}
+
+/// A `timeout` that the model asks for in seconds; what is longer than `max` is cut to it.
+pub(crate) fn timeout(asked: Option<f64>, usual: Duration, max: Duration) -> Result<Duration, ToolError> {
+    match asked {
+        None => Ok(usual),
+        Some(seconds) if seconds < 0.0 => {
+            Err(ToolError::failed("bad arguments: timeout: expected a number of seconds, at least 0"))
+        }
+        Some(seconds) => Ok(Duration::try_from_secs_f64(seconds).map_or(max, |asked| asked.min(max))),
     }
 }
 

@@ -14,6 +14,7 @@ use provider::ToolSpec;
 
 use crate::process::Shell;
 use crate::tool::Tool;
+pub(crate) use read::image_type;
 
 /// The model may call `shell` by this name whatever it is shown under.
 const SHELL: &str = "shell";

@@ -57,6 +57,10 @@ impl Turn {
                 EndReason::Error
             }
         };
+        if self.cancelled.is_cancelled() {
+            // Aborted means that nothing it has started runs any more.
+            self.context.processes.aborted_have_ended().await;
+        }
         self.reporter.report(Report::Ended(reason)).await;
     }
 
@@ -111,8 +115,12 @@ impl Turn {
             let delay = match (error.is_retryable(), error.retry_after(), delays.next()) {
                 (true, Some(asked), Some(_)) if asked <= limits.retry_after_max => asked,
                 (true, None, Some(delay)) => jitter(*delay),
-                _ => {
-                    self.reporter.report(Report::Failed(Failure::from(&error))).await;
+                (_, asked, _) => {
+                    let mut failure = Failure::from(&error);
+                    if let Some(asked) = asked.filter(|asked| *asked > limits.retry_after_max) {
+                        failure.message.push_str(&format!("; it asks to wait {} s", asked.as_secs()));
+                    }
+                    self.reporter.report(Report::Failed(failure)).await;
                     return Err(EndReason::Error);
                 }
             };

@@ -114,11 +114,11 @@ impl Answer {
 impl Usage {
     /// Counts another answer's tokens in.
     pub fn add(&mut self, other: &Self) {
-        self.input_total += other.input_total;
-        self.input_cached += other.input_cached;
-        self.input_cache_write += other.input_cache_write;
-        self.output_total += other.output_total;
-        self.output_reasoning += other.output_reasoning;
-        self.total += other.total;
+        self.input_total = self.input_total.saturating_add(other.input_total);
+        self.input_cached = self.input_cached.saturating_add(other.input_cached);
+        self.input_cache_write = self.input_cache_write.saturating_add(other.input_cache_write);
+        self.output_total = self.output_total.saturating_add(other.output_total);
+        self.output_reasoning = self.output_reasoning.saturating_add(other.output_reasoning);
+        self.total = self.total.saturating_add(other.total);
     }
 }

@@ -147,3 +147,52 @@ fn granted_edits_stay_inside() {
     "#]],
     );
 }
+
+#[test]
+fn feeding_a_command_is_as_good_as_running_one() {
+    let feed = Action::Feed { handle: "bg1", command: "sh" };
+    check(
+        &[],
+        feed,
+        expect![[r#"
+        Ask: ask: what a running command is fed is asked for in this mode [all input to bg1, which runs: sh]
+        AutoEdit: ask: what a running command is fed is asked for in this mode [all input to bg1, which runs: sh]
+        Full: allow
+        ReadOnly: deny: this session is read-only
+    "#]],
+    );
+    check(
+        &[Grant::Feed { handle: "bg1".into(), command: "sh".into() }],
+        feed,
+        expect![[r#"
+        Ask: allow
+        AutoEdit: allow
+        Full: allow
+        ReadOnly: deny: this session is read-only
+    "#]],
+    );
+    check(
+        &[Grant::Feed { handle: "bg2".into(), command: "sh".into() }],
+        feed,
+        expect![[r#"
+        Ask: ask: what a running command is fed is asked for in this mode [all input to bg1, which runs: sh]
+        AutoEdit: ask: what a running command is fed is asked for in this mode [all input to bg1, which runs: sh]
+        Full: allow
+        ReadOnly: deny: this session is read-only
+    "#]],
+    );
+}
+
+#[test]
+fn the_root_of_everything_is_not_granted_by_the_way() {
+    check(
+        &[],
+        Action::Read { path: &path("/file") },
+        expect![[r#"
+        Ask: ask: /file is outside the workspace [reads in /file]
+        AutoEdit: ask: /file is outside the workspace [reads in /file]
+        Full: allow
+        ReadOnly: ask: /file is outside the workspace [reads in /file]
+    "#]],
+    );
+}

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use text::HeadTail;
 use tokio::io::AsyncWriteExt;
+use tokio::process::ChildStdin;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,31 +16,38 @@ use tokio_util::task::TaskTracker;
 use super::{Capture, Next, Process, READ_SIZE, describe};
 use crate::limits::Limits;
 
-/// Inputs on their way to one command.
+/// Inputs on their way to one command; more are refused until it has read some.
 const INPUTS: usize = 16;
 
 /// The background commands of a session.
 #[derive(Debug, Default)]
 pub struct Processes {
-    running: Mutex<HashMap<String, Background>>,
+    /// By handle; those that have ended stay, so that their end can be asked for.
+    all: Mutex<HashMap<String, Background>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
-/// A handle to one background command.
+/// One background command.
 #[derive(Debug, Clone)]
 pub(crate) struct Background {
+    pub(crate) command: String,
+    started: Instant,
     input: mpsc::Sender<String>,
     kill: CancellationToken,
-    state: watch::Receiver<State>,
-    /// Output that has not been read yet.
-    unread: Arc<Mutex<HeadTail>>,
+    /// Fires when the turn that started it is aborted.
+    aborted: CancellationToken,
+    /// How it ended; `None` while it runs.
+    ended: watch::Receiver<Option<String>>,
+    unread: Arc<Mutex<Unread>>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct State {
-    /// How it ended; `None` while it runs.
-    ended: Option<String>,
+/// Output that has not been looked at yet.
+#[derive(Debug, Default)]
+struct Unread {
+    output: HeadTail,
+    /// Where the whole output is, once it is long.
+    place: Option<String>,
 }
 
 /// What has come of a background command.
@@ -51,38 +59,65 @@ pub(crate) struct Wait {
     pub(crate) ended: Option<String>,
 }
 
+/// Why a background command was not fed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotFed {
+    #[error("does not read its input any more; `wait` tells whether it has ended")]
+    Closed,
+    #[error("has not read its earlier input yet; `wait` for it, or `kill` it")]
+    Full,
+}
+
 impl Processes {
-    /// Keeps a command running. It is ended when `cancelled` fires, or with the session.
+    /// Keeps a command running. It is ended when `aborted` fires, or with the session.
     pub(crate) fn keep(
         &self,
         mut process: Process,
+        command: &str,
         file: PathBuf,
         limits: &Limits,
-        cancelled: CancellationToken,
+        aborted: CancellationToken,
     ) -> String {
         let (input, inputs) = mpsc::channel(INPUTS);
-        let (state, watched) = watch::channel(State::default());
-        let kill = self.stop.child_token();
-        let unread = Arc::new(Mutex::new(HeadTail::default()));
-        let background = Background { input, kill: kill.clone(), state: watched, unread: unread.clone() };
+        let (ended, watched) = watch::channel(None);
+        let background = Background {
+            command: command.to_owned(),
+            started: Instant::now(),
+            input,
+            kill: self.stop.child_token(),
+            aborted,
+            ended: watched,
+            unread: Arc::default(),
+        };
         let handle = {
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            let handle = format!("bg{}", running.len() + 1);
-            running.insert(handle.clone(), background);
+            let mut all = self.all();
+            let handle = format!("bg{}", all.len() + 1);
+            all.insert(handle.clone(), background.clone());
             handle
         };
         let capture = Capture::new(file, limits.output_file);
         let pauses = (limits.command_drain, limits.kill_grace);
+        let Background { kill, aborted, unread, .. } = background;
         self.tasks.spawn(async move {
-            let ended = tend(&mut process, inputs, capture, &unread, &kill, &cancelled, pauses).await;
+            let how = tend(&mut process, inputs, capture, &unread, &kill, &aborted, pauses).await;
             // Nobody may be waiting.
-            let _ = state.send(State { ended: Some(ended) });
+            let _ = ended.send(Some(how));
         });
         handle
     }
 
     pub(crate) fn find(&self, handle: &str) -> Option<Background> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(handle).cloned()
+        self.all().get(handle).cloned()
+    }
+
+    /// Waits until those have ended whose turn was aborted.
+    pub(crate) async fn aborted_have_ended(&self) {
+        let aborted: Vec<Background> =
+            self.all().values().filter(|background| background.aborted.is_cancelled()).cloned().collect();
+        for mut background in aborted {
+            // An error: its task is gone, and the process with it.
+            let _ = background.ended.wait_for(Option::is_some).await;
+        }
     }
 
     /// Ends them all and waits until they have ended.
@@ -91,24 +126,47 @@ impl Processes {
         self.tasks.close();
         self.tasks.wait().await;
     }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Background>> {
+        lock(&self.all)
+    }
 }
 
 impl Background {
     /// Waits until it ends or the time is over, and takes the output since the last look.
     pub(crate) async fn wait(&mut self, time: Duration) -> Wait {
-        let ended = tokio::time::timeout(time, self.state.wait_for(|state| state.ended.is_some())).await;
-        let ended = match ended {
-            Ok(Ok(state)) => state.ended.clone(),
+        let ended = match tokio::time::timeout(time, self.ended.wait_for(Option::is_some)).await {
+            Ok(Ok(ended)) => ended.clone(),
             Ok(Err(_)) => Some("it has ended".into()),
             Err(_elapsed) => None,
         };
-        let unread = std::mem::take(&mut *self.unread.lock().unwrap_or_else(PoisonError::into_inner));
-        Wait { output: unread.finish(), ended }
+        let mut unread = lock(&self.unread);
+        let long = std::mem::take(&mut unread.output);
+        let mut output = long.finish();
+        if long.left_out() > 0
+            && let Some(place) = &unread.place
+        {
+            output.push_str(&format!("\n{place}"));
+        }
+        Wait { output, ended }
     }
 
-    /// Writes to its input. False: it does not read any more.
-    pub(crate) async fn feed(&self, input: String) -> bool {
-        self.input.send(input).await.is_ok()
+    /// For how long it has been running.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Whether it can be fed at all.
+    pub(crate) fn reads(&self) -> Result<(), NotFed> {
+        if self.input.is_closed() { Err(NotFed::Closed) } else { Ok(()) }
+    }
+
+    /// Writes to its input. Does not wait until it has read it.
+    pub(crate) fn feed(&self, input: String) -> Result<(), NotFed> {
+        self.input.try_send(input).map_err(|error| match error {
+            mpsc::error::TrySendError::Closed(_) => NotFed::Closed,
+            mpsc::error::TrySendError::Full(_) => NotFed::Full,
+        })
     }
 
     pub(crate) fn kill(&self) {
@@ -119,47 +177,68 @@ impl Background {
 /// Serves one command until it has ended; returns how.
 async fn tend(
     process: &mut Process,
-    mut inputs: mpsc::Receiver<String>,
+    inputs: mpsc::Receiver<String>,
     mut capture: Capture,
-    unread: &Mutex<HeadTail>,
+    unread: &Mutex<Unread>,
     kill: &CancellationToken,
-    cancelled: &CancellationToken,
+    aborted: &CancellationToken,
     (drain, grace): (Duration, Duration),
 ) -> String {
     let mut buffer = vec![0; READ_SIZE];
-    let mut stdin = process.stdin.take();
     let mut open = true;
-    let ended = loop {
+    // Beside the rest: a command that does not read its input, or not before its output is taken, would
+    // hold everything up.
+    let feeding = write_all(process.stdin.take(), inputs);
+    tokio::pin!(feeding);
+    let mut is_fed = true;
+    let exited = loop {
         tokio::select! {
             next = process.next(&mut buffer, open) => match next {
                 Next::Output(n) => take(&buffer[..n], &mut capture, unread).await,
                 Next::Closed => open = false,
-                Next::Exited(status) => break describe(status),
+                Next::Exited(status) => break Ok(describe(status)),
             },
-            Some(input) = inputs.recv(), if stdin.is_some() => {
-                let write = match &mut stdin {
-                    Some(pipe) => pipe.write_all(input.as_bytes()).await,
-                    None => Ok(()),
-                };
-                if let Err(error) = write {
-                    tracing::debug!(%error, "a background command does not read its input");
-                    stdin = None;
-                    inputs.close();
-                }
-            }
-            () = kill.cancelled() => break "it was killed".to_owned(),
-            () = cancelled.cancelled() => break "it was killed when the turn was aborted".to_owned(),
+            () = &mut feeding, if is_fed => is_fed = false,
+            () = kill.cancelled() => break Err("it was killed"),
+            () = aborted.cancelled() => break Err("it was killed when the turn was aborted"),
         }
     };
+    if exited.is_err() {
+        process.end_group(grace).await;
+    }
     let until = Instant::now() + drain;
     while open && let Some(n) = process.drain(&mut buffer, until).await {
         take(&buffer[..n], &mut capture, unread).await;
     }
-    process.end_group(grace).await;
-    ended
+    let rest = capture.end().await;
+    lock(unread).output.push(&rest);
+    process.group_ends(until).await;
+    let left_something = process.end_group(grace).await;
+    match exited {
+        Ok(how) if left_something => format!("{how}; it had left processes running, which were ended"),
+        Ok(how) => how,
+        Err(why) => why.into(),
+    }
 }
 
-async fn take(bytes: &[u8], capture: &mut Capture, unread: &Mutex<HeadTail>) {
+/// Writes what a command is fed, until it does not read any more.
+async fn write_all(stdin: Option<ChildStdin>, mut inputs: mpsc::Receiver<String>) {
+    let Some(mut stdin) = stdin else { return };
+    while let Some(input) = inputs.recv().await {
+        if let Err(error) = stdin.write_all(input.as_bytes()).await {
+            tracing::debug!(%error, "a background command does not read its input");
+            return;
+        }
+    }
+}
+
+async fn take(bytes: &[u8], capture: &mut Capture, unread: &Mutex<Unread>) {
     let clean = capture.push(bytes).await;
-    unread.lock().unwrap_or_else(PoisonError::into_inner).push(&clean);
+    let mut unread = lock(unread);
+    unread.output.push(&clean);
+    unread.place = capture.place();
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -49,6 +49,40 @@ impl Capture {
         clean
     }
 
+    /// Ends the output: returns what was held back of it, and brings the file up to date.
+    pub(crate) async fn end(&mut self) -> String {
+        let rest = self.utf8.finish();
+        let clean = self.controls.push(&rest);
+        self.keep(&clean).await;
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.flush().await
+        {
+            self.give_up(&error);
+        }
+        clean
+    }
+
+    /// The output for the model, with a word about where the whole is.
+    pub(crate) async fn finish(mut self) -> String {
+        self.end().await;
+        let mut shown = self.kept.finish();
+        if let Some(place) = self.place() {
+            shown.push_str(&format!("\n{place}"));
+        }
+        shown
+    }
+
+    /// Where the whole output is, if it is too long to be shown.
+    pub(crate) fn place(&self) -> Option<String> {
+        let path = self.path.display();
+        match (&self.trouble, &self.file) {
+            (Some(trouble), _) => Some(format!("[The whole output could not be kept: {trouble}]")),
+            (None, Some(_)) if self.room == 0 => Some(format!("[The first part of the output is in {path}]")),
+            (None, Some(_)) => Some(format!("[The whole output is in {path}]")),
+            (None, None) => None,
+        }
+    }
+
     async fn keep(&mut self, clean: &str) {
         self.kept.push(clean);
         self.n_chars += clean.chars().count();
@@ -59,8 +93,8 @@ impl Capture {
             }
             let short = std::mem::take(&mut self.short);
             match create(&self.path).await {
-                Ok(file) => self.file = Some(file),
-                Err(error) => self.trouble = Some(error.to_string()),
+                Ok((file, path)) => (self.file, self.path) = (Some(file), path),
+                Err(error) => self.give_up(&error),
             }
             self.write(&short).await;
         } else {
@@ -74,33 +108,33 @@ impl Capture {
         self.room -= n;
         let n = usize::try_from(n).unwrap_or(text.len());
         if let Err(error) = file.write_all(&text.as_bytes()[..n]).await {
-            self.trouble = Some(error.to_string());
-            self.file = None;
+            self.give_up(&error);
         }
     }
 
-    /// The output for the model, with a word about where the whole is.
-    pub(crate) async fn finish(mut self) -> String {
-        let rest = self.utf8.finish();
-        let clean = self.controls.push(&rest);
-        self.keep(&clean).await;
-        let mut shown = self.kept.finish();
-        if let Some(mut file) = self.file {
-            match file.flush().await {
-                Ok(()) => shown.push_str(&format!("\n[The whole output is in {}]", self.path.display())),
-                Err(error) => self.trouble = Some(error.to_string()),
-            }
-        }
-        if let Some(trouble) = self.trouble {
-            shown.push_str(&format!("\n[The whole output could not be kept: {trouble}]"));
-        }
-        shown
+    fn give_up(&mut self, error: &io::Error) {
+        self.trouble = Some(error.to_string());
+        self.file = None;
     }
 }
 
-async fn create(path: &Path) -> io::Result<File> {
+/// Makes a new file at the path or beside it: call ids may come again, and what an earlier result points to
+/// stays as it is.
+async fn create(path: &Path) -> io::Result<(File, PathBuf)> {
     if let Some(directory) = path.parent() {
         tokio::fs::create_dir_all(directory).await?;
     }
-    File::create(path).await
+    let mut free = path.to_owned();
+    for n in 2.. {
+        match File::create_new(&free).await {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                free = path.with_extension(format!("{n}.txt"));
+            }
+            created => return Ok((created?, free)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
+use tokio::process::Command;
 use tokio::sync::mpsc;
 
 pub(super) const USUAL_SHELLS: &[&str] = &["powershell", "cmd"];
@@ -47,13 +48,28 @@ pub(super) fn output() -> io::Result<(Output, Stdio, Stdio)> {
     Ok((output, Stdio::from(writer.try_clone()?), Stdio::from(writer)))
 }
 
+pub(super) fn add_command_line(command: &mut Command, shell: &str, line: &str) {
+    if shell == "cmd" {
+        // It does not know the usual escapes of quotes: with /S it takes off the outer ones, and no more.
+        command.raw_arg(format!("\"{line}\""));
+    } else {
+        command.arg(line);
+    }
+}
+
 pub(super) fn in_own_group(command: &mut CommandWrap) -> &mut CommandWrap {
     command.wrap(JobObject)
 }
 
-/// A job object is ended as a whole when asked; whether something else of it runs cannot be told cheaply.
+/// Whether the command itself runs; what else there is in its job cannot be told cheaply.
 pub(super) fn group_runs(child: &dyn ChildWrapper) -> bool {
     child.id().is_some()
+}
+
+/// Ends what the command has left in its job.
+pub(super) fn end_unseen(child: &mut dyn ChildWrapper) {
+    // Nothing left is as good.
+    let _ = child.start_kill();
 }
 
 /// There is no gentle way here; the kill after the grace does it.

@@ -64,10 +64,12 @@ impl Session {
 
     pub(super) fn attach(&mut self, client: Arc<dyn Client>) {
         for at in 0..self.questions.open.len() {
-            if !self.questions.open[at].is_put {
+            let open = &self.questions.open[at];
+            // A client that attaches once more has the question before it already.
+            if !open.is_put || open.asking.iter().any(|(asked, _)| *asked == client.id()) {
                 continue;
             }
-            let asked = self.put(&client, &self.questions.open[at].question);
+            let asked = self.put(&client, &open.question);
             self.questions.open[at].asking.push(asked);
         }
         self.clients.retain(|attached| attached.id() != client.id());

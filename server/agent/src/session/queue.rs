@@ -130,6 +130,10 @@ impl Session {
 
     /// A safe point: steering goes to the model, and the turn learns what to send, if anything.
     pub(super) fn step(&mut self) -> Option<Step> {
+        // What is queued is handed back by the abort, not said to a model that is not asked any more.
+        if self.run.as_ref().is_none_or(|run| run.cancel.is_cancelled()) {
+            return None;
+        }
         let (steering, rest) = std::mem::take(&mut self.queue)
             .into_iter()
             .partition::<VecDeque<_>, _>(|queued| queued.kind == QueuedKind::Steering);

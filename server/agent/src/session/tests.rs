@@ -96,7 +96,7 @@ impl Client for Onlooker {
 }
 
 /// A session in which a turn runs, and somebody who looks on.
-fn running() -> (Session, Arc<Onlooker>) {
+fn running() -> (Session, Arc<Onlooker>, tempfile::TempDir) {
     let shell = Shell::usual();
     let working_dir = AbsPath::new(std::env::temp_dir()).unwrap();
     let context = Context::new(
@@ -118,14 +118,37 @@ fn running() -> (Session, Arc<Onlooker>) {
         instructions: "".into(),
         toolbox: Arc::new(Toolbox::new(&shell, None).unwrap()),
         context: Arc::new(context),
+        settings: Default::default(),
     };
     let (commands, _inbox) = mpsc::channel(1);
-    let mut session = Session::new(options, commands.downgrade(), CancellationToken::new());
+    let directory = tempfile::tempdir().unwrap();
+    let record = store::SessionRecord {
+        id: store::SessionId::parse("s").unwrap(),
+        working_dir: "/w".into(),
+        name: None,
+        model: None,
+        created_at_ms: 0,
+        updated_at_ms: 0,
+        leaf: None,
+        parent: None,
+        settings_json: "{}".into(),
+    };
+    let journal = Journal::new(store::Store::open(directory.path(), store::Options::default()), record);
+    let mut session =
+        Session::new(options, journal, Loaded::default(), commands.downgrade(), CancellationToken::new());
     let onlooker = Arc::new(Onlooker::default());
     session.attach(onlooker.clone());
     session.prompt(Prompt { text: "first".into(), ..Prompt::default() }).unwrap();
     session.report(Report::Opened { parts: vec![provider::Part::Text("first".into())] });
-    (session, onlooker)
+    (session, onlooker, directory)
+}
+
+/// Waits until everything recorded is durable, and so announced.
+async fn settle(session: &mut Session) {
+    while session.outgoing.has_commits() {
+        let result = session.outgoing.committed().await;
+        session.committed(result);
+    }
 }
 
 fn abort(session: &mut Session) -> oneshot::Receiver<Vec<Queued>> {
@@ -140,10 +163,11 @@ fn handed_back(mut answer: oneshot::Receiver<Vec<Queued>>) -> Vec<String> {
 
 #[tokio::test]
 async fn an_abort_that_meets_the_end_of_the_turn_starts_no_follow_up() {
-    let (mut session, onlooker) = running();
+    let (mut session, onlooker, _directory) = running();
     session.enqueue("then this".into(), QueuedKind::FollowUp);
     let answer = abort(&mut session);
     session.report(Report::Ended(EndReason::Completed));
+    settle(&mut session).await;
     assert_eq!(handed_back(answer), ["then this"]);
     assert_eq!(onlooker.told("TurnStart"), 1);
     assert_eq!(onlooker.told("AgentEnd { reason: Aborted }"), 1);
@@ -151,22 +175,24 @@ async fn an_abort_that_meets_the_end_of_the_turn_starts_no_follow_up() {
 
 #[tokio::test]
 async fn steering_that_an_abort_overtook_is_handed_back() {
-    let (mut session, onlooker) = running();
+    let (mut session, onlooker, _directory) = running();
     session.enqueue("and be quick".into(), QueuedKind::Steering);
     let answer = abort(&mut session);
     assert!(session.step().is_none());
     session.report(Report::Ended(EndReason::Completed));
+    settle(&mut session).await;
     assert_eq!(handed_back(answer), ["and be quick"]);
     assert_eq!(onlooker.told("MessageApplied"), 0);
 }
 
 #[tokio::test]
 async fn a_client_that_attaches_again_is_not_asked_twice() {
-    let (mut session, onlooker) = running();
+    let (mut session, onlooker, _directory) = running();
     let (reply, _answer) = oneshot::channel::<Asked>();
     let question =
         QuestionKind::Input { prompt: "?".into(), call_id: None, sensitive: false, choices: Vec::new() };
     session.ask(question, reply);
+    settle(&mut session).await;
     session.attach(onlooker.clone());
     assert_eq!(onlooker.told("asked"), 1);
 }

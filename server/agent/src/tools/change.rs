@@ -3,6 +3,7 @@
 
 use text::{EditSet, Rope, unified};
 
+use super::read::permit_read;
 use crate::call::Call;
 use crate::client::Confirm;
 use crate::context::Seen;
@@ -10,7 +11,7 @@ use crate::permission::Action;
 use crate::result::{Output, ToolError};
 use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, WriteError, Written};
 
-/// Characters of a file shown when an edit did not end as it should.
+/// Bytes of a file shown when an edit did not end as it should.
 const SHOWN: usize = 4_000;
 
 /// Changes one file. `compute` is called anew when the user typed meanwhile; it may refuse.
@@ -21,10 +22,26 @@ pub(super) async fn change(
 ) -> Result<Output, ToolError> {
     let name = resolved(path, call).await?;
     let shown = call.context.display(&name);
+    let action = match &name {
+        FileName::Path(path) => Action::Write { path },
+        FileName::Document(_) => Action::WriteDocument,
+    };
+    // What can only be refused is refused before the file is looked at.
+    call.decide(action)?;
     let mut asked = false;
     for _ in 0..call.context.limits.edit_tries {
-        let base = read_or_missing(&name, call).await?;
-        let edits = compute(&base)?;
+        let base = match read_or_missing(&name, call).await {
+            Ok(base) => base,
+            Err(error) => return tell(&name, call, Err(error)).await,
+        };
+        let edits = match compute(&base) {
+            Ok(edits) => edits,
+            Err(error) => return tell(&name, call, Err(error)).await,
+        };
+        if edits.is_empty() && base.origin != Origin::Missing {
+            let same = Output::text(format!("{shown} has this text already; nothing was changed"));
+            return tell(&name, call, Ok(same)).await;
+        }
         let expected = edits.apply(&base.text).map_err(ToolError::failed)?;
         let diff = unified(&base.text, &expected, &shown, &shown);
         if !asked {
@@ -35,12 +52,11 @@ pub(super) async fn change(
                 diff: Some(diff.text.clone()),
                 ..Confirm::default()
             };
-            let action = match &name {
-                FileName::Path(path) => Action::Write { path },
-                FileName::Document(_) => Action::WriteDocument,
-            };
             call.permit(action, confirm).await?;
             asked = true;
+        }
+        if call.cancelled.is_cancelled() {
+            return Err(ToolError::Aborted);
         }
         let was_seen =
             call.context.seen(&name, &base.text) == Seen::AsItStands || base.origin == Origin::Missing;
@@ -56,15 +72,25 @@ pub(super) async fn change(
                     clip(&unified(&base.text, &now, &shown, &shown).text)
                 )));
             }
+            Err(error @ WriteError::Unanswered) => {
+                return Err(ToolError::failed(format!(
+                    "{error}; it may still have applied the edit, so read {shown} again first"
+                )));
+            }
             Err(error) => return Err(ToolError::failed(error)),
-        }
-        if call.cancelled.is_cancelled() {
-            return Err(ToolError::Aborted);
         }
     }
     Err(ToolError::failed(format!(
         "{shown} keeps changing while the edit is being applied; nothing was changed. Read it again."
     )))
+}
+
+/// Gives a result that shows what stands in the file; so the file must be one that may be read.
+async fn tell(name: &FileName, call: &Call, result: Result<Output, ToolError>) -> Result<Output, ToolError> {
+    if let FileName::Path(path) = name {
+        permit_read(path, call).await?;
+    }
+    result
 }
 
 async fn resolved(path: &str, call: &Call) -> Result<FileName, ToolError> {

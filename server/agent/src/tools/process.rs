@@ -8,13 +8,17 @@ use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::shell::one_line;
 use crate::call::Call;
+use crate::client::Confirm;
 use crate::context::Context;
+use crate::permission;
+use crate::process::Background;
 use crate::result::{Output, ToolError};
-use crate::tool::{Access, Tool, decode};
+use crate::tool::{Access, Tool, decode, timeout};
 
-/// Seconds that `wait` waits when the model names none.
-const WAIT: f64 = 10.0;
+/// How long `wait` waits when the model names no time.
+const WAIT: Duration = Duration::from_secs(10);
 /// How long feeding and killing wait for what comes of it.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -72,20 +76,11 @@ impl Tool for Process {
                 ToolError::failed(format!("there is no background command {}", args.handle))
             })?;
             let time = match args.action {
-                Action::Wait => Duration::try_from_secs_f64(args.timeout.unwrap_or(WAIT))
-                    .map_err(|_| {
-                        ToolError::failed("bad arguments: timeout: expected a positive number of seconds")
-                    })?
-                    .min(call.context.limits.command_timeout_max),
+                Action::Wait => timeout(args.timeout, WAIT, call.context.limits.command_timeout_max)?,
                 Action::Input => {
                     let input =
                         args.input.ok_or_else(|| ToolError::failed("bad arguments: input: missing"))?;
-                    if !background.feed(input).await {
-                        return Err(ToolError::failed(format!(
-                            "{} does not read its input any more",
-                            args.handle
-                        )));
-                    }
+                    feed(&background, &args.handle, input, call).await?;
                     SETTLE
                 }
                 Action::Kill => {
@@ -104,10 +99,28 @@ impl Tool for Process {
             }
             match wait.ended {
                 Some(how) => text.push_str(&format!("[{how}]")),
-                None => text.push_str("[still running]"),
+                // With the time, so that waiting for something slow is not taken for going in circles.
+                None => {
+                    text.push_str(&format!("[still running after {:.1} s]", background.age().as_secs_f64()));
+                }
             }
             Ok(Output::text(text))
         }
         .boxed()
     }
+}
+
+/// Writes to a command's input. A shell does what it is fed, so this is asked for like a command.
+async fn feed(background: &Background, handle: &str, input: String, call: &Call) -> Result<(), ToolError> {
+    let not_fed = |why| ToolError::failed(format!("{handle} {why}"));
+    background.reads().map_err(not_fed)?;
+    let confirm = Confirm {
+        title: format!("Feed {handle} ({}): {}", one_line(&background.command), one_line(&input)),
+        command: Some(input.clone()),
+        directory: Some(call.context.working_dir.to_string()),
+        ..Confirm::default()
+    };
+    let action = permission::Action::Feed { handle, command: &background.command };
+    call.permit(action, confirm).await?;
+    background.feed(input).map_err(not_fed)
 }

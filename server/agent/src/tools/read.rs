@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use provider::{Part, ToolSpec};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use text::{excerpt, nearest_names};
+use text::{AbsPath, excerpt, nearest_names};
 
 use crate::call::Call;
 use crate::client::Confirm;
@@ -64,12 +64,15 @@ impl Tool for Read {
             let args: Args = decode(args)?;
             let name = permitted(&args.path, call).await?;
             if let FileName::Path(path) = &name
-                && let Some(mime_type) = image_type(&path.file_name())
+                && is_image_name(&path.file_name())
             {
                 let bytes = call.context.workspace.read_bytes(path, MAX_IMAGE).await?;
-                let data = STANDARD.encode(bytes);
-                let parts = vec![Part::Image { mime_type: mime_type.into(), data }];
-                return Ok(Output { parts, ..Output::default() });
+                // What is called an image need not be one: a pointer of Git LFS is text, for example.
+                if let Some(mime_type) = image_type(&bytes) {
+                    let data = STANDARD.encode(bytes);
+                    let parts = vec![Part::Image { mime_type: mime_type.into(), data }];
+                    return Ok(Output { parts, ..Output::default() });
+                }
             }
             let file = match call.context.workspace.read(&name).await {
                 Ok(file) => file,
@@ -101,29 +104,44 @@ async fn permitted(path: &str, call: &Call) -> Result<FileName, ToolError> {
     let name = call.context.name(path);
     let FileName::Path(path) = &name else { return Ok(name) };
     let resolved = call.context.workspace.resolve(path).await?;
-    if !resolved.starts_with(&output_dir(&call.context)) {
-        let confirm = Confirm {
-            title: format!("Read {}", call.context.display(&name)),
-            path: Some(resolved.to_string()),
-            ..Confirm::default()
-        };
-        call.permit(Action::Read { path: &resolved }, confirm).await?;
+    if !is_kept_output(path, &resolved, call).await? {
+        permit_read(&resolved, call).await?;
     }
     Ok(FileName::Path(resolved))
 }
 
-/// Long outputs that Opal itself has kept may be read.
-fn output_dir(context: &Context) -> text::AbsPath {
-    text::AbsPath::new(context.output_dir.clone()).unwrap_or_else(|_| context.working_dir.clone())
+pub(super) async fn permit_read(resolved: &AbsPath, call: &Call) -> Result<(), ToolError> {
+    let confirm = Confirm {
+        title: format!("Read {}", call.context.display(&FileName::Path(resolved.clone()))),
+        path: Some(resolved.to_string()),
+        ..Confirm::default()
+    };
+    call.permit(Action::Read { path: resolved }, confirm).await
 }
 
-fn image_type(name: &str) -> Option<&'static str> {
-    let (_, extension) = name.rsplit_once('.')?;
-    match extension.to_ascii_lowercase().as_str() {
-        "png" => Some("image/png"),
-        "jpg" | "jpeg" => Some("image/jpeg"),
-        "gif" => Some("image/gif"),
-        "webp" => Some("image/webp"),
+/// Long outputs that Opal itself has kept may be read; not what a link there leads to.
+async fn is_kept_output(path: &AbsPath, resolved: &AbsPath, call: &Call) -> Result<bool, ToolError> {
+    match AbsPath::new(call.context.output_dir.clone()) {
+        Ok(kept) if path.starts_with(&kept) => {
+            Ok(resolved.starts_with(&call.context.workspace.resolve(&kept).await?))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn is_image_name(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg" | "gif" | "webp"))
+}
+
+/// The kind of image that these bytes are, by how they begin. A service refuses a request with anything
+/// else in it, and with it the whole conversation from then on.
+pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
         _ => None,
     }
 }

@@ -17,8 +17,11 @@ use crate::context::Context;
 use crate::permission::Action;
 use crate::process::{Capture, Next, Process, READ_SIZE, Spec, describe};
 use crate::result::{Output, ToolError};
-use crate::tool::{Access, Tool, decode};
+use crate::tool::{Access, Tool, decode, timeout};
 use crate::workspace::FileName;
+
+/// Characters of a command in a question's title.
+const TITLE: usize = 120;
 
 #[derive(Debug)]
 pub(super) struct ShellTool {
@@ -79,16 +82,10 @@ impl Tool for ShellTool {
             let args: Args = decode(args)?;
             let context = &call.context;
             let limits = &context.limits;
-            let timeout = match args.timeout {
-                None => limits.command_timeout,
-                Some(seconds) => Duration::try_from_secs_f64(seconds)
-                    .map_err(|_| {
-                        ToolError::failed("bad arguments: timeout: expected a positive number of seconds")
-                    })?
-                    .min(limits.command_timeout_max),
-            };
+            let timeout = timeout(args.timeout, limits.command_timeout, limits.command_timeout_max)?;
+            let verb = if args.background { "Run in the background:" } else { "Run" };
             let confirm = Confirm {
-                title: format!("Run {}", first_line(&args.command)),
+                title: format!("{verb} {}", one_line(&args.command)),
                 command: Some(args.command.clone()),
                 directory: Some(context.working_dir.to_string()),
                 ..Confirm::default()
@@ -97,6 +94,10 @@ impl Tool for ShellTool {
             call.permit(action, confirm).await?;
 
             let unsaved = context.workspace.save_edited().await;
+            // Saving may take long, and a command does harm from its first moment on.
+            if call.cancelled.is_cancelled() {
+                return Err(ToolError::Aborted);
+            }
             let spec = Spec {
                 shell: &context.shell,
                 command: &args.command,
@@ -109,7 +110,8 @@ impl Tool for ShellTool {
             })?;
             let file = context.output_dir.join(format!("{}.txt", file_name(call.id.as_str())));
             let (mut text, exit_code) = if args.background {
-                let handle = context.processes.keep(process, file, limits, call.cancelled.clone());
+                let handle =
+                    context.processes.keep(process, &args.command, file, limits, call.cancelled.clone());
                 (format!("running in the background as {handle}; use `process` with this handle"), None)
             } else {
                 foreground(process, Capture::new(file, limits.output_file), timeout, call).await?
@@ -159,6 +161,8 @@ async fn foreground(
     while open && let Some(n) = process.drain(&mut buffer, until).await {
         take(&buffer[..n], &mut capture, call).await;
     }
+    // What is about to end by itself may do so.
+    process.group_ends(until).await;
     let left_something = process.end_group(limits.kill_grace).await;
     let mut text = capture.finish().await;
     if !text.is_empty() && !text.ends_with('\n') {
@@ -201,10 +205,17 @@ async fn take(bytes: &[u8], capture: &mut Capture, call: &Call) {
     }
 }
 
-fn first_line(command: &str) -> String {
-    let mut lines = command.trim().lines();
-    let first = lines.next().unwrap_or_default();
-    if lines.next().is_some() { format!("{first} …") } else { first.into() }
+/// The beginning of a command, as it can stand in a title. Control characters must not hide a part of it.
+pub(super) fn one_line(command: &str) -> String {
+    let command = command.trim();
+    let first = command.lines().next().unwrap_or_default();
+    let shown: String =
+        first.chars().take(TITLE).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if first.chars().nth(TITLE).is_some() || first.len() < command.len() {
+        format!("{shown} …")
+    } else {
+        shown
+    }
 }
 
 /// Call ids come from outside: only what is safe in a file name.

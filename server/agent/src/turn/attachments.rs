@@ -1,10 +1,13 @@
 //! What the user put beside a prompt, as the model sees it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use provider::Part;
-use text::{excerpt, to_offset};
+use text::{Rope, excerpt, to_offset};
 
 use crate::context::Context;
 use crate::event::{Attachment, Failure};
+use crate::tools::image_type;
 
 /// The attachments as parts. Texts are taken from the open document, else the disk.
 pub(super) async fn read(attachments: &[Attachment], context: &Context) -> Result<Vec<Part>, Failure> {
@@ -12,27 +15,56 @@ pub(super) async fn read(attachments: &[Attachment], context: &Context) -> Resul
     for attachment in attachments {
         match attachment {
             Attachment::Image { mime_type, data } => {
-                parts.push(Part::Image { mime_type: mime_type.clone(), data: data.clone() });
+                parts.push(image(mime_type, data)?);
             }
             Attachment::File { uri } => {
                 let (name, file) = open(uri, context).await?;
-                let shown = excerpt(&file.text, 1, None).map(|excerpt| excerpt.text).unwrap_or_default();
                 context.note_seen(&file.name, &file.text);
+                let shown = shown(&file.text, &name);
                 parts.push(Part::Text(format!("<file path=\"{name}\">\n{shown}</file>")));
             }
             Attachment::Selection { uri, range, encoding } => {
                 let (name, file) = open(uri, context).await?;
                 let start = to_offset(&file.text, range.start, *encoding);
                 let end = to_offset(&file.text, range.end, *encoding).max(start);
-                let selected = file.text.byte_slice(start..end);
+                let selected = shown(&Rope::from(file.text.byte_slice(start..end)), &name);
                 let (first, last) = (file.text.byte_to_line(start) + 1, file.text.byte_to_line(end) + 1);
                 parts.push(Part::Text(format!(
-                    "<selection path=\"{name}\" lines=\"{first}-{last}\">\n{selected}\n</selection>"
+                    "<selection path=\"{name}\" lines=\"{first}-{last}\">\n{selected}</selection>"
                 )));
             }
         }
     }
     Ok(parts)
+}
+
+/// As much as `read` shows at once, and a word where that is not all.
+fn shown(text: &Rope, name: &str) -> String {
+    // Nothing but an offset beyond the end can be wrong.
+    let Ok(excerpt) = excerpt(text, 1, None) else { return String::new() };
+    let mut shown = excerpt.text;
+    if !shown.ends_with('\n') {
+        shown.push('\n');
+    }
+    if excerpt.next_offset.is_some() {
+        let (n_lines, total_lines) = (excerpt.n_lines, excerpt.total_lines);
+        shown.push_str(&format!("[the first {n_lines} of {total_lines} lines; `read` {name} for more]\n"));
+    }
+    shown
+}
+
+/// An image of the kind that it is.
+fn image(mime_type: &str, data: &str) -> Result<Part, Failure> {
+    // 12 bytes: as much as it takes to tell.
+    let beginning = STANDARD.decode(data.get(..16).unwrap_or(data)).unwrap_or_default();
+    match image_type(&beginning) {
+        Some(kind) => Ok(Part::Image { mime_type: kind.into(), data: data.to_owned() }),
+        None => Err(Failure {
+            code: "attachment".into(),
+            message: format!("an attached image ({mime_type}) is no PNG, JPEG, GIF or WebP"),
+            hint: Some("Remove the attachment or convert it, and send the prompt again.".into()),
+        }),
+    }
 }
 
 async fn open(uri: &str, context: &Context) -> Result<(String, crate::workspace::File), Failure> {

@@ -63,8 +63,12 @@ impl Turn {
             all_denied &= matches!(result.outcome, Err(ToolError::Denied(_)));
             if matches!(&result.outcome, Ok(output) if output.diff.is_some()) {
                 repetition.changed_a_file();
-            } else if let Some(note) = repetition.note(&call.name, &call.arguments, &result.text()) {
-                result.add_note(note);
+            } else {
+                // The file of a long output is named after the call.
+                let text = result.text().replace(&call.call_id, "");
+                if let Some(note) = repetition.note(&call.name, &call.arguments, &text) {
+                    result.add_note(note);
+                }
             }
             self.end(call_id, call.name, result).await;
         }

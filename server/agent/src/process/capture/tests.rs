@@ -1,0 +1,45 @@
+use super::*;
+
+/// Takes an output in one piece; returns what is shown and, if any, the file that it names.
+async fn capture(path: &Path, max: u64, output: &str) -> (String, Option<String>) {
+    let mut capture = Capture::new(path.to_owned(), max);
+    capture.push(output.as_bytes()).await;
+    let shown = capture.finish().await;
+    let named = shown.rsplit_once("output is in ").map(|(_, path)| path.trim_end_matches(']').to_owned());
+    (shown, named.map(|path| std::fs::read_to_string(path).unwrap()))
+}
+
+#[tokio::test]
+async fn a_short_output_makes_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("outputs").join("call.txt");
+    assert_eq!(capture(&path, 1 << 20, "short\n").await, ("short\n".into(), None));
+    assert!(!path.parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn a_file_of_output_is_not_written_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("call.txt");
+    let (first, second) = ("1".repeat(50_000), "2".repeat(50_000));
+    assert_eq!(capture(&path, 1 << 20, &first).await.1, Some(first.clone()));
+    assert_eq!(capture(&path, 1 << 20, &second).await.1, Some(second));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_not_promised() {
+    let directory = tempfile::tempdir().unwrap();
+    let (shown, file) = capture(&directory.path().join("call.txt"), 40_000, &"1".repeat(50_000)).await;
+    assert!(shown.contains("[The first part of the output is in "));
+    assert_eq!(file.unwrap().len(), 40_000);
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let (shown, _) =
+        capture(&directory.path().join("file").join("call.txt"), 1 << 20, &"1".repeat(50_000)).await;
+    assert!(shown.contains("[The whole output could not be kept: "));
+}
