@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use opal::platform;
+use opal::platform::EndSignals;
 use protocol::{
     AgentEvent, ClientCapabilities, ConfirmAction, ConfirmResult, EndReason, PROTOCOL_VERSION, PromptParams,
     Request, SaveDocumentsParams, SessionStartParams, methods,
@@ -64,11 +64,10 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .tempdir()
         .context("making a project")?;
     let directory = AbsPath::new(dunce::canonicalize(project.path())?)?;
+    let mut signals = EndSignals::listen().context("listening for signals")?;
     let ended = tokio::select! {
         ended = play(&arguments, &directory) => ended,
-        ended = platform::end_requested() => {
-            ended.context("waiting for signals").map(|()| ExitCode::from(INTERRUPTED))
-        }
+        () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
     };
     if arguments.keep {
         tell!("The project is in {directory}");

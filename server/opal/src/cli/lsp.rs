@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use opal::platform::EndSignals;
 use opal::{Limits, Server, Settings, platform};
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { stdio: _, client_process_id } = arguments;
+    let mut signals = EndSignals::listen().context("listening for signals")?;
     let settings = Settings::load(&|name| std::env::var(name).ok())?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -27,8 +29,7 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut serving = pin!(server.serve(input, output));
     let farewell = tokio::select! {
         farewell = &mut serving => farewell,
-        asked = end_asked(client_process_id) => {
-            asked?;
+        () = end_asked(&mut signals, client_process_id) => {
             // Together: the shutdown waits for what the connection still writes.
             tokio::join!(serving, server.shutdown()).0
         }
@@ -39,7 +40,7 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Waits for a signal, or for the end of the client's process.
-async fn end_asked(client_process_id: Option<u32>) -> anyhow::Result<()> {
+async fn end_asked(signals: &mut EndSignals, client_process_id: Option<u32>) {
     let process_gone = async {
         match client_process_id {
             Some(process_id) => platform::process_gone(process_id).await,
@@ -47,7 +48,7 @@ async fn end_asked(client_process_id: Option<u32>) -> anyhow::Result<()> {
         }
     };
     tokio::select! {
-        asked = platform::end_requested() => asked.context("waiting for signals"),
-        () = process_gone => Ok(()),
+        () = signals.next() => {}
+        () = process_gone => {}
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use opal::{Limits, Server, Settings, platform};
+use opal::platform::EndSignals;
+use opal::{Limits, Server, Settings};
 use protocol::{
     AgentEvent, ClientCapabilities, EndReason, PROTOCOL_VERSION, PermissionMode, PromptParams, Request,
     SessionParams, SessionResumeParams, SessionSetParams, SessionStartParams, ThinkingLevel, methods,
@@ -87,6 +87,8 @@ async fn converse(
     directory: &AbsPath,
     prompt: String,
 ) -> anyhow::Result<ExitCode> {
+    // Before anything runs that would outlive this program.
+    let mut signals = EndSignals::listen().context("listening for signals")?;
     let can_ask = terminal::can_ask();
     let capabilities = ClientCapabilities {
         version: PROTOCOL_VERSION,
@@ -104,7 +106,6 @@ async fn converse(
 
     let mut show = Show::default();
     let mut interrupted = false;
-    let mut end_requested = pin!(platform::end_requested());
     loop {
         tokio::select! {
             message = incoming.recv() => match message {
@@ -126,9 +127,7 @@ async fn converse(
                 Some(Incoming::Request { id, method, params }) => answer(client, id, method, params),
                 Some(Incoming::Notification) => {}
             },
-            ended = &mut end_requested => {
-                ended.context("waiting for signals")?;
-                end_requested.set(platform::end_requested());
+            () = signals.next() => {
                 if std::mem::replace(&mut interrupted, true) {
                     return Ok(ExitCode::from(INTERRUPTED));
                 }

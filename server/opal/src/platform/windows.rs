@@ -4,6 +4,8 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
+use tokio::signal::windows::{CtrlC, CtrlClose, ctrl_c, ctrl_close};
+
 pub type Input = tokio::io::Stdin;
 pub type Output = tokio::io::Stdout;
 
@@ -12,12 +14,25 @@ pub fn stdio() -> io::Result<(Input, Output)> {
     Ok((tokio::io::stdin(), tokio::io::stdout()))
 }
 
-/// Waits for Ctrl-C, or for the console to be closed.
-pub async fn end_requested() -> io::Result<()> {
-    let mut close = tokio::signal::windows::ctrl_close()?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = close.recv() => Ok(()),
+/// Ctrl-C, or the end of the console. From its making on, neither ends the process by itself.
+#[derive(Debug)]
+pub struct EndSignals {
+    interrupt: CtrlC,
+    close: CtrlClose,
+}
+
+impl EndSignals {
+    /// Must be called inside the runtime, before anything is started that has to be ended in order.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()? })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.close.recv() => {}
+        }
     }
 }
 
