@@ -472,6 +472,23 @@ story("when the server dies the user is told, and the next prompt works", functi
   t:expect("its transcript took over the window", #t:lua("return vim.api.nvim_list_wins()"), 2)
 end)
 
+story("a conversation goes on after its server was killed", function(t)
+  t:start({ { say("Hello.") }, { say("Hello again.") } })
+  t:keys(":Opal prompt one<CR>")
+  t:shows("Hello.")
+  t:idle()
+  local nvim = t:lua("return vim.fn.getpid()")
+  for _, child in ipairs(vim.api.nvim_get_proc_children(nvim)) do
+    vim.uv.kill(child, "sigkill")
+  end
+  t:notified("Opal's server is gone (signal 9)")
+  t:keys(":Opal resume<CR>")
+  t:shows("> one\n\nHello.")
+  t:keys(":Opal prompt two<CR>")
+  t:shows("> one\n\nHello.\n\n> two\n\nHello again.")
+  t:idle()
+end)
+
 story("the transcript follows its end only for a cursor that is there", function(t)
   t:start({ { say("a\nb\nc\n"), t:gate("go"), say("d\ne\nf") } })
   t:keys(":Opal prompt count<CR>")

@@ -62,6 +62,9 @@ local commands = {
   abort = function()
     require("opal").abort()
   end,
+  resume = function(text)
+    require("opal").resume(text ~= "" and text or nil)
+  end,
   open = function()
     require("opal").open()
   end,

@@ -48,6 +48,12 @@ function M.abort()
   end
 end
 
+--- Goes on with a stored session.
+---@param id? string its id or the beginning of it; the latest of the current directory if absent
+function M.resume(id)
+  require("opal.session").resume(id)
+end
+
 --- Shows the transcript and goes there.
 function M.open()
   local session = require("opal.session").current()

@@ -9,6 +9,7 @@ local sessions = {} ---@type table<string, opal.Session> by directory
 
 ---@class opal.Session
 ---@field dir string
+---@field resume? opal.SessionResumeParams what to go on with
 ---@field id? string once the server has started it
 ---@field client? vim.lsp.Client once the server is initialized
 ---@field gone boolean the server is gone
@@ -34,14 +35,16 @@ function M.find()
 end
 
 --- The session of the current directory. Starts one if there is none.
+---@param resume? opal.SessionResumeParams what to go on with instead of starting anew
 ---@return opal.Session? session nil if the server cannot be started; the user has been told
-function M.current()
+function M.current(resume)
   local dir = working_dir()
   if sessions[dir] then
     return sessions[dir]
   end
   local self = setmetatable({
     dir = dir,
+    resume = resume,
     gone = false,
     waiting = {},
     seq = 0,
@@ -55,6 +58,28 @@ function M.current()
     return nil
   end
   return self
+end
+
+--- Goes on with a stored session: the one with this id, or the latest of the current directory.
+---@param id? string or the beginning of one
+function M.resume(id)
+  local params = id and { session_id = id } or { working_dir = working_dir() }
+  local self = M.find()
+  if self and self.state ~= "idle" then
+    vim.notify("Opal is at work here. Stop it first with :Opal abort.", vim.log.levels.WARN)
+  elseif self then
+    self:when_started(function()
+      self.resume = params
+      self:start()
+    end)
+  else
+    self = M.current(params)
+    if self then
+      self:when_started(function()
+        self.transcript:show()
+      end)
+    end
+  end
 end
 
 ---@param err lsp.ResponseError
@@ -107,17 +132,29 @@ function Session:start()
     thinking_level = options.thinking_level,
     permission_mode = options.permission_mode,
   }
-  client.request(self.client, protocol.methods.session_start, params, function(err, result)
-    if err then
+  local resumed = self.resume
+  self.resume = nil
+  local method = resumed and protocol.methods.session_resume or protocol.methods.session_start
+  client.request(self.client, method, resumed or params, function(err, result)
+    if err and self.id then
+      -- There is another one that goes on.
+      report(err)
+      return
+    elseif err then
       self.gone = true
       sessions[self.dir] = nil
       report(err)
       client.stop(self.client)
       return
     end
-    self.id = result.session_id
+    if self.id ~= result.session_id then
+      self.id, self.seq = result.session_id, 0
+      self.transcript = require("opal.transcript").new(self.id, self.dir)
+      if resumed then
+        self:show_history()
+      end
+    end
     self:take_state(result.state)
-    self.transcript = require("opal.transcript").new(self.id, self.dir)
     self:show_status()
     local waiting = self.waiting
     self.waiting = {}
@@ -253,6 +290,33 @@ function Session:show_state()
       end
       vim.notify(table.concat(lines, "\n"))
     end)
+  end)
+end
+
+--- Writes the conversation so far into the transcript, page by page.
+---@private
+---@param cursor? string
+function Session:show_history(cursor)
+  local transcript = self.transcript
+  transcript:show()
+  self:request(protocol.methods.session_history, { cursor = cursor }, function(history)
+    for _, entry in ipairs(history.entries) do
+      local content = entry.content
+      if content.kind == "user" or content.kind == "steering" then
+        transcript:said(content.text)
+      elseif content.kind == "assistant" then
+        transcript:complete("entry" .. entry.entry_id, content.text)
+        if content.interrupted then
+          transcript:note("The answer was cut off here.")
+        end
+      elseif content.kind == "tool_result" then
+        transcript:call_started(content.tool, content.call_id, {})
+        transcript:call_ended(content.call_id, content.result, false)
+      end
+    end
+    if history.next_cursor then
+      self:show_history(history.next_cursor)
+    end
   end)
 end
 

@@ -73,7 +73,13 @@ function Transcript:create()
   end
   self.bufnr = vim.api.nvim_create_buf(false, true)
   self.last, self.messages, self.thoughts, self.lines = nil, {}, {}, {}
-  vim.api.nvim_buf_set_name(self.bufnr, self.name)
+  -- A resumed session may have the transcript of a server that is gone beside it.
+  local name, n = self.name, 1
+  while vim.fn.bufexists(name) == 1 do
+    n = n + 1
+    name = ("%s (%d)"):format(self.name, n)
+  end
+  vim.api.nvim_buf_set_name(self.bufnr, name)
   local options = vim.bo[self.bufnr]
   options.buftype = "nofile"
   options.bufhidden = "hide"
