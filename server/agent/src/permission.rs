@@ -115,6 +115,10 @@ impl Permissions {
                 why: format!("{path} is outside the workspace"),
                 grant: Grant::Write { under: around(path) },
             },
+            Action::Write { path } if runs_programs(path) => Decision::Ask {
+                why: "what stands in .git can run programs".into(),
+                grant: Grant::Write { under: path.clone() },
+            },
             Action::Write { .. } | Action::WriteDocument if self.mode == Mode::AutoEdit => Decision::Allow,
             Action::Write { .. } | Action::WriteDocument => {
                 Decision::Ask { why: "edits are asked for in this mode".into(), grant: Grant::WriteInside }
@@ -136,7 +140,7 @@ impl Permissions {
                 path.starts_with(under)
             }
             (Grant::Write { under }, Action::Write { path }) => path.starts_with(under),
-            (Grant::WriteInside, Action::Write { path }) => is_inside(roots, path),
+            (Grant::WriteInside, Action::Write { path }) => is_inside(roots, path) && !runs_programs(path),
             (Grant::WriteInside, Action::WriteDocument) => true,
             (Grant::Command { command, directory }, Action::Command { command: c, directory: d }) => {
                 command == c && directory == d
@@ -149,6 +153,11 @@ impl Permissions {
 
 fn is_inside(roots: &[AbsPath], path: &AbsPath) -> bool {
     roots.iter().any(|root| path.starts_with(root))
+}
+
+/// Hooks and settings of a repository: a free edit there would be a free command.
+fn runs_programs(path: &AbsPath) -> bool {
+    path.as_path().components().any(|part| part.as_os_str() == ".git")
 }
 
 /// The file's directory. The file alone if that is the root of everything, which nobody means to grant.

@@ -80,6 +80,21 @@ fn writes_inside() {
 }
 
 #[test]
+fn writes_in_the_repositorys_own_files_ask() {
+    let hook = path("/w/.git/hooks/pre-commit");
+    check(
+        &[Grant::WriteInside],
+        Action::Write { path: &hook },
+        expect![[r#"
+        Ask: ask: what stands in .git can run programs [reads and edits in /w/.git/hooks/pre-commit]
+        AutoEdit: ask: what stands in .git can run programs [reads and edits in /w/.git/hooks/pre-commit]
+        Full: allow
+        ReadOnly: deny: this session is read-only
+    "#]],
+    );
+}
+
+#[test]
 fn writes_outside() {
     check(
         &[],

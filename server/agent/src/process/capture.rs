@@ -122,7 +122,11 @@ impl Capture {
 /// stays as it is.
 async fn create(path: &Path) -> io::Result<(File, PathBuf)> {
     if let Some(directory) = path.parent() {
-        tokio::fs::create_dir_all(directory).await?;
+        let mut private = tokio::fs::DirBuilder::new();
+        // Output may hold what nobody else on the machine should read.
+        #[cfg(unix)]
+        private.mode(0o700);
+        private.recursive(true).create(directory).await?;
     }
     let mut free = path.to_owned();
     for n in 2.. {
