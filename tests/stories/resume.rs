@@ -168,16 +168,20 @@ async fn only_one_process_writes_a_session() {
 }
 
 #[tokio::test]
-async fn a_prompt_that_cannot_be_kept_is_refused_and_nothing_runs() {
+async fn a_prompt_that_cannot_be_kept_is_refused_and_its_turn_stops() {
     let (root, model) = (house(), FakeModel::start().await);
     let root = root.path();
     std::fs::create_dir_all(root.join("data/sessions.db")).unwrap();
     let run = Run::start(root, &model).await;
     let session = run.new_session(root).await;
-    model.forgive();
+    // The model may have been asked already; what it says does not count.
+    model.always(|t| t.text("half").hang());
+    let from = run.editor.place();
     let params = json!({ "session_id": session, "text": "hello" });
     let error = run.editor.request("agent/prompt", params).await.unwrap_err();
     assert_eq!(error.code, -31007, "{error:?}");
+    let end = run.editor.until(None, from, "agent_end", |_| true).await;
+    assert_eq!(end["reason"], "error");
     run.kill().await;
 }
 

@@ -13,6 +13,8 @@ mod state;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use serde::Serialize;
+use store::{EntryKind, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,16 +25,13 @@ use crate::id::{CallId, Counter, MessageId, TurnId};
 use crate::journal::record::{self, AssistantRecord, ShownRecord, ToolResultRecord};
 use crate::journal::{Journal, Loaded};
 use crate::report::{Report, Reporter};
-use crate::result::ToolResult;
 use crate::transcript::Transcript;
 use handle::Command;
 pub use handle::{CommandError, Options, Prompt, Reply, SessionHandle, Steered};
 use outgoing::Outgoing;
 use questions::Questions;
-use serde::Serialize;
 pub use state::State;
 use state::{Phase, Run};
-use store::{EntryKind, StoreError};
 
 /// Reports on their way; a full channel makes the turn wait, and with it the model's socket.
 const REPORTS: usize = 256;
@@ -280,8 +279,8 @@ impl Session {
                     run.calls.retain(|(running, ..)| *running != call_id);
                 }
                 self.transcript.end_call(&call_id, result.parts());
-                let (kept, found_by) = kept(&call_id, &tool, &result);
-                self.record(EntryKind::ToolResult, &kept, Some(found_by));
+                let kept = ToolResultRecord::new(&call_id, &tool, &result);
+                self.record(EntryKind::ToolResult, &kept, Some(tool.clone()));
                 self.emit(Event::ToolExecutionEnd { tool, call_id, result });
             }
             Report::Edited { uri, diff } => self.emit(Event::DocumentEdited { uri, diff }),
@@ -392,23 +391,6 @@ fn answering<T: Send + 'static>(
             let _ = reply.send(answer);
         }
     }
-}
-
-/// A finished call as it is stored, and the words it is found by.
-fn kept(call_id: &CallId, tool: &str, result: &ToolResult) -> (ToolResultRecord, String) {
-    let (ok, diff, exit_code) = match &result.outcome {
-        Ok(output) => (true, output.diff.clone(), output.exit_code),
-        Err(_) => (false, None, None),
-    };
-    let record = ToolResultRecord {
-        call_id: call_id.to_string(),
-        tool: tool.to_owned(),
-        ok,
-        parts: record::parts(&result.parts()),
-        diff,
-        exit_code,
-    };
-    (record, tool.to_owned())
 }
 
 #[cfg(test)]

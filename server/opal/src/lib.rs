@@ -4,6 +4,7 @@
 //! This crate alone knows LSP. It deliberately decides nothing about turns, tools or permissions: those
 //! are `agent`'s.
 
+mod blocking;
 mod connection;
 mod documents;
 mod edge;

@@ -1,19 +1,18 @@
 //! What all connections share: the sessions, the providers, and the end of it all.
 
+mod start;
+
+pub(crate) use start::{ResumeError, Which};
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use agent::client::{Client, ClientId};
-use agent::instructions::instructions;
-use agent::journal::{Journal, Loaded, record::SettingsRecord};
-use agent::permission::Permissions;
-use agent::session::{Options, SessionHandle};
-use agent::{Context, SessionId, Shell, Toolbox};
-use protocol::SessionStartParams;
+use agent::client::ClientId;
+use agent::session::SessionHandle;
 use provider::Provider;
-use store::{LoadedSession, LockError, SessionLock, Store, StoreError};
+use store::Store;
 use text::AbsPath;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,7 +21,7 @@ use crate::connection::Connection;
 use crate::documents::resolve;
 use crate::settings::{NoModel, Settings};
 use crate::workspace::SessionWorkspace;
-use crate::{Limits, from_proto, platform};
+use crate::{Limits, platform};
 
 /// The server. Cheap to clone; it lives as long as its sessions and connections.
 #[derive(Debug, Clone)]
@@ -64,36 +63,6 @@ pub(crate) enum NoSession {
     NoneIn(String),
 }
 
-/// What a session is made of, new or stored.
-struct Setup {
-    id: SessionId,
-    model: Option<String>,
-    working_dir: AbsPath,
-    settings: SettingsRecord,
-}
-
-/// Which session to go on with.
-#[derive(Debug, Clone)]
-pub(crate) enum Which {
-    /// By id, or by the beginning of it.
-    Id(String),
-    /// The latest of a directory.
-    LatestIn(String),
-}
-
-/// Why a stored session cannot be gone on with.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ResumeError {
-    #[error("{0}")]
-    None(NoSession),
-    #[error("the session is open elsewhere: {0}")]
-    Held(LockError),
-    #[error("{0}")]
-    Store(StoreError),
-    #[error("{0}")]
-    Start(StartError),
-}
-
 /// Why a session could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -133,139 +102,8 @@ impl Server {
         let _ = tokio::time::timeout(self.shared.limits.linger, closed).await;
     }
 
-    /// Starts a session. It is stored with its first prompt.
-    pub(crate) fn start_session(
-        &self,
-        params: SessionStartParams,
-        connection: &Arc<Connection>,
-    ) -> Result<SessionHandle, StartError> {
-        let working_dir = directory(&params.working_dir)?;
-        let setup = Setup {
-            id: SessionId::random(),
-            model: params.model,
-            settings: SettingsRecord {
-                thinking_level: params.thinking_level.and_then(word_of),
-                permission_mode: params.permission_mode.and_then(word_of),
-                system_prompt: params.system_prompt,
-                tools: params.tools,
-                shell: params.shell,
-                queue: Vec::new(),
-            },
-            working_dir,
-        };
-        let (options, workspace) = self.options(&setup)?;
-        let now = agent::journal::now_ms();
-        let record = store::SessionRecord {
-            id: stored_id(&setup.id)?,
-            working_dir: setup.working_dir.to_string(),
-            name: None,
-            model: Some(format!("{}/{}", options.provider.name(), options.model)),
-            created_at_ms: now,
-            updated_at_ms: now,
-            leaf: None,
-            parent: None,
-            settings_json: serde_json::to_string(&setup.settings).unwrap_or_default(),
-        };
-        let journal = Journal::new(self.shared.store.clone(), record);
-        let session = self.run(options, journal, Loaded::default(), workspace);
-        tracing::info!(session = %session.id(), client = connection.id().0, "session started");
-        Ok(session)
-    }
-
-    /// A session that lives here, or one from the store.
-    pub(crate) async fn resume(&self, which: Which) -> Result<SessionHandle, ResumeError> {
-        let live = match &which {
-            Which::Id(id) => self.find(id).ok(),
-            Which::LatestIn(name) => directory(name).ok().and_then(|path| self.latest_live(&path)),
-        };
-        if let Some(session) = live {
-            return Ok(session);
-        }
-        let _one_at_a_time = self.shared.loading.lock().await;
-        let store = self.shared.store.clone();
-        let (loaded, lock) = blocking(move || read(&store, &which)).await?;
-        if let Ok(session) = self.find(loaded.record.id.as_str()) {
-            return Ok(session);
-        }
-        let lock = lock.map_err(ResumeError::Held)?;
-        let record = &loaded.record;
-        let settings = serde_json::from_str(&record.settings_json).unwrap_or_default();
-        let setup = Setup {
-            id: SessionId::new(record.id.as_str()),
-            // One that is not configured any more is replaced by the default.
-            model: record.model.clone().filter(|model| self.shared.settings.model(Some(model)).is_ok()),
-            working_dir: directory(&record.working_dir).map_err(ResumeError::Start)?,
-            settings,
-        };
-        let (options, workspace) = self.options(&setup).map_err(ResumeError::Start)?;
-        let journal = Journal::resumed(self.shared.store.clone(), lock, &loaded);
-        let session = self.run(options, journal, agent::journal::load(&loaded), workspace);
-        tracing::info!(session = %session.id(), entries = loaded.entries.len(), "session resumed");
-        Ok(session)
-    }
-
-    /// The latest session of a directory that lives here; it may not be stored yet.
-    fn latest_live(&self, directory: &AbsPath) -> Option<SessionHandle> {
-        let sessions = self.sessions();
-        let latest = sessions.iter().rev().find(|live| live.handle.context().working_dir == *directory);
-        latest.map(|live| live.handle.clone())
-    }
-
     pub(crate) fn store(&self) -> &Store {
         &self.shared.store
-    }
-
-    fn run(
-        &self,
-        options: Options,
-        journal: Journal,
-        loaded: Loaded,
-        workspace: Arc<SessionWorkspace>,
-    ) -> SessionHandle {
-        let stop = self.shared.stop.child_token();
-        let handle = SessionHandle::start(options, journal, loaded, stop, &self.shared.tasks);
-        self.sessions().push(Live { handle: handle.clone(), workspace });
-        handle
-    }
-
-    fn options(&self, setup: &Setup) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
-        let settings = &self.shared.settings;
-        let model = settings.model(setup.model.as_deref()).map_err(StartError::NoModel)?;
-        let provider = self.provider(&model.provider)?;
-        let shell = match setup.settings.shell.as_ref().or(settings.shell.as_ref()) {
-            Some(name) => Shell::named(name)
-                .map_err(|error| StartError::Params { name: "shell", problem: error.to_string() })?,
-            None => Shell::usual(),
-        };
-        let toolbox = Toolbox::new(&shell, setup.settings.tools.as_deref())
-            .map_err(|error| StartError::Params { name: "tools", problem: error.to_string() })?;
-        let workspace = Arc::new(SessionWorkspace::new(setup.id.clone(), self.shared.limits.clone()));
-        let mode = setup.settings.permission_mode.as_deref().and_then(of_word);
-        let mode = mode.or(settings.permission_mode).unwrap_or_default();
-        let thinking = setup.settings.thinking_level.as_deref().and_then(of_word).or(settings.thinking_level);
-        let context = Context::new(
-            setup.working_dir.clone(),
-            workspace.clone(),
-            shell.clone(),
-            Permissions::new(from_proto::mode(mode)),
-            self.shared.limits.session.clone(),
-            settings.secret_env.clone(),
-            settings.data_dir.join("outputs").join(setup.id.as_str()),
-        );
-        let system_prompt = setup.settings.system_prompt.as_deref();
-        let options = Options {
-            id: setup.id.clone(),
-            provider,
-            model: model.id.clone(),
-            context_window: model.context_window,
-            max_output_tokens: model.max_output_tokens,
-            thinking: thinking.map(from_proto::thinking_level),
-            instructions: instructions(system_prompt, &setup.working_dir, shell.name()),
-            toolbox: Arc::new(toolbox),
-            context: Arc::new(context),
-            settings: setup.settings.clone(),
-        };
-        Ok((options, workspace))
     }
 
     /// Lets a connection's documents and dialogs serve a session.
@@ -341,50 +179,6 @@ impl Server {
     pub(crate) fn new_connection(&self) -> Arc<Connection> {
         let outbox = Arc::new(crate::transport::Outbox::new(1 << 20));
         Arc::new(Connection::new(self.next_client(), outbox, self.stop().child_token()))
-    }
-}
-
-/// Finds and reads a stored session, and takes the right to write it.
-fn read(
-    store: &Store,
-    which: &Which,
-) -> Result<(LoadedSession, Result<SessionLock, LockError>), ResumeError> {
-    let record = match which {
-        Which::Id(id) => store.find(id).map_err(|error| match error {
-            StoreError::UnknownSession(_) => ResumeError::None(NoSession::Unknown(id.clone())),
-            StoreError::Ambiguous { .. } => ResumeError::None(NoSession::Ambiguous(id.clone())),
-            error => ResumeError::Store(error),
-        })?,
-        Which::LatestIn(name) => {
-            let none = || ResumeError::None(NoSession::NoneIn(name.clone()));
-            let path = directory(name).map_err(|_| none())?;
-            store.latest(&path.to_string()).map_err(ResumeError::Store)?.ok_or_else(none)?
-        }
-    };
-    // Locked before it is read: nobody adds to it in between.
-    let lock = store.lock(&record.id, "opal");
-    let loaded = store.load(&record.id).map_err(ResumeError::Store)?;
-    Ok((loaded, lock))
-}
-
-fn stored_id(id: &SessionId) -> Result<store::SessionId, StartError> {
-    store::SessionId::parse(id.as_str())
-        .map_err(|error| StartError::Params { name: "session_id", problem: error.to_string() })
-}
-
-/// A word of the protocol as it is stored.
-fn word_of(value: impl serde::Serialize) -> Option<String> {
-    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
-}
-
-fn of_word<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
-    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -17,6 +17,7 @@ use protocol::{Request, SaveDocumentsParams, SaveDocumentsResult, methods};
 use text::{AbsPath, Rope};
 
 use crate::Limits;
+use crate::blocking::blocking;
 use crate::connection::Connection;
 use crate::documents::{OpenDocument, resolve};
 
@@ -347,14 +348,6 @@ async fn save_documents(connection: &Connection, session_id: &SessionId, uris: V
         }
         Ok(Err(error)) => tracing::info!(%error, "the client did not save"),
         Err(_elapsed) => tracing::info!("the client did not answer to client/save_documents in time"),
-    }
-}
-
-/// Runs what waits for the disk where waiting harms nobody.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -4,7 +4,8 @@ use provider::{Answer, Block, Part, StopReason, ToolCall, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Attachment, Queued, QueuedKind};
-use crate::id::MessageId;
+use crate::id::{CallId, MessageId};
+use crate::result::ToolResult;
 
 /// A prompt or follow-up: it begins a turn.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -193,6 +194,20 @@ impl AssistantRecord {
                 StopRecord::Length => StopReason::Length,
             },
             usage: self.usage.map(Into::into),
+        }
+    }
+}
+
+impl ToolResultRecord {
+    pub(crate) fn new(call_id: &CallId, tool: &str, result: &ToolResult) -> Self {
+        let output = result.outcome.as_ref().ok();
+        Self {
+            call_id: call_id.to_string(),
+            tool: tool.to_owned(),
+            ok: output.is_some(),
+            parts: parts(&result.parts()),
+            diff: output.and_then(|output| output.diff.clone()),
+            exit_code: output.and_then(|output| output.exit_code),
         }
     }
 }
