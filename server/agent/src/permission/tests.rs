@@ -55,12 +55,12 @@ fn reads_outside_ask() {
 fn a_sibling_with_the_same_beginning_is_outside() {
     check(
         &[],
-        Action::Read { path: &path("/work/a.rs") },
+        Action::Read { path: &path("/ww/a.rs") },
         expect![[r#"
-        Ask: ask: /work/a.rs is outside the workspace [reads in /work]
-        AutoEdit: ask: /work/a.rs is outside the workspace [reads in /work]
+        Ask: ask: /ww/a.rs is outside the workspace [reads in /ww]
+        AutoEdit: ask: /ww/a.rs is outside the workspace [reads in /ww]
         Full: allow
-        ReadOnly: ask: /work/a.rs is outside the workspace [reads in /work]
+        ReadOnly: ask: /ww/a.rs is outside the workspace [reads in /ww]
     "#]],
     );
 }

@@ -94,7 +94,7 @@ fn first_page_of_many_sessions() {
         let mut record = session("s");
         record.id = SessionId::random();
         record.updated_at_ms = n;
-        record.working_dir = format!("/work/{}", n % 10);
+        record.working_dir = format!("/project/{}", n % 10);
         commits.push(fixture.store.create(record.clone()));
         commits.push(fixture.store.append(&record.id, prompt(1, &format!("what about number {n} then"))));
     }
@@ -105,7 +105,7 @@ fn first_page_of_many_sessions() {
     for (what, query) in [
         ("first, with opening", ListQuery::default()),
         ("again", ListQuery::default()),
-        ("of one directory", ListQuery { working_dir: Some("/work/3".to_owned()), ..ListQuery::default() }),
+        ("of one directory", ListQuery { working_dir: Some("/project/3".to_owned()), ..ListQuery::default() }),
         ("with a rare word", ListQuery { query: Some("number 77 ".to_owned()), ..ListQuery::default() }),
     ] {
         let start = Instant::now();
