@@ -105,7 +105,10 @@ fn first_page_of_many_sessions() {
     for (what, query) in [
         ("first, with opening", ListQuery::default()),
         ("again", ListQuery::default()),
-        ("of one directory", ListQuery { working_dir: Some("/project/3".to_owned()), ..ListQuery::default() }),
+        (
+            "of one directory",
+            ListQuery { working_dir: Some("/project/3".to_owned()), ..ListQuery::default() },
+        ),
         ("with a rare word", ListQuery { query: Some("number 77 ".to_owned()), ..ListQuery::default() }),
     ] {
         let start = Instant::now();
