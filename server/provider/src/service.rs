@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures::{FutureExt, stream};
 use http_body::Body;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use crate::classify::{Class, Failure, plain};
 use crate::endpoint::Target;
@@ -59,12 +60,13 @@ pub(crate) struct Service<W> {
 struct Inner<W> {
     http: Http,
     wire: W,
+    endings: Arc<Endings>,
 }
 
 impl<W: Wire> Service<W> {
     pub(crate) fn new(endpoint: Endpoint, timeouts: Timeouts, wire: W) -> Result<Self, ConfigError> {
         let http = Http::new(Target::new(endpoint, W::PATH)?, timeouts);
-        Ok(Self { inner: Arc::new(Inner { http, wire }) })
+        Ok(Self { inner: Arc::new(Inner { http, wire, endings: Arc::default() }) })
     }
 }
 
@@ -126,7 +128,8 @@ impl<W: Wire> Run<W> {
                         self.started |= !batch.is_empty();
                         if let Some(AnswerEvent::Finished(answer)) = batch.last() {
                             self.service.wire.finished(&self.request, answer);
-                            self.state = State::Finished(Rest(Some(reading.body)));
+                            let ending = Some(self.service.endings.begin());
+                            self.state = State::Finished(Rest { body: Some(reading.body), ending });
                         } else {
                             self.state = State::Reading(reading);
                             if batch.is_empty() {
@@ -162,7 +165,8 @@ impl<W: Wire> Run<W> {
     }
 
     async fn open(&self) -> Result<Reading<W::Decoder>, Ended> {
-        let Inner { http, wire } = &*self.service;
+        let Inner { http, wire, endings } = &*self.service;
+        endings.settle().await;
         let (model, provider) = (&self.request.model, &http.target.name);
         tracing::debug!(provider, model, items = self.request.items.len(), "asking");
         let body = http.post(wire.render(&self.request, provider)).await.map_err(|error| match error {
@@ -344,14 +348,19 @@ impl<D: Decode> Reading<D> {
 }
 
 /// The end of a body after its last event. Once it is read the connection can serve the next request.
-struct Rest(Option<reqwest::Body>);
+struct Rest {
+    body: Option<reqwest::Body>,
+    ending: Option<Ending>,
+}
 
 impl Rest {
     /// What takes longer is not worth keeping: the connection is closed.
     const PATIENCE: Duration = Duration::from_millis(250);
+    /// Turns of the run queue until a connection that has ended its answer is seen to be free.
+    const TURNS: usize = 4;
 
     async fn read(mut self) {
-        if let Some(body) = self.0.take() {
+        if let Some(body) = self.body.take() {
             Self::drain(body).await;
         }
     }
@@ -359,14 +368,52 @@ impl Rest {
     async fn drain(mut body: reqwest::Body) {
         let rest = async { while let Some(Ok(_)) = frame(&mut body).await {} };
         let _ = tokio::time::timeout(Self::PATIENCE, rest).await;
+        // The connection's task notes the end, and one of the pool's puts it back.
+        for _ in 0..Self::TURNS {
+            let_others_run().await;
+        }
     }
 }
 
 impl Drop for Rest {
     fn drop(&mut self) {
-        if let (Some(body), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            runtime.spawn(Self::drain(body));
+        if let (Some(body), Ok(runtime)) = (self.body.take(), Handle::try_current()) {
+            let ending = self.ending.take();
+            runtime.spawn(async move {
+                Self::drain(body).await;
+                drop(ending);
+            });
         }
+    }
+}
+
+/// Counts the answers of a service whose connections are about to be free.
+#[derive(Debug, Default)]
+struct Endings(watch::Sender<usize>);
+
+/// One of them, until it is dropped.
+struct Ending(Arc<Endings>);
+
+impl Endings {
+    /// A new connection may take longer than this, with TLS much longer.
+    const WORTH_WAITING: Duration = Duration::from_millis(20);
+
+    fn begin(self: &Arc<Self>) -> Ending {
+        self.0.send_modify(|n_endings| *n_endings += 1);
+        Ending(self.clone())
+    }
+
+    /// Lets a connection become free, if one is about to.
+    async fn settle(&self) {
+        let mut n_endings = self.0.subscribe();
+        let settled = n_endings.wait_for(|n_endings| *n_endings == 0);
+        let _ = tokio::time::timeout(Self::WORTH_WAITING, settled).await;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|n_endings| *n_endings -= 1);
     }
 }
 
