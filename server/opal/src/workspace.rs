@@ -226,6 +226,8 @@ impl SessionWorkspace {
                 lock(&self.to_save).insert(base.name.clone(), document.clone());
                 Ok(Written { uri, text: document, expected, on_disk: OnDisk::NotSaved })
             }
+            // The editor has gone before it had saved.
+            (_, disk) if disk.as_ref() == was && !connection.is_open() => Err(WriteError::Stale),
             (_, disk) if disk.as_ref() == was => Err(WriteError::Refused {
                 reason: "the editor said yes, but the file on disk has not changed".into(),
             }),

@@ -154,6 +154,10 @@ impl State {
             }
         };
         self.log.received(message.clone());
+        // Nobody reads any more; what was on its way is nobody's.
+        if self.vanished {
+            return;
+        }
         if self.closed.is_some() {
             self.problem(format!("a message after the end: {message}"));
         }

@@ -74,6 +74,10 @@ pub(super) async fn to_document(
             call.abandon();
             return Ok(text);
         }
+        // Whoever is left has the file as it stands there.
+        if answer == Some(Err(CallError::Gone)) {
+            return Err(WriteError::Stale);
+        }
         if let Some(refused) = answer.as_ref().and_then(refusal) {
             return Err(match seen {
                 Seen::Base if is_as_it_was() => WriteError::Refused { reason: refused },
@@ -125,6 +129,7 @@ pub(super) async fn to_closed(
     };
     let call = connection.editor.call(APPLY_EDIT, &json!({"label": "Opal", "edit": edit}));
     match tokio::time::timeout(limits.apply_edit, call).await {
+        Ok(Err(CallError::Gone)) => Err(WriteError::Stale),
         Ok(answer) => match refusal(&answer) {
             Some(reason) => Err(WriteError::Refused { reason }),
             None => Ok(()),
