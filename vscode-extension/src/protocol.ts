@@ -130,7 +130,7 @@ export interface SessionStartParams {
 export type PermissionMode =
   /** Reads inside are free; writes, commands and everything outside ask. */
   | "ask"
-  /** As `ask`, and edits inside are free. */
+  /** As `ask`, and edits inside are free, those in `.git` aside. */
   | "auto_edit"
   /** Never asks. */
   | "full"

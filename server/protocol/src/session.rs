@@ -287,7 +287,7 @@ pub enum PermissionMode {
     /// Reads inside are free; writes, commands and everything outside ask.
     #[default]
     Ask,
-    /// As `ask`, and edits inside are free.
+    /// As `ask`, and edits inside are free, those in `.git` aside.
     AutoEdit,
     /// Never asks.
     Full,

@@ -97,7 +97,7 @@ M.error_codes = {
 --- How much runs unasked. Inside means inside the working directory and the client's workspace folders.
 ---@alias opal.PermissionMode
 ---| "ask" # Reads inside are free; writes, commands and everything outside ask.
----| "auto_edit" # As `ask`, and edits inside are free.
+---| "auto_edit" # As `ask`, and edits inside are free, those in `.git` aside.
 ---| "full" # Never asks.
 ---| "read_only" # Refuses writes and commands without asking.
 
