@@ -208,6 +208,7 @@ async fn sessions_on_the_command_line() {
     std::fs::create_dir(root.join("workspace")).unwrap();
     model.next(|t| t.text("A quokka is a marsupial."));
     assert_eq!(opal(root, &model, &["run", "what is a quokka"]).0, 0);
+    model.next(|t| t.tool("read", json!({ "path": "animals/size.txt" })));
     model.next(|t| t.text("About forty centimetres."));
     assert_eq!(opal(root, &model, &["run", "--resume", "how big is it"]).0, 0);
     assert_eq!(model.last_request().user_texts(), ["what is a quokka", "how big is it"]);
@@ -217,6 +218,8 @@ async fn sessions_on_the_command_line() {
     let id = listed.split_whitespace().next().unwrap().to_owned();
     let (_, found) = opal(root, &model, &["sessions", "search", "marsupial"]);
     assert!(found.contains(&id) && found.contains("A quokka is a marsupial."), "{found}");
+    let (_, found) = opal(root, &model, &["sessions", "search", "animals/size.txt"]);
+    assert!(found.contains(&id) && found.contains("tool_result"), "{found}");
     let (_, shown) = opal(root, &model, &["sessions", "show", &id]);
     assert!(shown.contains("## User\n\nhow big is it"), "{shown}");
     model.next(|t| t.text("In Australia."));

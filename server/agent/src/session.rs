@@ -31,7 +31,7 @@ pub use handle::{CommandError, Options, Prompt, Reply, SessionHandle, Steered};
 use outgoing::Outgoing;
 use questions::Questions;
 pub use state::State;
-use state::{Phase, Run};
+use state::{Phase, Run, RunningCall};
 
 /// Reports on their way; a full channel makes the turn wait, and with it the model's socket.
 const REPORTS: usize = 256;
@@ -268,19 +268,19 @@ impl Session {
             }
             Report::CallStarted { call_id, tool, args } => {
                 if let Some(run) = &mut self.run {
-                    run.calls.push((call_id.clone(), tool.clone(), 0));
+                    run.calls.push(RunningCall::new(call_id.clone(), tool.clone(), &args));
                 }
                 self.set_phase(Phase::Tools);
                 self.emit(Event::ToolExecutionStart { tool, call_id, args });
             }
             Report::CallOutput { call_id, delta } => self.call_output(call_id, delta),
             Report::CallEnded { call_id, tool, result } => {
-                if let Some(run) = &mut self.run {
-                    run.calls.retain(|(running, ..)| *running != call_id);
-                }
+                let at = |run: &Run| run.calls.iter().position(|running| running.id == call_id);
+                let ended = self.run.as_mut().and_then(|run| at(run).map(|at| run.calls.remove(at)));
+                let found_by = ended.map_or_else(|| tool.clone(), |call| call.found_by);
                 self.transcript.end_call(&call_id, result.parts());
                 let kept = ToolResultRecord::new(&call_id, &tool, &result);
-                self.record(EntryKind::ToolResult, &kept, Some(tool.clone()));
+                self.record(EntryKind::ToolResult, &kept, Some(found_by));
                 self.emit(Event::ToolExecutionEnd { tool, call_id, result });
             }
             Report::Edited { uri, diff } => self.emit(Event::DocumentEdited { uri, diff }),
@@ -292,7 +292,8 @@ impl Session {
     fn call_output(&mut self, call_id: CallId, mut delta: String) {
         let limit = self.options.context.limits.tool_output;
         let Some(run) = &mut self.run else { return };
-        let Some((_, _, sent)) = run.calls.iter_mut().find(|(running, ..)| *running == call_id) else {
+        let Some(RunningCall { told: sent, .. }) = run.calls.iter_mut().find(|running| running.id == call_id)
+        else {
             return;
         };
         if *sent >= limit {

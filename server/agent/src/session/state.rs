@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use provider::{ThinkingLevel, Usage};
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -53,11 +54,28 @@ pub(super) struct Run {
     pub(super) thinking: bool,
     /// The text of the last whole message.
     pub(super) last_text: String,
-    /// Running calls: id, tool, and bytes of output told.
-    pub(super) calls: Vec<(CallId, String, usize)>,
+    pub(super) calls: Vec<RunningCall>,
     pub(super) usage: Usage,
     /// Who waits for the run to stop.
     pub(super) aborts: Vec<oneshot::Sender<Vec<Queued>>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RunningCall {
+    pub(super) id: CallId,
+    pub(super) tool: String,
+    /// The words it is found by: the tool, and the path or command it is about.
+    pub(super) found_by: String,
+    /// Bytes of output told.
+    pub(super) told: usize,
+}
+
+impl RunningCall {
+    pub(super) fn new(id: CallId, tool: String, args: &Value) -> Self {
+        let about = ["path", "command"].iter().find_map(|name| args.get(name)?.as_str());
+        let found_by = about.map_or_else(|| tool.clone(), |about| format!("{tool} {about}"));
+        Self { id, tool, found_by, told: 0 }
+    }
 }
 
 #[derive(Debug)]
@@ -120,9 +138,7 @@ impl Session {
                 Some(WaitingFor::Retry { attempt: *attempt, delay: *delay, reason: reason.clone() })
             }
             Phase::Tools => match run.calls.first() {
-                Some((call_id, tool, _)) => {
-                    Some(WaitingFor::Tool { tool: tool.clone(), call_id: call_id.clone() })
-                }
+                Some(call) => Some(WaitingFor::Tool { tool: call.tool.clone(), call_id: call.id.clone() }),
                 None => Some(WaitingFor::Model),
             },
             Phase::Model => Some(WaitingFor::Model),
