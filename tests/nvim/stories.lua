@@ -630,8 +630,9 @@ story("the outputs of two running commands stay apart", function(t)
   end
   t:start({ { wait_and_say("one"), wait_and_say("two") }, { say("Done.") } }, { permission_mode = "full" })
   t:keys(":Opal prompt count<CR>")
-  t:shows("one again\n```\none\n```\n\n")
-  t:shows("two again\n```\ntwo\n```")
+  -- The line above is cut where the scratch folder's name makes it too long.
+  t:shows("\n```\none\n```\n\n▸")
+  t:shows("\n```\ntwo\n```")
   t:open_gate("go")
   t:shows("\n```\none\none again\n```\n\n✓")
   t:shows("\n```\ntwo\ntwo again\n```\n\nDone.")
