@@ -182,6 +182,15 @@ async fn a_prompt_that_cannot_be_kept_is_refused_and_its_turn_stops() {
     assert_eq!(error.code, -31007, "{error:?}");
     let end = run.editor.until(None, from, "agent_end", |_| true).await;
     assert_eq!(end["reason"], "error");
+    // It names the cause, not what follows from it.
+    assert!(error.message.contains("sessions.db"), "{error:?}");
+
+    // When the trouble is over the same session goes on, and is stored.
+    std::fs::remove_dir(root.join("data/sessions.db")).unwrap();
+    model.always(|t| t.text("Here."));
+    assert_eq!(run.run(&session, "again").await, "completed");
+    let history = run.editor.request("session/history", json!({ "session_id": session })).await.unwrap();
+    assert!(history.to_string().contains("again"), "{history}");
     run.kill().await;
 }
 

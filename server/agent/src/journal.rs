@@ -7,6 +7,7 @@ pub mod history;
 mod load;
 pub mod record;
 
+use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -26,13 +27,37 @@ pub struct Journal {
     unborn: Option<SessionRecord>,
     lock: Option<SessionLock>,
     next: u64,
+    /// Where the next entry goes, if everything on its way is stored.
     leaf: Option<EntryId>,
+    /// Where the stored conversation ends.
+    durable_leaf: Option<EntryId>,
+    /// What is on its way, oldest first.
+    pending: VecDeque<Pending>,
+    /// Some of it will never be stored, and nothing that builds on it.
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Birth(Box<SessionRecord>),
+    Entry(EntryId),
+    Settings,
 }
 
 impl Journal {
     /// A new session; stored with its first entry.
     pub fn new(store: Store, record: SessionRecord) -> Self {
-        Self { store, session: record.id.clone(), unborn: Some(record), lock: None, next: 1, leaf: None }
+        Self {
+            store,
+            session: record.id.clone(),
+            unborn: Some(record),
+            lock: None,
+            next: 1,
+            leaf: None,
+            durable_leaf: None,
+            pending: VecDeque::new(),
+            failed: false,
+        }
     }
 
     /// Goes on with a session that was loaded.
@@ -45,6 +70,9 @@ impl Journal {
             lock: Some(lock),
             next: last + 1,
             leaf: loaded.record.leaf,
+            durable_leaf: loaded.record.leaf,
+            pending: VecDeque::new(),
+            failed: false,
         }
     }
 
@@ -68,6 +96,7 @@ impl Journal {
         };
         let append =
             Append { entries: vec![entry], leaf: Some(id), draft: Draft::Clear, ..Append::default() };
+        self.pending.push_back(Pending::Entry(id));
         commits.push(self.store.append(&self.session, append));
         commits
     }
@@ -87,17 +116,36 @@ impl Journal {
             return Vec::new();
         }
         let update = SessionUpdate { settings_json: Some(json(settings)), ..SessionUpdate::default() };
+        self.pending.push_back(Pending::Settings);
         vec![self.store.update(&self.session, update)]
     }
 
     fn be_born(&mut self) -> Vec<Commit> {
         let Some(record) = self.unborn.take() else { return Vec::new() };
-        match self.store.lock(&self.session, "opal") {
-            Ok(lock) => self.lock = Some(lock),
-            // A new id is nobody else's; without the file the store will say what is wrong.
-            Err(error) => tracing::warn!(%error, "a new session could not be locked"),
+        if self.lock.is_none() {
+            match self.store.lock(&self.session, "opal") {
+                Ok(lock) => self.lock = Some(lock),
+                // A new id is nobody else's; without the file the store will say what is wrong.
+                Err(error) => tracing::warn!(%error, "a new session could not be locked"),
+            }
         }
+        self.pending.push_back(Pending::Birth(Box::new(record.clone())));
         vec![self.store.create(record)]
+    }
+
+    /// The oldest write on its way is stored, or never will be. When all that built on a failed one has
+    /// failed too, the journal goes on behind what is stored: the trouble may be over by the next prompt.
+    pub(crate) fn settled(&mut self, is_stored: bool) {
+        match (self.pending.pop_front(), is_stored) {
+            (Some(Pending::Entry(id)), true) => self.durable_leaf = Some(id),
+            (Some(Pending::Birth(record)), false) => self.unborn = Some(*record),
+            _ => {}
+        }
+        self.failed |= !is_stored;
+        if self.failed && self.pending.is_empty() {
+            self.failed = false;
+            self.leaf = self.durable_leaf;
+        }
     }
 }
 

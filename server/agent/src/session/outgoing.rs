@@ -24,6 +24,8 @@ pub(super) struct Outgoing {
     n_recorded: u64,
     n_committed: u64,
     waiting: VecDeque<Waiting>,
+    /// The first thing that went wrong, while what follows from it still goes wrong.
+    cause: Option<Failure>,
 }
 
 struct Waiting {
@@ -114,7 +116,11 @@ impl Session {
 
     /// An append is durable, or will never be.
     pub(super) fn committed(&mut self, result: Result<(), StoreError>) {
+        self.journal.settled(result.is_ok());
         let failure = result.err().map(|error| self.store_failed(&error));
+        if !self.outgoing.has_commits() {
+            self.outgoing.cause = None;
+        }
         while let Some(what) = self.outgoing.ready() {
             match what {
                 What::Event { seq, event } => self.tell(seq, &event),
@@ -133,10 +139,13 @@ impl Session {
             hint: error.hint().map(Into::into),
         };
         tracing::error!(session = %self.options.id, %error, "an append failed");
+        let failure = self.outgoing.cause.get_or_insert(failure).clone();
         if let Some(run) = &mut self.run
             && !std::mem::replace(&mut run.store_failed, true)
         {
             run.cancel.cancel();
+            // Nothing was promised: the same prompt may come again.
+            self.chosen_turns.remove(&run.turn_id);
             self.emit(Event::Error { failure: failure.clone() });
         }
         failure
