@@ -9,6 +9,7 @@ use text::{AbsPath, Rope};
 use crate::limits::Limits;
 use crate::permission::Permissions;
 use crate::process::{Processes, Shell};
+use crate::result::FileState;
 use crate::workspace::{FileName, Workspace};
 
 /// The surroundings of a session's tools: its files, its rules, its shell.
@@ -87,6 +88,11 @@ impl Context {
     pub fn note_seen(&self, name: &FileName, text: &Rope) {
         let fingerprint = fingerprint(text);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), fingerprint);
+    }
+
+    /// The file as results name it.
+    pub(crate) fn state_of(&self, name: &FileName, text: &Rope) -> FileState {
+        FileState { path: self.display(name), hash: format!("{:016x}", fingerprint(text) >> 64) }
     }
 
     /// What the model knows of the file, given what stands there.

@@ -14,6 +14,17 @@ pub struct Output {
     pub diff: Option<String>,
     /// How a command ended, if it ended by itself.
     pub exit_code: Option<i32>,
+    /// The file that was read or written, as it stands now.
+    pub file: Option<FileState>,
+}
+
+/// A file at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileState {
+    /// As the model names it.
+    pub path: String,
+    /// Of the text; only compared with others of its kind.
+    pub hash: String,
 }
 
 impl Output {

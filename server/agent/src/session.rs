@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::client::Client;
 use crate::event::{ContextUsage, EndReason, Event, Failure, Queued, QueuedKind, WaitingFor};
 use crate::id::{CallId, Counter, MessageId, TurnId};
-use crate::journal::record::{self, AssistantRecord, ShownRecord, ToolResultRecord};
+use crate::journal::record::{self, AssistantRecord, NoteRecord, ToolResultRecord};
 use crate::journal::{Journal, Loaded};
 use crate::report::{Report, Reporter};
 use crate::transcript::Transcript;
@@ -245,7 +245,7 @@ impl Session {
         match report {
             Report::Opened { parts } => {
                 if !parts.is_empty() {
-                    self.record(EntryKind::Note, &ShownRecord { shown: record::parts(&parts) }, None);
+                    self.record(EntryKind::Note, &NoteRecord::Shown(record::parts(&parts)), None);
                     self.transcript.push_user(parts);
                 }
             }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use store::{Entry, EntryId, EntryKind, LoadedSession};
 
 use super::record::{
-    AssistantRecord, QueuedRecord, SettingsRecord, ShownRecord, SteeringRecord, ToolResultRecord, UserRecord,
+    AssistantRecord, NoteRecord, QueuedRecord, SettingsRecord, SteeringRecord, ToolResultRecord, UserRecord,
     into_parts,
 };
 use crate::event::Queued;
@@ -58,6 +58,7 @@ pub fn load(session: &LoadedSession) -> Loaded {
             parts: super::record::parts(&[Part::Text(LOST.into())]),
             diff: None,
             exit_code: None,
+            file: None,
         })
         .collect();
     loaded.transcript.close_open(LOST);
@@ -111,8 +112,8 @@ impl Loaded {
                 }
             }
             EntryKind::Note => {
-                if let Some(shown) = decode::<ShownRecord>(entry) {
-                    self.transcript.push_user(into_parts(shown.shown));
+                if let Some(NoteRecord::Shown(parts)) = decode::<NoteRecord>(entry) {
+                    self.transcript.push_user(into_parts(parts));
                 }
             }
             // Of later versions, or of no concern to the model.

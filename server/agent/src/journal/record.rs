@@ -2,10 +2,12 @@
 
 use provider::{Answer, Block, Part, StopReason, ToolCall, Usage};
 use serde::{Deserialize, Serialize};
+use text::{AbsPath, Edit, EditSet};
 
 use crate::event::{Attachment, Queued, QueuedKind};
 use crate::id::{CallId, MessageId};
 use crate::result::ToolResult;
+use crate::workspace::FileName;
 
 /// A prompt or follow-up: it begins a turn.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,10 +18,112 @@ pub(crate) struct UserRecord {
     pub(crate) attachments: Vec<AttachmentRecord>,
 }
 
-/// What was put beside a prompt, as the model was shown it.
+/// What is kept beside the conversation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ShownRecord {
-    pub(crate) shown: Vec<PartRecord>,
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NoteRecord {
+    /// What was put beside a prompt, as the model was shown it.
+    Shown(Vec<PartRecord>),
+    /// A file is about to be changed.
+    Change(ChangeRecord),
+    /// What came of a change, where that is not what was expected.
+    Left(LeftRecord),
+}
+
+/// A change of one file, stored before it is made. Its id is that of its entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChangeRecord {
+    /// The turn, or the undo, that it belongs to.
+    pub(crate) turn_id: String,
+    pub(crate) file: FileRecord,
+    pub(crate) before: BeforeRecord,
+    /// From the text before to the text after.
+    pub(crate) edits: Vec<EditRecord>,
+    /// The file is removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) removed: bool,
+    /// The changes that this one takes back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) undoes: Vec<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FileRecord {
+    /// Absolute.
+    Path(String),
+    /// The URI of a document that is nowhere on disk.
+    Document(String),
+}
+
+/// The text that a change was made on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BeforeRecord {
+    /// There was no such file.
+    Missing,
+    /// The hash of a blob with the text.
+    Image(String),
+    /// What an earlier change of the same turn left, and what was done to it since by others.
+    After { change: u64, edits: Vec<EditRecord> },
+}
+
+/// Bytes of the old text, and what stands there instead.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EditRecord {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LeftRecord {
+    pub(crate) change: u64,
+    /// From the text before to what was left. `None`: the change was not made.
+    pub(crate) edits: Option<Vec<EditRecord>>,
+}
+
+/// Changes were taken back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct UndoRecord {
+    /// The undo's own; taking it back works like taking back a turn.
+    pub(crate) turn_id: String,
+    /// Files as the user reads them.
+    pub(crate) files: Vec<String>,
+    /// What the model is told.
+    pub(crate) told: String,
+}
+
+/// From here on the model is shown less of what was before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CompactionRecord {
+    pub(crate) trigger: TriggerRecord,
+    /// In place of everything before `kept_from`. `None`: only tool output was blanked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) summary: Option<String>,
+    /// What the program itself knows to have happened, as the model is shown it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) ledger: String,
+    /// The first entry that the model is still shown as it was; `None` beside a summary: none before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kept_from: Option<u64>,
+    /// Long tool output of entries before this one is not shown any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) blanked_before: Option<u64>,
+    /// The summary was put together without a model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fallback: bool,
+    pub(crate) tokens_before: u64,
+    /// An estimate.
+    pub(crate) tokens_after: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TriggerRecord {
+    Threshold,
+    Overflow,
+    Request,
 }
 
 /// What the user said while a turn ran.
@@ -55,6 +159,18 @@ pub(crate) struct ToolResultRecord {
     pub(crate) diff: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) exit_code: Option<i32>,
+    /// The file that was read or written, as it stood then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<FileStateRecord>,
+}
+
+/// A file at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FileStateRecord {
+    /// As the model names it.
+    pub(crate) path: String,
+    /// Of the text; only compared with others of its kind.
+    pub(crate) hash: String,
 }
 
 /// What a session is set to, and what waits in its queue.
@@ -208,6 +324,10 @@ impl ToolResultRecord {
             parts: parts(&result.parts()),
             diff: output.and_then(|output| output.diff.clone()),
             exit_code: output.and_then(|output| output.exit_code),
+            file: output.and_then(|output| output.file.as_ref()).map(|file| FileStateRecord {
+                path: file.path.clone(),
+                hash: file.hash.clone(),
+            }),
         }
     }
 }
@@ -239,6 +359,39 @@ pub(crate) fn attachments(attachments: &[Attachment]) -> Vec<AttachmentRecord> {
         Attachment::Image { mime_type, .. } => AttachmentRecord::Image { mime_type: mime_type.clone() },
     };
     attachments.iter().map(record).collect()
+}
+
+pub(crate) fn edits(edits: &EditSet) -> Vec<EditRecord> {
+    let record = |edit: &Edit| EditRecord {
+        start: edit.range.start,
+        end: edit.range.end,
+        text: edit.new_text.clone(),
+    };
+    edits.edits().iter().map(record).collect()
+}
+
+/// The edits as they can be applied; `None` if they are damaged.
+pub(crate) fn edit_set(edits: &[EditRecord]) -> Option<EditSet> {
+    EditSet::new(edits.iter().map(|edit| Edit::new(edit.start..edit.end, edit.text.as_str())).collect()).ok()
+}
+
+impl From<&FileName> for FileRecord {
+    fn from(name: &FileName) -> Self {
+        match name {
+            FileName::Path(path) => Self::Path(path.to_string()),
+            FileName::Document(uri) => Self::Document(uri.clone()),
+        }
+    }
+}
+
+impl FileRecord {
+    /// `None` if the path is damaged, or of another system.
+    pub(crate) fn name(&self) -> Option<FileName> {
+        match self {
+            Self::Path(path) => AbsPath::new(path).ok().map(FileName::Path),
+            Self::Document(uri) => Some(FileName::Document(uri.clone())),
+        }
+    }
 }
 
 impl From<&Queued> for QueuedRecord {

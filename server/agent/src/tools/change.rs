@@ -140,7 +140,8 @@ async fn report(
         OnDisk::LeftDirty => words.push_str("\n(not saved: the document has unsaved changes of the user)"),
         OnDisk::NotSaved => words.push_str("\n(in the editor, but not saved to disk)"),
     }
-    Output { diff: Some(diff.text), ..Output::text(words) }
+    let file = Some(call.context.state_of(name, &written.text));
+    Output { diff: Some(diff.text), file, ..Output::text(words) }
 }
 
 fn clip(text: &str) -> &str {

@@ -88,7 +88,7 @@ impl Tool for Read {
             if let Some(next) = excerpt.next_offset {
                 text.push_str(&format!("\n[{} lines in all; go on with offset {next}]", excerpt.total_lines));
             }
-            Ok(Output::text(text))
+            Ok(Output { file: Some(call.context.state_of(&name, &file.text)), ..Output::text(text) })
         }
         .boxed()
     }
