@@ -1,10 +1,12 @@
-//! Differences between two texts: as edits for an editor, and as a unified diff for a reader.
+//! Differences between two texts: as edits for an editor, as a unified diff for a reader, and as
+//! hunks that can be taken back one by one.
 //!
 //! Cost grows with the part between the first and the last difference, apart from one scan that
 //! compares bytes. It is bounded by counting lines and never by the clock, so that the same texts
 //! give the same diff on every machine. It does not detect moved text.
 
 mod common;
+mod hunks;
 mod unified;
 
 use std::ops::Range;
@@ -15,6 +17,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use crate::edit::{Edit, EditSet};
 use common::{Middle, common_prefix, common_suffix};
 
+pub use hunks::{Hunk, hunks, revert_hunk};
 pub use unified::{UnifiedDiff, unified};
 
 /// The most lines, old and new together, between first and last difference that are diffed line
@@ -47,14 +50,53 @@ pub fn smallest_edits(old: &Rope, new: &Rope) -> EditSet {
     let (old_lines, new_lines) = (lines(&middle.old), lines(&middle.new));
     let mut edits = Vec::new();
     let mut old_offset = middle.start;
-    for op in line_ops(&old_lines, &new_lines) {
+    for op in line_ops(&old_lines, &new_lines, MAX_DIFF_LINES) {
         let (old_lines, new_lines) = (&old_lines[op.old_range()], &new_lines[op.new_range()]);
         if !matches!(op, DiffOp::Equal { .. }) {
             push_refined(&mut edits, old_offset, old_lines, new_lines);
         }
-        old_offset += old_lines.iter().map(|line| line.len()).sum::<usize>();
+        old_offset += n_bytes(old_lines);
     }
     EditSet::from_sorted(edits)
+}
+
+/// Whole lines that differ, in bytes of each text; one side may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChangedLines {
+    pub(crate) old: Range<usize>,
+    pub(crate) new: Range<usize>,
+}
+
+/// Returns the lines that differ, in order; there is an equal line between one and the next.
+///
+/// More than `max_lines` between the first and the last difference are one change.
+pub(crate) fn changed_lines(old: &Rope, new: &Rope, max_lines: usize) -> Vec<ChangedLines> {
+    let prefix = common_prefix(old, new);
+    let suffix = common_suffix(old, new, prefix);
+    if prefix + suffix == old.len_bytes() && prefix + suffix == new.len_bytes() {
+        return Vec::new();
+    }
+    let middle = Middle::new(old, new, prefix, suffix, 0);
+    let (old_lines, new_lines) = (lines(&middle.old), lines(&middle.new));
+    let mut changes: Vec<ChangedLines> = Vec::new();
+    let (mut old_offset, mut new_offset) = (middle.start, middle.start);
+    for op in line_ops(&old_lines, &new_lines, max_lines) {
+        let old = old_offset..old_offset + n_bytes(&old_lines[op.old_range()]);
+        let new = new_offset..new_offset + n_bytes(&new_lines[op.new_range()]);
+        (old_offset, new_offset) = (old.end, new.end);
+        match changes.last_mut() {
+            _ if matches!(op, DiffOp::Equal { .. }) => {}
+            Some(last) if last.old.end == old.start && last.new.end == new.start => {
+                (last.old.end, last.new.end) = (old.end, new.end);
+            }
+            _ => changes.push(ChangedLines { old, new }),
+        }
+    }
+    changes
+}
+
+fn n_bytes(lines: &[&str]) -> usize {
+    lines.iter().map(|line| line.len()).sum()
 }
 
 fn push_refined(edits: &mut Vec<Edit>, offset: usize, old_lines: &[&str], new_lines: &[&str]) {
@@ -98,8 +140,8 @@ pub(crate) fn lines(text: &str) -> Vec<&str> {
     lines
 }
 
-fn line_ops(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
-    if old.len() + new.len() <= MAX_DIFF_LINES {
+fn line_ops(old: &[&str], new: &[&str], max_lines: usize) -> Vec<DiffOp> {
+    if old.len() + new.len() <= max_lines {
         return capture_diff_slices(Algorithm::Myers, old, new);
     }
     let prefix = old.iter().zip(new).take_while(|(old, new)| old == new).count();

@@ -15,6 +15,7 @@ pub mod document;
 pub mod edit;
 
 pub mod diff;
+pub mod merge;
 pub mod replace;
 
 pub mod decode;
@@ -26,12 +27,13 @@ mod testing;
 pub use decode::{
     DecodeError, Decoded, Encoding, LineEnding, decode, dominant_line_ending, encode, encode_rope,
 };
-pub use diff::{UnifiedDiff, smallest_edits, unified};
+pub use diff::{Hunk, UnifiedDiff, hunks, revert_hunk, smallest_edits, unified};
 pub use document::{Change, ChangeError, Document, DocumentVersion};
 pub use edit::{Edit, EditError, EditSet, ProposedEdit, differs_only_outside};
 pub use excerpt::{
     ControlFilter, Excerpt, ExcerptError, HeadTail, Utf8Chunks, excerpt, nearest_names, strip_controls,
 };
+pub use merge::{Conflict, ConflictRegion, merge};
 pub use path::{AbsPath, PathError, UriError};
 pub use position::{Position, PositionEncoding, PositionRange, to_offset, to_position};
 pub use replace::{Region, ReplaceError, Replacement, replace};
