@@ -4,6 +4,7 @@
 
 mod abort;
 mod background;
+mod branch;
 mod cli;
 mod commands;
 mod connections;
@@ -26,6 +27,7 @@ mod saving;
 mod service;
 mod sessions;
 mod tools;
+mod undo;
 
 /// Every file of this folder is a module above: a story that is not compiled proves nothing.
 #[test]

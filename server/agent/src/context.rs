@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use text::{AbsPath, Rope};
 
+use crate::changes::keep::Left;
 use crate::limits::Limits;
 use crate::permission::Permissions;
 use crate::process::{Processes, Shell};
@@ -27,6 +28,8 @@ pub struct Context {
     pub output_dir: PathBuf,
     permissions: Mutex<Permissions>,
     seen: Mutex<HashMap<FileName, u128>>,
+    /// What the changes of this turn left.
+    left: Mutex<HashMap<FileName, Left>>,
 }
 
 impl Context {
@@ -49,11 +52,12 @@ impl Context {
             output_dir,
             permissions: Mutex::new(permissions),
             seen: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
     pub fn permissions(&self) -> MutexGuard<'_, Permissions> {
-        self.permissions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.permissions)
     }
 
     /// Where reads and writes are inside.
@@ -87,7 +91,7 @@ impl Context {
     /// Notes that the model has seen this text of the file.
     pub fn note_seen(&self, name: &FileName, text: &Rope) {
         let fingerprint = fingerprint(text);
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), fingerprint);
+        lock(&self.seen).insert(name.clone(), fingerprint);
     }
 
     /// The file as results name it.
@@ -95,9 +99,31 @@ impl Context {
         FileState { path: self.display(name), hash: format!("{:016x}", fingerprint(text) >> 64) }
     }
 
+    /// The model knows no file any more: its conversation is another one.
+    pub(crate) fn forget_seen(&self) {
+        lock(&self.seen).clear();
+    }
+
+    /// What the last change of this turn left in the file.
+    pub(crate) fn left(&self, name: &FileName) -> Option<Left> {
+        lock(&self.left).get(name).cloned()
+    }
+
+    pub(crate) fn set_left(&self, name: FileName, left: Option<Left>) {
+        match left {
+            Some(left) => lock(&self.left).insert(name, left),
+            None => lock(&self.left).remove(&name),
+        };
+    }
+
+    /// From here on changes belong to another turn.
+    pub(crate) fn begin_turn(&self) {
+        lock(&self.left).clear();
+    }
+
     /// What the model knows of the file, given what stands there.
     pub fn seen(&self, name: &FileName, text: &Rope) -> Seen {
-        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+        let known = lock(&self.seen).get(name).copied();
         match known {
             None => Seen::Never,
             Some(known) if known == fingerprint(text) => Seen::AsItStands,
@@ -113,6 +139,10 @@ pub enum Seen {
     AsItStands,
     /// It has changed since.
     Before,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn fingerprint(text: &Rope) -> u128 {

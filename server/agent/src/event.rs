@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use provider::{ProviderError, Usage};
 use serde_json::Value;
+use store::EntryId;
 
 use crate::id::{CallId, MessageId, QuestionId, TurnId};
 use crate::result::ToolResult;
@@ -13,27 +14,103 @@ use crate::result::ToolResult;
 #[derive(Debug, Clone)]
 pub enum Event {
     AgentStart,
-    TurnStart { turn_id: TurnId, text: String, attachments: Vec<Attachment> },
-    MessageStart { message_id: MessageId },
-    MessageDelta { message_id: MessageId, delta: String },
-    MessageEnd { message_id: MessageId, text: String },
-    ThinkingStart { message_id: MessageId },
-    ThinkingDelta { message_id: MessageId, delta: String },
-    ThinkingEnd { message_id: MessageId, text: String },
-    ToolExecutionStart { tool: String, call_id: CallId, args: Value },
-    ToolOutput { call_id: CallId, delta: String },
-    ToolExecutionEnd { tool: String, call_id: CallId, result: ToolResult },
-    DocumentEdited { uri: String, diff: String },
-    TurnEnd { turn_id: TurnId, message: String, usage: Usage },
+    TurnStart {
+        turn_id: TurnId,
+        text: String,
+        attachments: Vec<Attachment>,
+    },
+    MessageStart {
+        message_id: MessageId,
+    },
+    MessageDelta {
+        message_id: MessageId,
+        delta: String,
+    },
+    MessageEnd {
+        message_id: MessageId,
+        text: String,
+    },
+    ThinkingStart {
+        message_id: MessageId,
+    },
+    ThinkingDelta {
+        message_id: MessageId,
+        delta: String,
+    },
+    ThinkingEnd {
+        message_id: MessageId,
+        text: String,
+    },
+    ToolExecutionStart {
+        tool: String,
+        call_id: CallId,
+        args: Value,
+    },
+    ToolOutput {
+        call_id: CallId,
+        delta: String,
+    },
+    ToolExecutionEnd {
+        tool: String,
+        call_id: CallId,
+        result: ToolResult,
+    },
+    DocumentEdited {
+        uri: String,
+        diff: String,
+    },
+    CompactionStart {
+        trigger: Trigger,
+        used: u64,
+    },
+    CompactionEnd {
+        result: Result<Compacted, String>,
+        used: u64,
+    },
+    /// Changes were taken back; files with conflicts were left as they are.
+    ChangesUndone {
+        turn_id: TurnId,
+        files: Vec<String>,
+        conflicts: Vec<String>,
+    },
+    /// The conversation goes on from another entry. `None`: from before the first.
+    Branched {
+        leaf: Option<EntryId>,
+    },
+    TurnEnd {
+        turn_id: TurnId,
+        message: String,
+        usage: Usage,
+    },
     AgentAbort,
-    AgentEnd { reason: EndReason },
-    MessageQueued { message: Queued },
-    MessageApplied { message_id: MessageId },
-    MessageWithdrawn { message_id: MessageId },
-    UsageUpdate { usage: ContextUsage },
-    StatusUpdate { running: bool, waiting_for: Option<WaitingFor> },
-    Retry { message_id: MessageId, attempt: u32, delay: Duration, reason: String },
-    Error { failure: Failure },
+    AgentEnd {
+        reason: EndReason,
+    },
+    MessageQueued {
+        message: Queued,
+    },
+    MessageApplied {
+        message_id: MessageId,
+    },
+    MessageWithdrawn {
+        message_id: MessageId,
+    },
+    UsageUpdate {
+        usage: ContextUsage,
+    },
+    StatusUpdate {
+        running: bool,
+        waiting_for: Option<WaitingFor>,
+    },
+    Retry {
+        message_id: MessageId,
+        attempt: u32,
+        delay: Duration,
+        reason: String,
+    },
+    Error {
+        failure: Failure,
+    },
 }
 
 /// Something the user put beside a prompt.
@@ -62,9 +139,40 @@ pub enum QueuedKind {
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaitingFor {
     Model,
-    Tool { tool: String, call_id: CallId },
-    Answer { question_id: QuestionId, title: String },
-    Retry { attempt: u32, delay: Duration, reason: String },
+    Tool {
+        tool: String,
+        call_id: CallId,
+    },
+    Answer {
+        question_id: QuestionId,
+        title: String,
+    },
+    Retry {
+        attempt: u32,
+        delay: Duration,
+        reason: String,
+    },
+    /// Files that are being put back.
+    Undo,
+    /// The conversation that is being summarised.
+    Compaction,
+}
+
+/// Why a conversation is compacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    Threshold,
+    Overflow,
+    Request,
+}
+
+/// What the model is shown from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compacted {
+    /// `None`: only tool output was left out.
+    pub summary: Option<String>,
+    /// Put together without a model.
+    pub fallback: bool,
 }
 
 /// Why a run ended.
@@ -83,6 +191,8 @@ pub enum EndReason {
 pub struct ContextUsage {
     pub used: u64,
     pub window: Option<u64>,
+    /// Where the next compaction comes.
+    pub compact_at: Option<u64>,
     pub session: Usage,
 }
 
@@ -104,6 +214,13 @@ impl Failure {
             message: format!("{what} stopped because of a bug in Opal"),
             hint: Some("The log has the details; please report it. The session can go on.".into()),
         }
+    }
+}
+
+impl Failure {
+    /// The session has ended.
+    pub(crate) fn closed() -> Self {
+        Self { code: "closed".into(), message: "the session has been closed".into(), hint: None }
     }
 }
 

@@ -6,16 +6,21 @@
 pub mod history;
 mod load;
 pub mod record;
+pub mod tree;
 
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use store::{
-    Append, Commit, Draft, EntryId, EntryKind, NewEntry, SessionLock, SessionRecord, SessionUpdate, Store,
+    Append, Commit, Draft, EntryId, EntryKind, LoadedSession, NewBlob, NewEntry, SessionLock, SessionRecord,
+    SessionUpdate, Store, StoreError,
 };
 
+use crate::changes::Log;
 pub use history::{history, markdown};
+pub(crate) use load::decode;
+pub(crate) use load::load_with;
 pub use load::{Loaded, load};
 
 /// Writes one session. There is only one in all processes: it holds the session's lock.
@@ -41,7 +46,39 @@ pub struct Journal {
 enum Pending {
     Birth(Box<SessionRecord>),
     Entry(EntryId),
+    Leaf(Option<EntryId>),
     Settings,
+}
+
+/// A session as it is stored, for those who read it.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub store: Store,
+    pub session: store::SessionId,
+}
+
+impl Stored {
+    /// Reads the whole session on a thread that may block.
+    pub(crate) async fn load(&self) -> Result<LoadedSession, StoreError> {
+        self.read(|session| session).await
+    }
+
+    /// Reads what the session changed. One that is not stored yet has changed nothing.
+    pub(crate) async fn changes(&self) -> Result<Log, StoreError> {
+        match self.read(|session| Log::read(&session)).await {
+            Err(StoreError::UnknownSession(_)) => Ok(Log::default()),
+            read => read,
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        take: impl FnOnce(LoadedSession) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Self { store, session } = self.clone();
+        let read = tokio::task::spawn_blocking(move || store.load(&session).map(take)).await;
+        read.unwrap_or(Err(StoreError::Closed))
+    }
 }
 
 impl Journal {
@@ -76,13 +113,18 @@ impl Journal {
         }
     }
 
+    pub(crate) fn stored(&self) -> Stored {
+        Stored { store: self.store.clone(), session: self.session.clone() }
+    }
+
     /// Appends an entry behind the leaf, which moves to it.
     pub(crate) fn record(
         &mut self,
         kind: EntryKind,
         payload: &impl Serialize,
         found_by: Option<String>,
-    ) -> Vec<Commit> {
+        blob: Option<NewBlob>,
+    ) -> (EntryId, Vec<Commit>) {
         let mut commits = self.be_born();
         let id = EntryId(self.next);
         self.next += 1;
@@ -94,11 +136,18 @@ impl Journal {
             payload: json(payload),
             search_text: found_by,
         };
-        let append =
-            Append { entries: vec![entry], leaf: Some(id), draft: Draft::Clear, ..Append::default() };
+        let blobs = blob.into_iter().collect();
+        let append = Append { entries: vec![entry], leaf: Some(id), blobs, draft: Draft::Clear };
         self.pending.push_back(Pending::Entry(id));
         commits.push(self.store.append(&self.session, append));
-        commits
+        (id, commits)
+    }
+
+    /// Moves to an entry of any branch; what follows goes behind it. `None`: before the first one.
+    pub(crate) fn move_to(&mut self, leaf: Option<EntryId>) -> Commit {
+        self.leaf = leaf;
+        self.pending.push_back(Pending::Leaf(leaf));
+        self.store.set_leaf(&self.session, leaf)
     }
 
     /// Keeps what has come of the answer so far. Not waited for: it is a help after a crash, no promise.
@@ -138,6 +187,7 @@ impl Journal {
     pub(crate) fn settled(&mut self, is_stored: bool) {
         match (self.pending.pop_front(), is_stored) {
             (Some(Pending::Entry(id)), true) => self.durable_leaf = Some(id),
+            (Some(Pending::Leaf(leaf)), true) => self.durable_leaf = leaf,
             (Some(Pending::Birth(record)), false) => self.unborn = Some(*record),
             _ => {}
         }

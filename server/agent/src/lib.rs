@@ -7,6 +7,7 @@
 //! Deliberately absent: LSP, JSON-RPC, HTTP and configuration files.
 
 pub mod call;
+pub mod changes;
 pub mod client;
 pub mod context;
 pub mod event;

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use provider::{AnswerEvent, Initiator, Item, Part};
 use serde_json::Value;
+use store::NewBlob;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::changes::undo::{UndoError, Undone};
 use crate::client::{Asked, QuestionKind};
 use crate::event::{EndReason, Failure};
 use crate::id::CallId;
+use crate::journal::record::{ChangeRecord, LeftRecord};
 use crate::result::ToolResult;
+use crate::session::{Branched, CommandError, Place};
 
 /// What a turn tells its session, in order.
 #[derive(Debug)]
@@ -47,10 +51,28 @@ pub(crate) enum Report {
         tool: String,
         result: ToolResult,
     },
+    /// A change is about to be made: it may be when the reply comes, with its id.
+    Changing {
+        change: Box<ChangeRecord>,
+        blob: Option<NewBlob>,
+        reply: oneshot::Sender<Result<u64, Failure>>,
+    },
+    /// A change came to something else than was expected.
+    Left(LeftRecord),
     /// A change was seen to stand.
     Edited {
         uri: String,
         diff: String,
+    },
+    /// The last report but one of an undo.
+    Undone {
+        result: Result<Undone, UndoError>,
+        reply: oneshot::Sender<Result<Undone, CommandError>>,
+    },
+    /// The last report but one of a branching.
+    Branched {
+        result: Box<Result<Place, CommandError>>,
+        reply: oneshot::Sender<Result<Branched, CommandError>>,
     },
     /// Puts a question to the clients.
     Ask {
@@ -100,6 +122,16 @@ impl Reporter {
 
     pub(crate) async fn output(&self, call_id: &CallId, delta: String) {
         self.report(Report::CallOutput { call_id: call_id.clone(), delta }).await;
+    }
+
+    pub(crate) async fn changing(&self, change: ChangeRecord, blob: Option<NewBlob>) -> Result<u64, Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Changing { change: Box::new(change), blob, reply }).await;
+        answer.await.unwrap_or_else(|_gone| Err(Failure::closed()))
+    }
+
+    pub(crate) async fn left(&self, left: LeftRecord) {
+        self.report(Report::Left(left)).await;
     }
 
     pub(crate) async fn edited(&self, uri: String, diff: String) {

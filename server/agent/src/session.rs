@@ -9,12 +9,13 @@ mod outgoing;
 mod questions;
 mod queue;
 mod state;
+mod work;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
-use store::{EntryKind, StoreError};
+use store::{EntryId, EntryKind, NewBlob, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,11 +28,13 @@ use crate::journal::{Journal, Loaded};
 use crate::report::{Report, Reporter};
 use crate::transcript::Transcript;
 use handle::Command;
-pub use handle::{CommandError, Options, Prompt, Reply, SessionHandle, Steered};
+pub use handle::{Branched, CommandError, Options, Prompt, Reply, SessionHandle, Steered};
 use outgoing::Outgoing;
 use questions::Questions;
 pub use state::State;
-use state::{Phase, Run, RunningCall};
+use state::{Phase, Run, RunningCall, Work};
+pub use work::BranchTo;
+pub(crate) use work::Place;
 
 /// Reports on their way; a full channel makes the turn wait, and with it the model's socket.
 const REPORTS: usize = 256;
@@ -80,7 +83,12 @@ impl Session {
         stop: CancellationToken,
     ) -> Self {
         let (sender, reports) = mpsc::channel(REPORTS);
-        let usage = ContextUsage { used: loaded.used, window: options.context_window, session: loaded.usage };
+        let usage = ContextUsage {
+            used: loaded.used,
+            window: options.context_window,
+            compact_at: None,
+            session: loaded.usage,
+        };
         let mut session = Self {
             options,
             commands,
@@ -167,7 +175,11 @@ impl Session {
         // A reply that nobody waits for any more is dropped: the command stands all the same.
         match command {
             // What they are told must include what waits to be announced.
-            Command::Attach { .. } | Command::State { .. } => self.when_clear(command),
+            Command::Attach { .. }
+            | Command::State { .. }
+            // What they read in the store must be all that happened.
+            | Command::Undo { .. }
+            | Command::Branch { .. } => self.when_clear(command),
             Command::Detach { client } => self.detach(client),
             Command::Prompt { prompt, reply } => {
                 let answer = self.prompt(prompt);
@@ -182,7 +194,7 @@ impl Session {
                 let steered = if self.run.is_some() {
                     Steered::Queued(self.enqueue(text, QueuedKind::Steering))
                 } else {
-                    let turn_id = self.next_turn_id();
+                    let turn_id = self.next_turn_id("t");
                     self.start_run(turn_id.clone(), text, Vec::new());
                     Steered::Began(turn_id)
                 };
@@ -221,14 +233,28 @@ impl Session {
             Command::State { reply } => {
                 let _ = reply.send(self.state());
             }
+            Command::Undo { what, reply } => self.undo(what, reply),
+            Command::Branch { to, reply } => self.branch(to, reply),
             other => self.command(other),
         }
     }
 
     /// Keeps what happened; until it is durable, nothing that follows is announced.
-    fn record(&mut self, kind: EntryKind, payload: &impl Serialize, found_by: Option<String>) {
-        let commits = self.journal.record(kind, payload, found_by);
+    fn record(&mut self, kind: EntryKind, payload: &impl Serialize, found_by: Option<String>) -> EntryId {
+        self.record_with(kind, payload, found_by, None)
+    }
+
+    /// As [`Self::record`], with a large content that goes along.
+    fn record_with(
+        &mut self,
+        kind: EntryKind,
+        payload: &impl Serialize,
+        found_by: Option<String>,
+        blob: Option<NewBlob>,
+    ) -> EntryId {
+        let (id, commits) = self.journal.record(kind, payload, found_by, blob);
         self.outgoing.expect(commits);
+        id
     }
 
     /// Stores what loading had to add.
@@ -277,13 +303,34 @@ impl Session {
             Report::CallEnded { call_id, tool, result } => {
                 let at = |run: &Run| run.calls.iter().position(|running| running.id == call_id);
                 let ended = self.run.as_mut().and_then(|run| at(run).map(|at| run.calls.remove(at)));
+                let is_command = ended.as_ref().is_some_and(|call| call.is_command);
                 let found_by = ended.map_or_else(|| tool.clone(), |call| call.found_by);
                 self.transcript.end_call(&call_id, result.parts());
-                let kept = ToolResultRecord::new(&call_id, &tool, &result);
+                let kept = ToolResultRecord::new(&call_id, &tool, is_command, &result);
                 self.record(EntryKind::ToolResult, &kept, Some(found_by));
                 self.emit(Event::ToolExecutionEnd { tool, call_id, result });
             }
+            Report::Changing { mut change, blob, reply } => {
+                if let Some(turn_id) = self.run.as_ref().and_then(|run| run.turn_id.as_ref()) {
+                    change.turn_id = turn_id.to_string();
+                }
+                let id = self.record_with(EntryKind::Note, &NoteRecord::Change(*change), None, blob);
+                self.reply(move |failure| {
+                    let _ = reply.send(failure.map_or(Ok(id.0), |failure| Err(failure.clone())));
+                });
+            }
+            Report::Left(left) => {
+                self.record(EntryKind::Note, &NoteRecord::Left(left), None);
+            }
             Report::Edited { uri, diff } => self.emit(Event::DocumentEdited { uri, diff }),
+            Report::Undone { result, reply } => {
+                let undone = self.undone(result);
+                self.reply(answering(reply, undone));
+            }
+            Report::Branched { result, reply } => {
+                let branched = result.map(|place| self.branched(place));
+                self.reply(answering(reply, branched));
+            }
             Report::Ask { question, reply } => self.ask(question, reply),
             Report::Ended(reason) => self.end_turn(reason),
         }
@@ -334,6 +381,9 @@ impl Session {
             true => EndReason::Aborted,
             false => reason,
         };
+        if run.work != Work::Turn {
+            return self.end_run(run, reason);
+        }
         if reason == EndReason::Aborted {
             self.transcript.close_open("aborted by the user before it finished");
             if partial.is_some() || self.transcript.wants_answer() {
@@ -346,8 +396,17 @@ impl Session {
         } else {
             self.transcript.close_open("not finished: the turn ended before it");
         }
-        self.emit(Event::TurnEnd { turn_id: run.turn_id, message: run.last_text, usage: run.usage });
-        if reason == EndReason::Completed && self.start_queued() {
+        if let Some(turn_id) = run.turn_id.clone() {
+            let message = run.last_text.clone();
+            self.emit(Event::TurnEnd { turn_id, message, usage: run.usage });
+        }
+        self.end_run(run, reason);
+    }
+
+    /// From busy to idle, or to what was queued.
+    fn end_run(&mut self, run: Run, reason: EndReason) {
+        let may_go_on = run.work == Work::Turn || run.queued;
+        if reason == EndReason::Completed && may_go_on && self.start_queued() {
             return;
         }
         self.publish_status();

@@ -27,6 +27,9 @@ pub trait Workspace: Send + Sync + fmt::Debug {
     /// interrupted by a cancelled turn.
     fn write<'a>(&'a self, change: Change) -> BoxFuture<'a, Result<Written, WriteError>>;
 
+    /// Removes a file that stands as it was read. Returns its URI.
+    fn remove<'a>(&'a self, file: &'a File) -> BoxFuture<'a, Result<String, WriteError>>;
+
     /// Saves the documents that this session edited and that were clean before. Returns the ones that the
     /// user left dirty, which are never saved.
     fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>>;
@@ -76,6 +79,8 @@ pub struct Written {
     /// What stands now. It differs from what was written if the user typed meanwhile or a formatter ran.
     pub text: Rope,
     pub expected: Rope,
+    /// What the change made of the file, a formatter included: all that is not the user's typing.
+    pub left: Rope,
     pub on_disk: OnDisk,
 }
 

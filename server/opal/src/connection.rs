@@ -44,6 +44,7 @@ pub(crate) struct Profile {
     pub(crate) opal: Option<wire::ClientCapabilities>,
     pub(crate) document_changes: bool,
     pub(crate) create_files: bool,
+    pub(crate) delete_files: bool,
 }
 
 impl Connection {

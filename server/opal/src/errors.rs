@@ -1,7 +1,10 @@
 //! Errors as a client gets them: the code, the text, and what the user can do about it.
 
+use agent::changes::undo::UndoError;
 use agent::session::CommandError;
-use protocol::{BUSY, ErrorData, HELD_ELSEWHERE, NOT_SIGNED_IN, NOT_STORED, OVERLOADED, UNKNOWN_SESSION};
+use protocol::{
+    BUSY, ErrorData, HELD_ELSEWHERE, NOT_SIGNED_IN, NOT_STORED, NOTHING_TO_DO, OVERLOADED, UNKNOWN_SESSION,
+};
 use tower_lsp::jsonrpc::{Error, ErrorCode};
 
 use store::{ExportError, LockError, StoreError};
@@ -15,6 +18,14 @@ pub(crate) fn command(error: CommandError) -> Error {
         }
         CommandError::Busy => own(BUSY, &error, "Steer the turn, queue a follow-up, or abort it."),
         CommandError::Overloaded => own(OVERLOADED, &error, "Wait for the answers to what was sent."),
+        CommandError::Undo(UndoError::Nothing(_)) => {
+            own(NOTHING_TO_DO, &error, "session/changes lists what there is.")
+        }
+        CommandError::Undo(UndoError::Failed(failure)) => {
+            own(NOT_STORED, &error, failure.hint.as_deref().unwrap_or("Look at the data directory."))
+        }
+        CommandError::Undo(UndoError::Store(_)) => own(NOT_STORED, &error, "Look at the data directory."),
+        CommandError::UnknownEntry(_) => Error::invalid_params(format!("entry_id: {error}")),
         CommandError::Closed => own(UNKNOWN_SESSION, &error, "Start a new session."),
     }
 }

@@ -1,6 +1,7 @@
 //! The methods, a group in a file. A handler is parse, send, wait; it never computes or blocks.
 
 mod agent;
+mod changes;
 mod lifecycle;
 mod session;
 mod sessions;
@@ -33,6 +34,10 @@ pub(crate) fn service(server: Server, connection: Arc<Connection>) -> (LspServic
         .custom_method(methods::SessionResume::METHOD, Backend::session_resume)
         .custom_method(methods::SessionList::METHOD, Backend::session_list)
         .custom_method(methods::SessionHistory::METHOD, Backend::session_history)
+        .custom_method(methods::SessionTree::METHOD, Backend::session_tree)
+        .custom_method(methods::SessionBranch::METHOD, Backend::session_branch)
+        .custom_method(methods::SessionChanges::METHOD, Backend::session_changes)
+        .custom_method(methods::SessionUndo::METHOD, Backend::session_undo)
         .custom_method(methods::SessionSet::METHOD, Backend::session_set)
         .custom_method(methods::SessionDelete::METHOD, Backend::session_delete)
         .custom_method(methods::SessionExport::METHOD, Backend::session_export)

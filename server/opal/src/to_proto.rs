@@ -1,11 +1,16 @@
 //! Opal's own types to wire types. Boring on purpose.
 
+use agent::Context;
+use agent::changes::list::Changes;
+use agent::changes::undo::Undone;
 use agent::client::{Confirm, Question, QuestionKind};
 use agent::event::{self, Event, Queued, QueuedKind, WaitingFor};
 use agent::journal::history::{Told, What};
+use agent::journal::tree::Node;
 use agent::permission::Mode;
 use agent::result::ToolResult;
 use agent::session::State;
+use agent::workspace::FileName;
 use protocol as wire;
 use provider::{ThinkingLevel, Usage};
 
@@ -59,6 +64,18 @@ pub(crate) fn event(event: &Event) -> wire::AgentEvent {
         Event::DocumentEdited { uri, diff } => Wire::DocumentEdited { uri, diff },
         Event::TurnEnd { turn_id, message, usage } => {
             Wire::TurnEnd { turn_id: turn_id.to_string(), message, usage: token_usage(usage) }
+        }
+        Event::ChangesUndone { turn_id, files, conflicts } => {
+            Wire::ChangesUndone { turn_id: turn_id.to_string(), files, conflicts }
+        }
+        Event::Branched { leaf } => Wire::Branched { leaf: leaf.map(|leaf| leaf.to_string()) },
+        Event::CompactionStart { trigger, used } => {
+            Wire::CompactionStart { reason: compaction_reason(trigger), used }
+        }
+        Event::CompactionEnd { result, used } => {
+            let error = result.as_ref().err().cloned();
+            let (summary, fallback) = result.map_or((None, false), |done| (done.summary, done.fallback));
+            Wire::CompactionEnd { summary, used, fallback, error }
         }
         Event::AgentAbort => Wire::AgentAbort,
         Event::AgentEnd { reason } => Wire::AgentEnd { reason: end_reason(reason) },
@@ -163,6 +180,10 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
         What::User { turn_id, text } => wire::HistoryContent::User { turn_id, text },
         What::Steering { text } => wire::HistoryContent::Steering { text },
         What::Assistant { text, interrupted } => wire::HistoryContent::Assistant { text, interrupted },
+        What::Compaction { summary, tokens_before, tokens_after } => {
+            wire::HistoryContent::Compaction { summary, tokens_before, tokens_after }
+        }
+        What::Undo { turn_id, files } => wire::HistoryContent::Undo { turn_id, files },
         What::ToolResult { tool, call_id, ok, text, diff, exit_code } => {
             let (output, error) = if ok { (Some(text), None) } else { (None, Some(text)) };
             let result = wire::ToolResult { ok, output, error, diff, exit_code };
@@ -170,6 +191,97 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
         }
     };
     wire::HistoryEntry { entry_id: told.entry.to_string(), created_at_ms: told.created_at_ms, content }
+}
+
+pub(crate) fn node(node: Node) -> wire::TreeEntry {
+    wire::TreeEntry {
+        entry_id: node.entry.to_string(),
+        parent_id: node.parent.map(|parent| parent.to_string()),
+        kind: node.kind.as_str().to_owned(),
+        created_at_ms: node.created_at_ms,
+        summary: node.summary,
+        on_branch: node.on_branch,
+    }
+}
+
+pub(crate) fn changes(changes: Changes, context: &Context) -> wire::SessionChangesResult {
+    wire::SessionChangesResult {
+        files: changes.files.into_iter().map(|file| file_changes(file, context)).collect(),
+        ran_commands: changes.ran_commands.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn file_changes(file: agent::changes::list::FileChanges, context: &Context) -> wire::FileChanges {
+    let (diff, error) = match file.diff {
+        Ok(diff) => (Some(diff), None),
+        Err(why) => (None, Some(why)),
+    };
+    let turns = file.turns.iter().map(ToString::to_string).collect();
+    let (uri, path) = (uri(&file.name), context.display(&file.name));
+    let Some(diff) = diff else {
+        return wire::FileChanges {
+            uri,
+            path,
+            turns,
+            created: false,
+            removed: false,
+            added_lines: 0,
+            removed_lines: 0,
+            diff: String::new(),
+            hunks: Vec::new(),
+            error,
+        };
+    };
+    wire::FileChanges {
+        uri,
+        path,
+        turns,
+        created: diff.created,
+        removed: diff.removed,
+        added_lines: diff.n_added as u64,
+        removed_lines: diff.n_removed as u64,
+        diff: diff.text,
+        hunks: diff.hunks.into_iter().map(hunk).collect(),
+        error,
+    }
+}
+
+fn hunk(hunk: text::Hunk) -> wire::Hunk {
+    // An empty range names the line before it, as in the header of a diff.
+    let start = |range: &std::ops::Range<usize>| (range.start + usize::from(!range.is_empty())) as u64;
+    wire::Hunk {
+        old_start: start(&hunk.old),
+        old_lines: hunk.old.len() as u64,
+        new_start: start(&hunk.new),
+        new_lines: hunk.new.len() as u64,
+        hunk_id: hunk.id,
+    }
+}
+
+pub(crate) fn undone(undone: Undone, context: &Context) -> wire::SessionUndoResult {
+    let file = |file: agent::changes::undo::UndoneFile| wire::UndoneFile {
+        uri: uri(&file.name),
+        path: context.display(&file.name),
+        diff: file.diff,
+    };
+    let conflict = |conflict: agent::changes::undo::Conflict| wire::UndoConflict {
+        uri: uri(&conflict.name),
+        path: context.display(&conflict.name),
+        reason: conflict.why,
+        shown: conflict.shown,
+    };
+    wire::SessionUndoResult {
+        turn_id: undone.turn_id.map(|turn_id| turn_id.to_string()),
+        files: undone.files.into_iter().map(file).collect(),
+        conflicts: undone.conflicts.into_iter().map(conflict).collect(),
+    }
+}
+
+fn uri(name: &FileName) -> String {
+    match name {
+        FileName::Path(path) => path.to_uri(),
+        FileName::Document(uri) => uri.clone(),
+    }
 }
 
 pub(crate) fn queued(message: Queued) -> wire::QueuedMessage {
@@ -219,6 +331,8 @@ fn tool_result(result: &ToolResult) -> wire::ToolResult {
 fn waiting_for(waiting_for: WaitingFor) -> wire::WaitingFor {
     match waiting_for {
         WaitingFor::Model => wire::WaitingFor::Model,
+        WaitingFor::Undo => wire::WaitingFor::Undo,
+        WaitingFor::Compaction => wire::WaitingFor::Compaction,
         WaitingFor::Tool { tool, call_id } => wire::WaitingFor::Tool { tool, call_id: call_id.to_string() },
         WaitingFor::Answer { question_id, title } => {
             wire::WaitingFor::Answer { question_id: question_id.to_string(), title }
@@ -235,6 +349,14 @@ fn millis(duration: std::time::Duration) -> u64 {
 
 fn status(running: bool) -> wire::SessionStatus {
     if running { wire::SessionStatus::Running } else { wire::SessionStatus::Idle }
+}
+
+fn compaction_reason(trigger: event::Trigger) -> wire::CompactionReason {
+    match trigger {
+        event::Trigger::Threshold => wire::CompactionReason::Threshold,
+        event::Trigger::Overflow => wire::CompactionReason::Overflow,
+        event::Trigger::Request => wire::CompactionReason::Request,
+    }
 }
 
 fn end_reason(reason: event::EndReason) -> wire::EndReason {
@@ -261,6 +383,7 @@ fn context_usage(usage: event::ContextUsage) -> wire::ContextUsage {
     wire::ContextUsage {
         used: usage.used,
         window: usage.window,
+        compact_at: usage.compact_at,
         input: usage.session.input_total,
         cached: usage.session.input_cached,
         output: usage.session.output_total,

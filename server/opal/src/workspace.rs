@@ -137,21 +137,24 @@ impl SessionWorkspace {
         let uri = held.document.uri.clone();
         if was_dirty {
             lock(&self.left_dirty).insert(name.clone());
-            return Ok(Written { uri, text, expected, on_disk: OnDisk::LeftDirty });
+            let left = expected.clone();
+            return Ok(Written { uri, text, expected, left, on_disk: OnDisk::LeftDirty });
         }
         lock(&self.to_save).insert(name.clone(), text.clone());
         if held.connection.saves_documents() {
             save_documents(&held.connection, &self.session_id, vec![uri.clone()], &self.limits).await;
         }
         // A formatter may have run.
+        let typed = text != expected;
         let now = held.connection.documents.get_by_uri(&uri);
         let text = now.map_or(text, |document| document.text().clone());
+        let left = if typed { expected.clone() } else { text.clone() };
         // The disk tells whether it was saved.
         let on_disk = if self.is_dirty(name, &text).await { OnDisk::NotSaved } else { OnDisk::Saved };
         if on_disk == OnDisk::Saved {
             lock(&self.to_save).remove(name);
         }
-        Ok(Written { uri, text, expected, on_disk })
+        Ok(Written { uri, text, expected, left, on_disk })
     }
 
     async fn write_closed(
@@ -189,7 +192,8 @@ impl SessionWorkspace {
             encoding: stands.map(|read| read.encoding).unwrap_or_default(),
         };
         blocking(move || disk::write(&file)).await?;
-        Ok(Written { uri: path.to_uri(), text: expected.clone(), expected, on_disk: OnDisk::Saved })
+        let (text, left) = (expected.clone(), expected.clone());
+        Ok(Written { uri: path.to_uri(), text, expected, left, on_disk: OnDisk::Saved })
     }
 
     /// A closed file, or a new one, by an edit that the editor saves: so its undo and its language servers
@@ -220,11 +224,13 @@ impl SessionWorkspace {
             (document, Some(disk))
                 if applied(&disk) || document.as_ref() == Some(&disk) && Some(&disk) != was =>
             {
-                Ok(Written { uri, text: disk, expected, on_disk: OnDisk::Saved })
+                let left = disk.clone();
+                Ok(Written { uri, text: disk, expected, left, on_disk: OnDisk::Saved })
             }
             (Some(document), _) if applied(&document) => {
                 lock(&self.to_save).insert(base.name.clone(), document.clone());
-                Ok(Written { uri, text: document, expected, on_disk: OnDisk::NotSaved })
+                let left = document.clone();
+                Ok(Written { uri, text: document, expected, left, on_disk: OnDisk::NotSaved })
             }
             // The editor has gone before it had saved.
             (_, disk) if disk.as_ref() == was && !connection.is_open() => Err(WriteError::Stale),
@@ -233,6 +239,45 @@ impl SessionWorkspace {
             }),
             (_, disk) => Err(WriteError::Diverged { now: disk.unwrap_or_default() }),
         }
+    }
+
+    /// Through the editor where it can, so that what it shows of the file goes too.
+    async fn remove_file(&self, file: &File) -> Result<String, WriteError> {
+        let io = |reason: String| WriteError::Io { name: file.name.to_string(), reason };
+        let FileName::Path(path) = &file.name else {
+            return Err(WriteError::Refused { reason: "the document is nowhere on disk".into() });
+        };
+        let held = self.find(&file.name).await;
+        let stands = match &held {
+            Some(held) => Some(held.document.text().clone()),
+            None => self.on_disk(path).await.ok().map(|read| read.text),
+        };
+        if stands.is_none_or(|text| text != file.text) {
+            return Err(WriteError::Stale);
+        }
+        let editor = match held {
+            Some(held) => Some(held.connection),
+            None => self.editor_for_closed(),
+        };
+        let uri = path.to_uri();
+        match editor.filter(|connection| connection.profile().delete_files) {
+            Some(connection) => apply::remove(&connection, &uri, &self.limits).await?,
+            None => {
+                let path = path.clone();
+                blocking(move || disk::remove(&path)).await.map_err(|error| io(error.to_string()))?;
+            }
+        }
+        match self.on_disk(path).await {
+            Err(FileError::NotFound { .. }) => {}
+            _ => {
+                return Err(WriteError::Refused {
+                    reason: "the editor said yes, but the file is still there".into(),
+                });
+            }
+        }
+        lock(&self.to_save).remove(&file.name);
+        lock(&self.left_dirty).remove(&file.name);
+        Ok(uri)
     }
 
     async fn save_all(&self) -> Vec<AbsPath> {
@@ -331,6 +376,10 @@ impl Workspace for SessionWorkspace {
 
     fn write<'a>(&'a self, change: Change) -> BoxFuture<'a, Result<Written, WriteError>> {
         self.write_change(change).boxed()
+    }
+
+    fn remove<'a>(&'a self, file: &'a File) -> BoxFuture<'a, Result<String, WriteError>> {
+        self.remove_file(file).boxed()
     }
 
     fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>> {

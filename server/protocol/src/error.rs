@@ -17,6 +17,7 @@ pub const NOT_SIGNED_IN: i64 = -31003;
 pub const OVERLOADED: i64 = -31004;
 pub const HELD_ELSEWHERE: i64 = -31005;
 pub const NOT_STORED: i64 = -31007;
+pub const NOTHING_TO_DO: i64 = -31008;
 
 /// Every code this server answers with, those of JSON-RPC and LSP included.
 pub const CODES: &[CodeInfo] = &[
@@ -53,6 +54,11 @@ pub const CODES: &[CodeInfo] = &[
         code: NOT_SIGNED_IN,
         name: "not_signed_in",
         meaning: "No model can be reached with what is configured.",
+    },
+    CodeInfo {
+        code: NOTHING_TO_DO,
+        name: "nothing_to_do",
+        meaning: "There is nothing to take back or to compact; the message says why.",
     },
     CodeInfo {
         code: HELD_ELSEWHERE,

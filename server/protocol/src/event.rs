@@ -65,6 +65,39 @@ pub enum AgentEvent {
     },
     /// The turn is over; `message` is the last text of the assistant.
     TurnEnd { turn_id: String, message: String, usage: TokenUsage },
+    /// Changes of files were taken back, by the undo with this id.
+    ChangesUndone {
+        turn_id: String,
+        /// As a user reads them.
+        files: Vec<String>,
+        /// Files that were left as they are.
+        conflicts: Vec<String>,
+    },
+    /// The conversation goes on from another entry: read `session/history` again.
+    Branched {
+        /// Absent before the first entry.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        leaf: Option<String>,
+    },
+    /// The conversation is being compacted.
+    CompactionStart {
+        reason: CompactionReason,
+        /// Tokens in the window.
+        used: u64,
+    },
+    /// The model is shown less from now on, or `error` says why not.
+    CompactionEnd {
+        /// Absent if only tool output was left out, or nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+        /// Tokens in the window now; an estimate.
+        used: u64,
+        /// The summary was put together without a model, which could not be asked.
+        #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "std::ops::Not::not")]
+        fallback: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
     /// An abort was asked for; the end of the run follows.
     AgentAbort,
     /// From busy to idle: the run is over.
@@ -127,9 +160,28 @@ pub enum WaitingFor {
     Tool { tool: String, call_id: String },
     /// An answer to a question.
     Answer { question_id: String, title: String },
+    /// Files that are being put back.
+    Undo,
+    /// The conversation that is being compacted.
+    Compaction,
     /// The pause before another try.
     Retry { attempt: u32, delay_ms: u64, reason: String },
     /// Something a later version waits for.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a conversation is compacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CompactionReason {
+    /// It came near the end of the model's window.
+    Threshold,
+    /// The service found it too long.
+    Overflow,
+    /// A client asked for it.
+    Request,
+    /// A reason of a later version.
     #[serde(other)]
     Unknown,
 }

@@ -11,6 +11,7 @@
 
 pub mod agent;
 pub mod capabilities;
+pub mod changes;
 pub mod client;
 pub mod error;
 pub mod event;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use agent::*;
 pub use capabilities::*;
+pub use changes::*;
 pub use client::*;
 pub use error::*;
 pub use event::*;

@@ -150,6 +150,22 @@ pub enum HistoryContent {
         call_id: String,
         result: crate::ToolResult,
     },
+    /// From here on the model is shown a summary of what is older, or less tool output.
+    Compaction {
+        /// Absent if only tool output was left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+        /// Tokens.
+        tokens_before: u64,
+        /// An estimate.
+        tokens_after: u64,
+    },
+    /// Changes of files were taken back.
+    Undo {
+        turn_id: String,
+        /// As a user reads them.
+        files: Vec<String>,
+    },
     /// An entry of a later version.
     #[serde(other)]
     Unknown,
@@ -257,6 +273,9 @@ pub struct ContextUsage {
     /// The model's window in tokens, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u64>,
+    /// The conversation is compacted when it reaches so many tokens; absent if the window is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compact_at: Option<u64>,
     /// Input tokens of all requests of the session; includes `cached`.
     pub input: u64,
     /// Input tokens served from the provider's cache.

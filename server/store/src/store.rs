@@ -64,8 +64,9 @@ impl Store {
         self.write(Write::Append(session.clone(), append))
     }
 
-    /// Moves the leaf to an entry of any branch.
-    pub fn set_leaf(&self, session: &SessionId, leaf: EntryId) -> Commit {
+    /// Moves the leaf to an entry of any branch, or before the first one. A draft belonged to the leaf and is
+    /// cleared.
+    pub fn set_leaf(&self, session: &SessionId, leaf: Option<EntryId>) -> Commit {
         self.write(Write::SetLeaf(session.clone(), leaf))
     }
 

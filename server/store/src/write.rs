@@ -22,7 +22,7 @@ pub(crate) enum Write {
     Append(SessionId, Append),
     /// A whole session at once.
     Import(SessionRecord, Append),
-    SetLeaf(SessionId, EntryId),
+    SetLeaf(SessionId, Option<EntryId>),
     Rename(SessionId, Option<String>),
     Update(SessionId, SessionUpdate),
     Delete(SessionId),
@@ -90,7 +90,13 @@ pub(crate) fn apply(
         }
         Write::SetLeaf(session, leaf) => {
             let (key, _) = find(connection, &session)?;
-            set_leaf(connection, &session, key, leaf)?;
+            match leaf {
+                Some(leaf) => set_leaf(connection, &session, key, leaf)?,
+                None => {
+                    connection.execute("UPDATE sessions SET leaf = NULL WHERE key = ?1", params![key])?;
+                }
+            }
+            connection.execute("DELETE FROM drafts WHERE session = ?1", params![key])?;
             touch(connection, key, at_ms)?;
         }
         Write::Rename(session, name) => {

@@ -23,6 +23,7 @@ pub(super) struct SessionCheck {
     finished: Vec<String>,
     /// Attached in the middle of a run: until its end, what was open before is not known.
     joined_late: bool,
+    compacting: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -245,6 +246,21 @@ impl SessionCheck {
                 }
             }
             AgentEvent::Unknown => problem("an event of an unknown type".into()),
+            AgentEvent::ChangesUndone { .. } | AgentEvent::Branched { .. } => {
+                if in_turn || !self.now.running {
+                    problem("an undo or a branching inside a turn or outside a run".into());
+                }
+            }
+            AgentEvent::CompactionStart { .. } => {
+                if std::mem::replace(&mut self.compacting, true) || !self.now.running {
+                    problem("a compaction inside another, or outside a run".into());
+                }
+            }
+            AgentEvent::CompactionEnd { .. } => {
+                if !std::mem::replace(&mut self.compacting, false) {
+                    problem("a compaction ends that did not start".into());
+                }
+            }
             AgentEvent::AgentAbort
             | AgentEvent::DocumentEdited { .. }
             | AgentEvent::UsageUpdate { .. }

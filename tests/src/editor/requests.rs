@@ -151,6 +151,9 @@ impl State {
                 Some("create") if self.options.profile.creates_files() => {
                     self.create_file(change["uri"].as_str().unwrap_or_default());
                 }
+                Some("delete") if self.options.profile.creates_files() => {
+                    self.delete_file(change["uri"].as_str().unwrap_or_default());
+                }
                 Some(kind) => {
                     self.problem(format!("a {kind} operation for a client that has none"));
                     return Err((-32603, format!("cannot {kind}")));
@@ -167,6 +170,16 @@ impl State {
         }
         if let Err(error) = fs::OpenOptions::new().write(true).create_new(true).open(&path) {
             self.problem(format!("{} cannot be created: {error}", path.display()));
+        }
+    }
+
+    /// The file goes, and the document that showed it.
+    fn delete_file(&mut self, uri: &str) {
+        if self.documents.remove(uri).is_some() {
+            self.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri } }));
+        }
+        if let Err(error) = fs::remove_file(path_of(uri)) {
+            self.problem(format!("{uri} cannot be deleted: {error}"));
         }
     }
 

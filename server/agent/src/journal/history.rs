@@ -1,9 +1,11 @@
 //! A stored conversation for reading.
 
-use store::{EntryKind, LoadedSession};
+use store::{Entry, EntryKind, LoadedSession};
 
 use super::load::{branch, decode};
-use super::record::{AssistantRecord, PartRecord, SteeringRecord, ToolResultRecord, UserRecord};
+use super::record::{
+    AssistantRecord, CompactionRecord, PartRecord, SteeringRecord, ToolResultRecord, UndoRecord, UserRecord,
+};
 
 /// One entry of the branch that the leaf ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,36 +36,59 @@ pub enum What {
         diff: Option<String>,
         exit_code: Option<i32>,
     },
+    /// From here on the model is shown less of what is older.
+    Compaction {
+        /// `None`: only tool output was left out.
+        summary: Option<String>,
+        tokens_before: u64,
+        tokens_after: u64,
+    },
+    /// Changes of files were taken back.
+    Undo {
+        turn_id: String,
+        files: Vec<String>,
+    },
 }
 
 /// The conversation from its first prompt to where it stands.
 pub fn history(session: &LoadedSession) -> Vec<Told> {
-    let told = branch(session).into_iter().filter_map(|entry| {
-        let what = match entry.kind {
-            EntryKind::User => {
-                decode::<UserRecord>(entry).map(|user| What::User { turn_id: user.turn_id, text: user.text })
-            }
-            EntryKind::Steering => {
-                decode::<SteeringRecord>(entry).map(|steering| What::Steering { text: steering.text })
-            }
-            EntryKind::Assistant => decode::<AssistantRecord>(entry).map(|assistant| {
-                let interrupted = assistant.interrupted;
-                What::Assistant { text: assistant.into_answer().text(), interrupted }
-            }),
-            EntryKind::ToolResult => decode::<ToolResultRecord>(entry).map(|result| What::ToolResult {
-                tool: result.tool,
-                call_id: result.call_id,
-                ok: result.ok,
-                text: text(&result.parts),
-                diff: result.diff,
-                exit_code: result.exit_code,
-            }),
-            // Of no concern to a reader.
-            _ => None,
-        };
-        Some(Told { entry: entry.id, created_at_ms: entry.created_at_ms, what: what? })
-    });
-    told.collect()
+    let told = |entry: &Entry| {
+        Some(Told { entry: entry.id, created_at_ms: entry.created_at_ms, what: what(entry)? })
+    };
+    branch(session).into_iter().filter_map(told).collect()
+}
+
+/// `None`: of no concern to a reader.
+pub(super) fn what(entry: &Entry) -> Option<What> {
+    match entry.kind {
+        EntryKind::User => {
+            decode::<UserRecord>(entry).map(|user| What::User { turn_id: user.turn_id, text: user.text })
+        }
+        EntryKind::Steering => {
+            decode::<SteeringRecord>(entry).map(|steering| What::Steering { text: steering.text })
+        }
+        EntryKind::Assistant => decode::<AssistantRecord>(entry).map(|assistant| {
+            let interrupted = assistant.interrupted;
+            What::Assistant { text: assistant.into_answer().text(), interrupted }
+        }),
+        EntryKind::ToolResult => decode::<ToolResultRecord>(entry).map(|result| What::ToolResult {
+            tool: result.tool,
+            call_id: result.call_id,
+            ok: result.ok,
+            text: text(&result.parts),
+            diff: result.diff,
+            exit_code: result.exit_code,
+        }),
+        EntryKind::Undo => {
+            decode::<UndoRecord>(entry).map(|undo| What::Undo { turn_id: undo.turn_id, files: undo.files })
+        }
+        EntryKind::Compaction => decode::<CompactionRecord>(entry).map(|compaction| What::Compaction {
+            summary: compaction.summary,
+            tokens_before: compaction.tokens_before,
+            tokens_after: compaction.tokens_after,
+        }),
+        _ => None,
+    }
 }
 
 /// The conversation as Markdown.
@@ -85,6 +110,13 @@ pub fn markdown(session: &LoadedSession) -> String {
                 if interrupted {
                     out += "\n*The answer was cut off here.*\n";
                 }
+            }
+            What::Compaction { summary: Some(summary), .. } => {
+                out += &format!("\n## Summary of what is older, for the model\n\n{}\n", summary.trim_end());
+            }
+            What::Compaction { summary: None, .. } => {}
+            What::Undo { files, .. } => {
+                out += &format!("\n*Changes taken back in {}.*\n", files.join(", "));
             }
             What::ToolResult { tool, text, diff, .. } => {
                 let (shown, language) = match &diff {

@@ -39,6 +39,11 @@ const LOST: &str = "Opal ended before this call had finished. Whether it had an 
 
 /// Reads the branch that the leaf ends.
 pub fn load(session: &LoadedSession) -> Loaded {
+    load_with(session, LOST)
+}
+
+/// As [`load`]; calls without a result get this one.
+pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
     let mut loaded = Loaded::default();
     let settings: SettingsRecord = serde_json::from_str(&session.record.settings_json).unwrap_or_default();
     loaded.queue = settings.queue.into_iter().map(|queued: QueuedRecord| queued.into()).collect();
@@ -55,13 +60,14 @@ pub fn load(session: &LoadedSession) -> Loaded {
             call_id,
             tool,
             ok: false,
-            parts: super::record::parts(&[Part::Text(LOST.into())]),
+            parts: super::record::parts(&[Part::Text(lost_text.into())]),
             diff: None,
             exit_code: None,
             file: None,
+            ran_command: false,
         })
         .collect();
-    loaded.transcript.close_open(LOST);
+    loaded.transcript.close_open(lost_text);
     loaded.cut_off = session.draft.as_deref().and_then(|draft| serde_json::from_str(draft).ok());
     if let Some(cut_off) = loaded.cut_off.clone() {
         loaded.assistant(cut_off);
@@ -138,7 +144,7 @@ impl Loaded {
 }
 
 /// A payload of a later version, or damaged, is passed over: the rest of the conversation stands.
-pub(super) fn decode<T: DeserializeOwned>(entry: &Entry) -> Option<T> {
+pub(crate) fn decode<T: DeserializeOwned>(entry: &Entry) -> Option<T> {
     serde_json::from_str(&entry.payload)
         .inspect_err(|error| tracing::warn!(entry = %entry.id, %error, "an entry is not understood"))
         .ok()

@@ -6,7 +6,7 @@ use text::{AbsPath, Edit, EditSet};
 
 use crate::event::{Attachment, Queued, QueuedKind};
 use crate::id::{CallId, MessageId};
-use crate::result::ToolResult;
+use crate::result::{ToolError, ToolResult};
 use crate::workspace::FileName;
 
 /// A prompt or follow-up: it begins a turn.
@@ -159,6 +159,8 @@ pub(crate) struct ToolResultRecord {
     pub(crate) diff: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) exit_code: Option<i32>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ran_command: bool,
     /// The file that was read or written, as it stood then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<FileStateRecord>,
@@ -315,7 +317,7 @@ impl AssistantRecord {
 }
 
 impl ToolResultRecord {
-    pub(crate) fn new(call_id: &CallId, tool: &str, result: &ToolResult) -> Self {
+    pub(crate) fn new(call_id: &CallId, tool: &str, is_command: bool, result: &ToolResult) -> Self {
         let output = result.outcome.as_ref().ok();
         Self {
             call_id: call_id.to_string(),
@@ -324,10 +326,11 @@ impl ToolResultRecord {
             parts: parts(&result.parts()),
             diff: output.and_then(|output| output.diff.clone()),
             exit_code: output.and_then(|output| output.exit_code),
-            file: output.and_then(|output| output.file.as_ref()).map(|file| FileStateRecord {
-                path: file.path.clone(),
-                hash: file.hash.clone(),
-            }),
+            ran_command: is_command
+                && !matches!(result.outcome, Err(ToolError::Denied(_) | ToolError::Skipped)),
+            file: output
+                .and_then(|output| output.file.as_ref())
+                .map(|file| FileStateRecord { path: file.path.clone(), hash: file.hash.clone() }),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use provider::ThinkingLevel;
+use store::EntryId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Session, State};
+use super::{BranchTo, Session, State};
+use crate::changes::undo::{UndoError, Undone, What};
 use crate::client::{Answer, Client, ClientId};
 use crate::context::Context;
 use crate::event::{Attachment, Failure, Queued};
@@ -50,6 +52,19 @@ pub enum CommandError {
     /// Nothing was promised: it could not be stored.
     #[error("{}", .0.message)]
     Store(Failure),
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+    #[error("the session has no entry {0}")]
+    UnknownEntry(EntryId),
+}
+
+/// Where the conversation goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Branched {
+    /// `None`: before the first entry.
+    pub leaf: Option<EntryId>,
+    /// The files that were put back.
+    pub restored: Undone,
 }
 
 /// Starts and stops turns. Cheap to clone; the session itself lives in its own task.
@@ -68,6 +83,8 @@ pub(super) enum Command {
     Steer { text: String, reply: oneshot::Sender<Steered> },
     FollowUp { text: String, reply: oneshot::Sender<MessageId> },
     SetMode { mode: Mode, reply: oneshot::Sender<()> },
+    Undo { what: What, reply: oneshot::Sender<Result<Undone, CommandError>> },
+    Branch { to: BranchTo, reply: oneshot::Sender<Result<Branched, CommandError>> },
     CancelQueued { message_id: MessageId, reply: oneshot::Sender<bool> },
     Abort { reply: oneshot::Sender<Vec<Queued>> },
     State { reply: oneshot::Sender<State> },
@@ -142,6 +159,16 @@ impl SessionHandle {
     /// Changes how much runs unasked, from now on.
     pub fn set_mode(&self, mode: Mode) -> Reply<()> {
         self.send(|reply| Command::SetMode { mode, reply })
+    }
+
+    /// Takes changes back; replies when the files stand as they were, or why not.
+    pub fn undo(&self, what: What) -> Reply<Result<Undone, CommandError>> {
+        self.send(|reply| Command::Undo { what, reply })
+    }
+
+    /// Moves to another entry of the tree, from where the conversation goes on.
+    pub fn branch(&self, to: BranchTo) -> Reply<Result<Branched, CommandError>> {
+        self.send(|reply| Command::Branch { to, reply })
     }
 
     pub fn cancel_queued(&self, message_id: MessageId) -> Reply<bool> {

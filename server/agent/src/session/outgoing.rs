@@ -145,7 +145,9 @@ impl Session {
         {
             run.cancel.cancel();
             // Nothing was promised: the same prompt may come again.
-            self.chosen_turns.remove(&run.turn_id);
+            if let Some(turn_id) = &run.turn_id {
+                self.chosen_turns.remove(turn_id);
+            }
             self.emit(Event::Error { failure: failure.clone() });
         }
         failure

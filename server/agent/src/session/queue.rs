@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Session;
 use super::handle::{CommandError, Prompt};
-use super::state::{Phase, Run};
+use super::state::{Phase, Run, Work};
 use crate::event::{Attachment, Event, Queued, QueuedKind};
 use crate::id::{MessageId, TurnId};
 use crate::journal::record::{self, QueuedRecord, SettingsRecord, SteeringRecord, UserRecord};
@@ -31,7 +31,7 @@ impl Session {
                 self.chosen_turns.insert(turn_id.clone());
                 turn_id
             }
-            None => self.next_turn_id(),
+            None => self.next_turn_id("t"),
         };
         self.start_run(turn_id.clone(), text, attachments);
         Ok(turn_id)
@@ -73,7 +73,8 @@ impl Session {
             steering: steering_waits,
             cancelled: cancel.clone(),
         };
-        self.run = Some(Run::new(turn_id, cancel, steering));
+        self.options.context.begin_turn();
+        self.run = Some(Run::new(Work::Turn, Some(turn_id), cancel, steering));
         self.tasks.spawn(turn.run());
     }
 
@@ -82,7 +83,7 @@ impl Session {
         let Some(message) = self.queue.pop_front() else { return false };
         self.keep_settings();
         self.emit(Event::MessageApplied { message_id: message.message_id });
-        let turn_id = self.next_turn_id();
+        let turn_id = self.next_turn_id("t");
         self.start_turn(turn_id, message.text, Vec::new());
         true
     }
@@ -91,6 +92,9 @@ impl Session {
         let message = Queued { message_id: self.next_message_id(), text, kind };
         let message_id = message.message_id.clone();
         self.queue.push_back(message.clone());
+        if let Some(run) = &mut self.run {
+            run.queued = true;
+        }
         self.keep_settings();
         self.emit(Event::MessageQueued { message });
         self.tell_steering();
@@ -165,9 +169,10 @@ impl Session {
         queued
     }
 
-    pub(super) fn next_turn_id(&mut self) -> TurnId {
+    /// `t` for turns, `u` for undos.
+    pub(super) fn next_turn_id(&mut self, prefix: &str) -> TurnId {
         loop {
-            let turn_id = TurnId::new(self.turn_ids.next("t"));
+            let turn_id = TurnId::new(self.turn_ids.next(prefix));
             if !self.chosen_turns.contains(&turn_id) {
                 return turn_id;
             }

@@ -34,10 +34,21 @@ pub struct State {
     pub shell: String,
 }
 
-/// The running turn, as the session sees it.
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    Turn,
+    Undo,
+    Branch,
+    Compaction,
+}
+
+/// What runs, as the session sees it.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) turn_id: TurnId,
+    pub(super) work: Work,
+    /// To whom changes belong that are made now.
+    pub(super) turn_id: Option<TurnId>,
     pub(super) cancel: CancellationToken,
     pub(super) abort_told: bool,
     /// The session could not be stored; the user was told.
@@ -56,6 +67,8 @@ pub(super) struct Run {
     pub(super) last_text: String,
     pub(super) calls: Vec<RunningCall>,
     pub(super) usage: Usage,
+    /// Something was queued since it began.
+    pub(super) queued: bool,
     /// Who waits for the run to stop.
     pub(super) aborts: Vec<oneshot::Sender<Vec<Queued>>>,
 }
@@ -66,6 +79,8 @@ pub(super) struct RunningCall {
     pub(super) tool: String,
     /// The words it is found by: the tool, and the path or command it is about.
     pub(super) found_by: String,
+    /// Whether it runs a command, which may change any file.
+    pub(super) is_command: bool,
     /// Bytes of output told.
     pub(super) told: usize,
 }
@@ -74,7 +89,8 @@ impl RunningCall {
     pub(super) fn new(id: CallId, tool: String, args: &Value) -> Self {
         let about = ["path", "command"].iter().find_map(|name| args.get(name)?.as_str());
         let found_by = about.map_or_else(|| tool.clone(), |about| format!("{tool} {about}"));
-        Self { id, tool, found_by, told: 0 }
+        let is_command = args.get("command").is_some_and(Value::is_string);
+        Self { id, tool, found_by, is_command, told: 0 }
     }
 }
 
@@ -82,12 +98,20 @@ impl RunningCall {
 pub(super) enum Phase {
     Model,
     Tools,
+    Undo,
+    Compaction,
     Retry { attempt: u32, delay: Duration, reason: String },
 }
 
 impl Run {
-    pub(super) fn new(turn_id: TurnId, cancel: CancellationToken, steering: watch::Sender<bool>) -> Self {
+    pub(super) fn new(
+        work: Work,
+        turn_id: Option<TurnId>,
+        cancel: CancellationToken,
+        steering: watch::Sender<bool>,
+    ) -> Self {
         Self {
+            work,
             turn_id,
             cancel,
             abort_told: false,
@@ -101,6 +125,7 @@ impl Run {
             last_text: String::new(),
             calls: Vec::new(),
             usage: Usage::default(),
+            queued: false,
             aborts: Vec::new(),
         }
     }
@@ -109,12 +134,13 @@ impl Run {
 impl Session {
     pub(super) fn state(&self) -> State {
         let options = &self.options;
+        let turn = self.run.as_ref().filter(|run| run.work == Work::Turn);
         State {
             session_id: options.id.clone(),
             seq: self.seq,
             running: self.run.is_some(),
             waiting_for: self.waiting_for(),
-            turn_id: self.run.as_ref().map(|run| run.turn_id.clone()),
+            turn_id: turn.and_then(|run| run.turn_id.clone()),
             queue: self.queue.iter().cloned().collect(),
             questions: self.questions.open().cloned().collect(),
             usage: self.usage,
@@ -142,6 +168,8 @@ impl Session {
                 None => Some(WaitingFor::Model),
             },
             Phase::Model => Some(WaitingFor::Model),
+            Phase::Undo => Some(WaitingFor::Undo),
+            Phase::Compaction => Some(WaitingFor::Compaction),
         }
     }
 }

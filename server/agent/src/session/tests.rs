@@ -53,6 +53,10 @@ impl Workspace for NoFiles {
         futures::future::ready(Err(WriteError::Stale)).boxed()
     }
 
+    fn remove<'a>(&'a self, _file: &'a File) -> BoxFuture<'a, Result<String, WriteError>> {
+        futures::future::ready(Err(WriteError::Stale)).boxed()
+    }
+
     fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>> {
         futures::future::ready(Vec::new()).boxed()
     }

@@ -5,6 +5,7 @@ use text::{EditSet, Rope, unified};
 
 use super::read::permit_read;
 use crate::call::Call;
+use crate::changes::keep::{Planned, keep};
 use crate::client::Confirm;
 use crate::context::Seen;
 use crate::permission::Action;
@@ -60,11 +61,23 @@ pub(super) async fn change(
         }
         let was_seen =
             call.context.seen(&name, &base.text) == Seen::AsItStands || base.origin == Origin::Missing;
-        match call.context.workspace.write(Change { base: base.clone(), edits }).await {
-            Ok(written) => return Ok(report(&name, &shown, &base.text, written, was_seen, call).await),
+        let (context, reporter) = (&call.context, &call.reporter);
+        let planned = Planned { base: &base, edits: &edits, removed: false, undoes: Vec::new() };
+        let kept = keep(planned, context, reporter).await.map_err(|failure| {
+            ToolError::failed(format!(
+                "{shown} was not changed, because what stands there cannot be kept: {}",
+                failure.message
+            ))
+        })?;
+        match context.workspace.write(Change { base: base.clone(), edits }).await {
+            Ok(written) => {
+                kept.made(&expected, Some(&written.left), context, reporter).await;
+                return Ok(report(&name, &shown, &base.text, written, was_seen, call).await);
+            }
             // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.
-            Err(WriteError::Stale) => {}
+            Err(WriteError::Stale) => kept.not_made(reporter).await,
             Err(WriteError::Diverged { now }) => {
+                kept.made(&expected, Some(&now), context, reporter).await;
                 call.context.note_seen(&name, &now);
                 return Err(ToolError::failed(format!(
                     "the edit was sent to the editor, but something else stands in {shown} now. Do not send it \
@@ -77,7 +90,10 @@ pub(super) async fn change(
                     "{error}; it may still have applied the edit, so read {shown} again first"
                 )));
             }
-            Err(error) => return Err(ToolError::failed(error)),
+            Err(error) => {
+                kept.not_made(reporter).await;
+                return Err(ToolError::failed(error));
+            }
         }
     }
     Err(ToolError::failed(format!(

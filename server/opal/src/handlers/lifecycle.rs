@@ -79,6 +79,7 @@ fn profile(params: &InitializeParams) -> Profile {
         opal,
         document_changes: edit.and_then(|edit| edit.document_changes).unwrap_or(false),
         create_files: operations.is_some_and(|kinds| kinds.contains(&ResourceOperationKind::Create)),
+        delete_files: operations.is_some_and(|kinds| kinds.contains(&ResourceOperationKind::Delete)),
     }
 }
 

@@ -3,9 +3,10 @@
 use protocol::{
     ExportFormat, SessionDone, SessionExportParams, SessionExportResult, SessionHistoryParams,
     SessionHistoryResult, SessionListParams, SessionListResult, SessionParams, SessionSetParams,
+    SessionTreeResult,
 };
 use serde_json::Value;
-use store::{ListQuery, LoadedSession, SessionId, Store, StoreError};
+use store::{ListQuery, LoadedSession, SessionId, SessionRecord, Store, StoreError};
 use text::AbsPath;
 use tower_lsp::jsonrpc::{Error, Result};
 
@@ -45,18 +46,20 @@ impl Backend {
 
     pub(super) async fn session_history(&self, params: Value) -> Result<SessionHistoryResult> {
         let params: SessionHistoryParams = decode(params)?;
-        let from: usize = match params.cursor.as_deref().map(str::parse) {
-            None => 0,
-            Some(Ok(from)) => from,
-            Some(Err(_)) => return Err(Error::invalid_params("cursor: expected one of a page before")),
-        };
-        let limit = params.limit.map_or(PAGE, |limit| limit as usize).clamp(1, MAX_PAGE);
+        let page = Window::of(&params)?;
         let loaded = self.load(params.session_id).await?;
-        let history = agent::journal::history(&loaded);
-        let n_entries = history.len();
-        let entries = history.into_iter().skip(from).take(limit).map(to_proto::told).collect();
-        let next = from.saturating_add(limit);
-        Ok(SessionHistoryResult { entries, next_cursor: (next < n_entries).then(|| next.to_string()) })
+        let (entries, next_cursor) = page.cut(agent::journal::history(&loaded));
+        Ok(SessionHistoryResult { entries: entries.into_iter().map(to_proto::told).collect(), next_cursor })
+    }
+
+    pub(super) async fn session_tree(&self, params: Value) -> Result<SessionTreeResult> {
+        let params: SessionHistoryParams = decode(params)?;
+        let page = Window::of(&params)?;
+        let loaded = self.load(params.session_id).await?;
+        let (leaf, nodes) = agent::journal::tree::tree(&loaded);
+        let (nodes, next_cursor) = page.cut(nodes);
+        let entries = nodes.into_iter().map(to_proto::node).collect();
+        Ok(SessionTreeResult { leaf: leaf.map(|leaf| leaf.to_string()), entries, next_cursor })
     }
 
     pub(super) async fn session_set(&self, params: Value) -> Result<SessionDone> {
@@ -103,6 +106,10 @@ impl Backend {
         Ok(SessionExportResult { text })
     }
 
+    pub(super) async fn record(&self, prefix: String) -> Result<SessionRecord> {
+        self.read(move |store| store.find(&prefix)).await
+    }
+
     async fn load(&self, prefix: String) -> Result<LoadedSession> {
         self.read(move |store| store.load(&store.find(&prefix)?.id)).await
     }
@@ -119,6 +126,31 @@ impl Backend {
         let store = self.server.store().clone();
         let result = tokio::task::spawn_blocking(move || read(&store)).await;
         result.map_err(|_panic| Error::internal_error())?.map_err(errors::stored)
+    }
+}
+
+/// The part of a list that a client asked for.
+struct Window {
+    from: usize,
+    limit: usize,
+}
+
+impl Window {
+    fn of(params: &SessionHistoryParams) -> Result<Self> {
+        let from = match params.cursor.as_deref().map(str::parse) {
+            None => 0,
+            Some(Ok(from)) => from,
+            Some(Err(_)) => return Err(Error::invalid_params("cursor: expected one of a page before")),
+        };
+        let limit = params.limit.map_or(PAGE, |limit| limit as usize).clamp(1, MAX_PAGE);
+        Ok(Self { from, limit })
+    }
+
+    /// The page, and where the next one begins.
+    fn cut<T>(&self, whole: Vec<T>) -> (Vec<T>, Option<String>) {
+        let next = self.from.saturating_add(self.limit);
+        let next_cursor = (next < whole.len()).then(|| next.to_string());
+        (whole.into_iter().skip(self.from).take(self.limit).collect(), next_cursor)
     }
 }
 

@@ -9,7 +9,7 @@ use agent::permission::Permissions;
 use agent::session::{Options, SessionHandle};
 use agent::{Context, SessionId, Shell, Toolbox};
 use protocol::SessionStartParams;
-use store::{LoadedSession, LockError, SessionLock, Store, StoreError};
+use store::{LoadedSession, LockError, SessionLock, SessionRecord, Store, StoreError};
 use text::AbsPath;
 
 use super::{Live, NoSession, Server, StartError, directory};
@@ -104,15 +104,9 @@ impl Server {
             return Ok(session);
         }
         let lock = lock.map_err(ResumeError::Held)?;
-        let record = &loaded.record;
-        let settings = serde_json::from_str(&record.settings_json).unwrap_or_default();
-        let setup = Setup {
-            id: SessionId::new(record.id.as_str()),
-            // One that is not configured any more is replaced by the default.
-            model: record.model.clone().filter(|model| self.shared.settings.model(Some(model)).is_ok()),
-            working_dir: directory(&record.working_dir).map_err(ResumeError::Start)?,
-            settings,
-        };
+        let mut setup = setup(&loaded.record).map_err(ResumeError::Start)?;
+        // One that is not configured any more is replaced by the default.
+        setup.model = setup.model.filter(|model| self.shared.settings.model(Some(model)).is_ok());
         let (options, workspace) = self.options(&setup).map_err(ResumeError::Start)?;
         let journal = Journal::resumed(self.shared.store.clone(), lock, &loaded);
         let session = self.run(options, journal, agent::journal::load(&loaded), workspace);
@@ -140,30 +134,48 @@ impl Server {
         handle
     }
 
-    fn options(&self, setup: &Setup) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
+    /// What a stored session that does not live here works with, for looking at it.
+    pub(crate) fn context_of(
+        &self,
+        record: &SessionRecord,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<Context>, StartError> {
+        let setup = setup(record)?;
+        let (context, workspace) = self.context(&setup)?;
+        workspace.attach(connection);
+        Ok(context)
+    }
+
+    fn context(&self, setup: &Setup) -> Result<(Arc<Context>, Arc<SessionWorkspace>), StartError> {
         let settings = &self.shared.settings;
-        let model = settings.model(setup.model.as_deref()).map_err(StartError::NoModel)?;
-        let provider = self.provider(&model.provider)?;
         let shell = match setup.settings.shell.as_ref().or(settings.shell.as_ref()) {
             Some(name) => Shell::named(name)
                 .map_err(|error| StartError::Params { name: "shell", problem: error.to_string() })?,
             None => Shell::usual(),
         };
-        let toolbox = Toolbox::new(&shell, setup.settings.tools.as_deref())
-            .map_err(|error| StartError::Params { name: "tools", problem: error.to_string() })?;
         let workspace = Arc::new(SessionWorkspace::new(setup.id.clone(), self.shared.limits.clone()));
         let mode = setup.settings.permission_mode.as_deref().and_then(of_word);
         let mode = mode.or(settings.permission_mode).unwrap_or_default();
-        let thinking = setup.settings.thinking_level.as_deref().and_then(of_word).or(settings.thinking_level);
         let context = Context::new(
             setup.working_dir.clone(),
             workspace.clone(),
-            shell.clone(),
+            shell,
             Permissions::new(from_proto::mode(mode)),
             self.shared.limits.session.clone(),
             settings.secret_env.clone(),
             settings.data_dir.join("outputs").join(setup.id.as_str()),
         );
+        Ok((Arc::new(context), workspace))
+    }
+
+    fn options(&self, setup: &Setup) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
+        let settings = &self.shared.settings;
+        let model = settings.model(setup.model.as_deref()).map_err(StartError::NoModel)?;
+        let provider = self.provider(&model.provider)?;
+        let (context, workspace) = self.context(setup)?;
+        let toolbox = Toolbox::new(&context.shell, setup.settings.tools.as_deref())
+            .map_err(|error| StartError::Params { name: "tools", problem: error.to_string() })?;
+        let thinking = setup.settings.thinking_level.as_deref().and_then(of_word).or(settings.thinking_level);
         let system_prompt = setup.settings.system_prompt.as_deref();
         let options = Options {
             id: setup.id.clone(),
@@ -172,9 +184,9 @@ impl Server {
             context_window: model.context_window,
             max_output_tokens: model.max_output_tokens,
             thinking: thinking.map(from_proto::thinking_level),
-            instructions: instructions(system_prompt, &setup.working_dir, shell.name()),
+            instructions: instructions(system_prompt, &setup.working_dir, context.shell.name()),
             toolbox: Arc::new(toolbox),
-            context: Arc::new(context),
+            context,
             settings: setup.settings.clone(),
         };
         Ok((options, workspace))
@@ -202,6 +214,15 @@ fn read(
     let lock = store.lock(&record.id, "opal");
     let loaded = store.load(&record.id).map_err(ResumeError::Store)?;
     Ok((loaded, lock))
+}
+
+fn setup(record: &SessionRecord) -> Result<Setup, StartError> {
+    Ok(Setup {
+        id: SessionId::new(record.id.as_str()),
+        model: record.model.clone(),
+        working_dir: directory(&record.working_dir)?,
+        settings: serde_json::from_str(&record.settings_json).unwrap_or_default(),
+    })
 }
 
 fn stored_id(id: &SessionId) -> Result<store::SessionId, StartError> {

@@ -127,6 +127,22 @@ pub(super) async fn to_closed(
     } else {
         json!({"changes": {uri: text_edits}})
     };
+    answered(connection, edit, limits).await
+}
+
+/// Removes a file. Whether it is gone is seen on the disk.
+pub(super) async fn remove(
+    connection: &Arc<Connection>,
+    uri: &str,
+    limits: &Limits,
+) -> Result<(), WriteError> {
+    let edit =
+        json!({"documentChanges": [{"kind": "delete", "uri": uri, "options": {"ignoreIfNotExists": true}}]});
+    answered(connection, edit, limits).await
+}
+
+/// Sends an edit whose effect shows on the disk.
+async fn answered(connection: &Arc<Connection>, edit: Value, limits: &Limits) -> Result<(), WriteError> {
     let call = connection.editor.call(APPLY_EDIT, &json!({"label": "Opal", "edit": edit}));
     match tokio::time::timeout(limits.apply_edit, call).await {
         Ok(Err(CallError::Gone)) => Err(WriteError::Stale),

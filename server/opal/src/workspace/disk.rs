@@ -114,6 +114,14 @@ fn same_bytes(file: &mut fs::File, text: &Rope) -> io::Result<bool> {
     Ok(there.is_empty() && file.read(&mut buffer)? == 0)
 }
 
+/// Removes a file; one that is gone already is no error.
+pub(super) fn remove(path: &AbsPath) -> io::Result<()> {
+    match fs::remove_file(path.as_path()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Names in a directory; none if it cannot be read.
 pub(super) fn names(directory: &AbsPath) -> Vec<String> {
     let entries = fs::read_dir(directory.as_path()).into_iter().flatten().flatten();

@@ -46,7 +46,7 @@ fn a_session_comes_back_as_it_was_left() {
 
     let clear = Append { draft: Draft::Clear, ..Append::default() };
     fixture.store.append(&id("s"), clear).wait().unwrap();
-    fixture.store.set_leaf(&id("s"), EntryId(2)).wait().unwrap();
+    fixture.store.set_leaf(&id("s"), Some(EntryId(2))).wait().unwrap();
     fixture.store.rename(&id("s"), Some("talk".to_owned())).wait().unwrap();
     let update = SessionUpdate { model: Some("local/small".to_owned()), ..SessionUpdate::default() };
     fixture.store.update(&id("s"), update).wait().unwrap();

@@ -1,0 +1,116 @@
+//! Keeping what stands in a file before it is changed.
+
+use std::sync::Arc;
+
+use store::{NewBlob, Retention};
+use text::{EditSet, Rope, smallest_edits};
+
+use crate::context::Context;
+use crate::event::Failure;
+use crate::journal::record::{self, BeforeRecord, ChangeRecord, LeftRecord};
+use crate::report::Reporter;
+use crate::workspace::{File, FileName, Origin};
+
+/// Bytes of a text that is hashed and compressed where it stands; more goes to a thread that may block.
+const SMALL: usize = 64 * 1024;
+
+/// A change that is about to be made.
+#[derive(Debug)]
+pub(crate) struct Planned<'a> {
+    pub(crate) base: &'a File,
+    pub(crate) edits: &'a EditSet,
+    /// The file goes.
+    pub(crate) removed: bool,
+    /// Ids of the changes that this one takes back.
+    pub(crate) undoes: Vec<u64>,
+}
+
+/// A change that is stored and can be made. Whoever made it, or did not, says so.
+#[derive(Debug)]
+#[must_use = "a change that was not made must be taken out of the log"]
+pub(crate) struct Kept {
+    id: u64,
+    name: FileName,
+    before: Rope,
+}
+
+/// What the last change of a file in this turn left.
+#[derive(Debug, Clone)]
+pub(crate) struct Left {
+    change: u64,
+    text: Rope,
+}
+
+/// Stores a change. When this returns the text before it is durable.
+///
+/// The first change of a file in a turn keeps the whole text. Later ones keep what they change, and what
+/// others did in between.
+///
+/// # Errors
+/// Why it could not be stored; then it must not be made.
+pub(crate) async fn keep(
+    planned: Planned<'_>,
+    context: &Context,
+    reporter: &Reporter,
+) -> Result<Kept, Failure> {
+    let Planned { base, edits, removed, undoes } = planned;
+    let mut blob = None;
+    let before = match context.left(&base.name) {
+        _ if base.origin == Origin::Missing => BeforeRecord::Missing,
+        Some(Left { change, text }) => {
+            BeforeRecord::After { change, edits: record::edits(&smallest_edits(&text, &base.text)) }
+        }
+        None => {
+            let image = image(&base.text).await;
+            let hash = image.hash().to_string();
+            blob = Some(image);
+            BeforeRecord::Image(hash)
+        }
+    };
+    let change = ChangeRecord {
+        turn_id: String::new(),
+        file: (&base.name).into(),
+        before,
+        edits: record::edits(edits),
+        removed,
+        undoes,
+    };
+    let id = reporter.changing(change, blob).await?;
+    Ok(Kept { id, name: base.name.clone(), before: base.text.clone() })
+}
+
+impl Kept {
+    /// The change was made; `left` is what it made of the file, `expected` what it was to make of it.
+    pub(crate) async fn made(
+        self,
+        expected: &Rope,
+        left: Option<&Rope>,
+        context: &Context,
+        reporter: &Reporter,
+    ) {
+        if let Some(left) = left
+            && !left.is_instance(expected)
+            && left != expected
+        {
+            let edits = Some(record::edits(&smallest_edits(&self.before, left)));
+            reporter.left(LeftRecord { change: self.id, edits }).await;
+        }
+        context.set_left(self.name, left.map(|text| Left { change: self.id, text: text.clone() }));
+    }
+
+    /// Nothing was changed after all.
+    pub(crate) async fn not_made(self, reporter: &Reporter) {
+        reporter.left(LeftRecord { change: self.id, edits: None }).await;
+    }
+}
+
+async fn image(text: &Rope) -> NewBlob {
+    let make = |text: &Rope| NewBlob::new(String::from(text).as_bytes(), Retention::BeforeImage);
+    if text.len_bytes() <= SMALL {
+        return make(text);
+    }
+    let text = Arc::new(text.clone());
+    let copy = text.clone();
+    // The task can only fail by a panic; then it is made here.
+    tokio::task::spawn_blocking(move || make(&copy)).await.unwrap_or_else(|_panic| make(&text))
+}

@@ -1,0 +1,194 @@
+//! What a session does besides turns: it takes changes back and moves in its tree.
+//!
+//! Such work is a run like a turn: the session is busy meanwhile, what it waits for is visible, and an
+//! abort stops it. It runs in a task of its own and comes back as one [`Report`].
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use provider::Part;
+use store::{EntryId, EntryKind, LoadedSession};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{Branched, CommandError};
+use super::state::{Phase, Run, Work};
+use super::{Session, answering};
+use crate::changes::undo::{Undo, UndoError, Undone, What};
+use crate::event::{EndReason, Event, Failure};
+use crate::id::TurnId;
+use crate::journal::record::{self, NoteRecord, UndoRecord};
+use crate::journal::{self, Loaded};
+use crate::report::Report;
+
+/// Where to go in the tree.
+#[derive(Debug, Clone, Copy)]
+pub struct BranchTo {
+    pub entry: EntryId,
+    /// As if it had never been said.
+    pub before: bool,
+    /// Files become what they were there.
+    pub restore_files: bool,
+}
+
+/// A place in the tree that was found, and what the conversation is there.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) leaf: Option<EntryId>,
+    pub(crate) loaded: Loaded,
+    pub(crate) restored: Undone,
+    /// Files were changed since and stand as they are.
+    pub(crate) files_differ: bool,
+}
+
+const FILES_DIFFER: &str = "[The user went back to this point of the conversation. Files were changed since then and have not been put back: read them again before you rely on them.]";
+
+const BRANCHED: &str =
+    "Not run to its end on this branch of the conversation. Look before you rely on any effect of it.";
+
+impl Session {
+    pub(super) fn undo(&mut self, what: What, reply: oneshot::Sender<Result<Undone, CommandError>>) {
+        if self.run.is_some() {
+            return self.reply(answering(reply, Err(CommandError::Busy)));
+        }
+        let undo = self.start_work(Work::Undo, Phase::Undo);
+        self.spawn(async move {
+            let result = caught(undo.run(&what)).await;
+            Report::Undone { result: result.and_then(|undone| undone), reply }
+        });
+    }
+
+    pub(super) fn undone(&mut self, result: Result<Undone, UndoError>) -> Result<Undone, CommandError> {
+        let mut undone = result?;
+        if let Some(told) = self.record_undo(&mut undone) {
+            self.transcript.push_user(vec![Part::Text(told)]);
+        }
+        Ok(undone)
+    }
+
+    /// Keeps and announces that changes were taken back. Returns what the model is to be told.
+    fn record_undo(&mut self, undone: &mut Undone) -> Option<String> {
+        if undone.files.is_empty() && undone.conflicts.is_empty() {
+            return None;
+        }
+        let turn_id = self.run.as_ref().and_then(|run| run.turn_id.clone())?;
+        let context = self.options.context.clone();
+        let files: Vec<String> = undone.files.iter().map(|file| context.display(&file.name)).collect();
+        let conflicts = undone.conflicts.iter().map(|conflict| context.display(&conflict.name)).collect();
+        let mut told = None;
+        if !files.is_empty() {
+            let text = format!(
+                "[The user took back changes of yours in: {}. Read these files again before you rely on them.]",
+                files.join(", ")
+            );
+            let record =
+                UndoRecord { turn_id: turn_id.to_string(), files: files.clone(), told: text.clone() };
+            self.record(EntryKind::Undo, &record, None);
+            undone.turn_id = Some(turn_id.clone());
+            told = Some(text);
+        }
+        self.emit(Event::ChangesUndone { turn_id, files, conflicts });
+        told
+    }
+
+    pub(super) fn branch(&mut self, to: BranchTo, reply: oneshot::Sender<Result<Branched, CommandError>>) {
+        if self.run.is_some() {
+            return self.reply(answering(reply, Err(CommandError::Busy)));
+        }
+        let undo = self.start_work(Work::Branch, Phase::Undo);
+        self.spawn(async move {
+            let result = caught(place(&undo, to)).await.map_err(CommandError::Undo);
+            Report::Branched { result: Box::new(result.and_then(|place| place)), reply }
+        });
+    }
+
+    pub(super) fn branched(&mut self, place: Place) -> Branched {
+        let Place { leaf, loaded, mut restored, files_differ } = place;
+        // On the branch that is left: who comes back to it is told.
+        self.record_undo(&mut restored);
+        let commit = self.journal.move_to(leaf);
+        self.outgoing.expect(vec![commit]);
+        self.rebase(loaded);
+        self.options.context.forget_seen();
+        if files_differ {
+            let parts = vec![Part::Text(FILES_DIFFER.into())];
+            self.record(EntryKind::Note, &NoteRecord::Shown(record::parts(&parts)), None);
+            self.transcript.push_user(parts);
+        }
+        self.emit(Event::Branched { leaf });
+        self.emit(Event::UsageUpdate { usage: self.usage });
+        Branched { leaf, restored }
+    }
+
+    /// The conversation becomes another one. What was spent so far stays spent.
+    pub(super) fn rebase(&mut self, loaded: Loaded) {
+        self.transcript = loaded.transcript;
+        self.usage.used = loaded.used;
+        self.mend(loaded.missing, loaded.cut_off);
+    }
+
+    fn start_work(&mut self, work: Work, phase: Phase) -> Undo {
+        let turn_id = self.next_turn_id("u");
+        self.begin(work, Some(turn_id), phase);
+        let cancelled = self.run.as_ref().map(|run| run.cancel.clone()).unwrap_or_default();
+        Undo {
+            stored: self.journal.stored(),
+            context: self.options.context.clone(),
+            reporter: self.reporter.clone(),
+            cancelled,
+        }
+    }
+
+    /// From idle to busy.
+    pub(super) fn begin(&mut self, work: Work, turn_id: Option<TurnId>, phase: Phase) -> CancellationToken {
+        self.emit(Event::AgentStart);
+        self.options.context.begin_turn();
+        let cancel = self.stop.child_token();
+        let (steering, _) = watch::channel(false);
+        self.run = Some(Run { phase, ..Run::new(work, turn_id, cancel.clone(), steering) });
+        cancel
+    }
+
+    /// Runs work in a task; its report, and then its end, come back whatever happens.
+    fn spawn(&self, work: impl Future<Output = Report> + Send + 'static) {
+        let reporter = self.reporter.clone();
+        self.tasks.spawn(async move {
+            let report = work.await;
+            reporter.report(report).await;
+            reporter.report(Report::Ended(EndReason::Completed)).await;
+        });
+    }
+}
+
+/// A panic is an error like others: whoever waits gets an answer.
+async fn caught<T>(work: impl Future<Output = T>) -> Result<T, UndoError> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_panic| UndoError::Failed(Failure::bug("the undo")))
+}
+
+async fn place(undo: &Undo, to: BranchTo) -> Result<Place, CommandError> {
+    let unknown = || CommandError::UnknownEntry(to.entry);
+    let session = match undo.stored.load().await {
+        Ok(session) => session,
+        Err(store::StoreError::UnknownSession(_)) => return Err(unknown()),
+        Err(error) => return Err(CommandError::Undo(error.into())),
+    };
+    let entry = session.entries.iter().find(|entry| entry.id == to.entry).ok_or_else(unknown)?;
+    let leaf = if to.before { entry.parent } else { Some(entry.id) };
+    // In the order in which things happened, whatever branch they are on.
+    let since = if to.before { entry.id.0.saturating_sub(1) } else { entry.id.0 };
+    let mut restored = Undone::default();
+    let mut files_differ = false;
+    if to.restore_files {
+        restored = undo.run(&What::Since(since)).await.map_err(CommandError::Undo)?;
+    } else {
+        files_differ = !undo.stored.changes().await.map_err(UndoError::from)?.since(since).is_empty();
+    }
+    let session = LoadedSession {
+        record: store::SessionRecord { leaf, ..session.record },
+        draft: None,
+        entries: session.entries,
+    };
+    let loaded = tokio::task::spawn_blocking(move || journal::load_with(&session, BRANCHED)).await;
+    let loaded = loaded.map_err(|_panic| UndoError::Failed(Failure::bug("the branch")))?;
+    Ok(Place { leaf, loaded, restored, files_differ })
+}
