@@ -7,6 +7,7 @@ mod background;
 mod branch;
 mod cli;
 mod commands;
+mod compaction;
 mod connections;
 mod crash;
 mod documents;

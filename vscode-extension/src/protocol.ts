@@ -16,6 +16,21 @@ export const sessionList = new RequestType<SessionListParams, SessionListResult,
 /** Client to server. Returns a session's conversation, whether it is live or not. */
 export const sessionHistory = new RequestType<SessionHistoryParams, SessionHistoryResult, void>("session/history");
 
+/** Client to server. Returns a session's whole tree, the branches that were left included. */
+export const sessionTree = new RequestType<SessionHistoryParams, SessionTreeResult, void>("session/tree");
+
+/** Client to server. Moves to another entry of the tree, from where the conversation goes on; answers when it stands there. */
+export const sessionBranch = new RequestType<SessionBranchParams, SessionBranchResult, void>("session/branch");
+
+/** Client to server. Lets a summary stand for what is older, as the model sees it. */
+export const sessionCompact = new RequestType<SessionCompactParams, SessionDone, void>("session/compact");
+
+/** Client to server. Returns what the session changed in files, as diffs. */
+export const sessionChanges = new RequestType<SessionChangesParams, SessionChangesResult, void>("session/changes");
+
+/** Client to server. Takes changes of files back; answers when the files stand as they were, or why not. */
+export const sessionUndo = new RequestType<SessionUndoParams, SessionUndoResult, void>("session/undo");
+
 /** Client to server. Names a session, or changes how much runs unasked. */
 export const sessionSet = new RequestType<SessionSetParams, SessionDone, void>("session/set");
 
@@ -79,6 +94,8 @@ export const ErrorCode = {
   busy: -31002,
   /** No model can be reached with what is configured. */
   not_signed_in: -31003,
+  /** There is nothing to take back or to compact; the message says why. */
+  nothing_to_do: -31008,
   /** Another process has the session open. */
   held_elsewhere: -31005,
   /** The session cannot be stored or read. Nothing was promised; what was stored before is safe. */
@@ -260,6 +277,8 @@ export interface ContextUsage {
   output: number;
   /** Output tokens spent on thinking. */
   reasoning: number;
+  /** The conversation is compacted when it reaches so many tokens; absent if the window is not known. */
+  compact_at?: number;
   /** The model's window in tokens, if known. */
   window?: number;
 }
@@ -280,6 +299,10 @@ export type WaitingFor =
       question_id: string;
       title: string;
     }
+  /** Files that are being put back. */
+  | { kind: "undo" }
+  /** The conversation that is being compacted. */
+  | { kind: "compaction" }
   /** The pause before another try. */
   | {
       kind: "retry";
@@ -382,6 +405,23 @@ export type HistoryContent =
       tool: string;
       call_id: string;
       result: ToolResult;
+    }
+  /** From here on the model is shown a summary of what is older, or less tool output. */
+  | {
+      kind: "compaction";
+      /** Tokens. */
+      tokens_before: number;
+      /** An estimate. */
+      tokens_after: number;
+      /** Absent if only tool output was left out. */
+      summary?: string;
+    }
+  /** Changes of files were taken back. */
+  | {
+      kind: "undo";
+      turn_id: string;
+      /** As a user reads them. */
+      files: string[];
     };
 
 /** What a tool call came to. */
@@ -397,6 +437,140 @@ export interface ToolResult {
   output?: string;
 }
 
+export interface SessionTreeResult {
+  /** In the order in which they came to be: a parent stands before its children. */
+  entries: TreeEntry[];
+  /** Where the conversation stands; absent before its first entry. */
+  leaf?: string;
+  next_cursor?: string;
+}
+
+/** An entry and its place in the tree. */
+export interface TreeEntry {
+  entry_id: string;
+  /** `user`, `steering`, `assistant`, `tool_result`, `compaction` or `undo`; later versions may add more. */
+  kind: string;
+  /** Milliseconds since the epoch. */
+  created_at_ms: number;
+  /** One line, at most 200 characters. */
+  summary: string;
+  /** Whether the entry is on the branch that the conversation stands on. */
+  on_branch: boolean;
+  /** Absent at a root. */
+  parent_id?: string;
+}
+
+export interface SessionBranchParams {
+  /** A live session. */
+  session_id: string;
+  /** The entry after which the conversation goes on, from `session/tree` or `session/history`. */
+  entry_id: string;
+  /** Goes on before the entry instead, as if it had never been said; the first one included. */
+  before?: boolean;
+  /** Takes back what the session changed in files since then. */
+  restore_files?: boolean;
+}
+
+export interface SessionBranchResult {
+  /** What came of `restore_files`. */
+  restored: SessionUndoResult;
+  /** Where the conversation stands now; absent before its first entry. */
+  leaf?: string;
+}
+
+export interface SessionUndoResult {
+  files: UndoneFile[];
+  /** Files that were left as they are. */
+  conflicts: UndoConflict[];
+  /** The undo's own id; taking it back brings the changes again. Absent if no file was changed. */
+  turn_id?: string;
+}
+
+export interface UndoneFile {
+  uri: string;
+  /** As a user reads it. */
+  path: string;
+  /** Unified, from before the undo to after it. */
+  diff: string;
+}
+
+export interface UndoConflict {
+  uri: string;
+  /** As a user reads it. */
+  path: string;
+  reason: string;
+  /** What clashes, with markers: what stands now, what Opal left, what was there before. */
+  shown?: string;
+}
+
+export interface SessionCompactParams {
+  /** A live session. */
+  session_id: string;
+  /** Tokens of the latest conversation that stay as they are; 20,000 if absent, less in a small window. */
+  keep_recent?: number;
+}
+
+export interface SessionDone {
+  ok: boolean;
+}
+
+export interface SessionChangesParams {
+  /** The session's id, or the beginning of it. It need not be live. */
+  session_id: string;
+  /** Only files that this turn changed, and from what it found. */
+  turn_id?: string;
+}
+
+export interface SessionChangesResult {
+  /** Files that differ from what the session found, in the order in which it first changed them. */
+  files: FileChanges[];
+  /** Turns that ran commands. What commands change is not listed here. */
+  ran_commands: string[];
+}
+
+/** One file from what the session found to what stands now, in the editor if it is open. */
+export interface FileChanges {
+  uri: string;
+  /** As a user reads it: relative to the working directory where it is inside. */
+  path: string;
+  /** The turns and undos that changed it, oldest first. */
+  turns: string[];
+  /** Lines. */
+  added_lines: number;
+  removed_lines: number;
+  /** Unified. */
+  diff: string;
+  hunks: Hunk[];
+  /** There was no such file. */
+  created?: boolean;
+  /** Why there is no diff: the text before is not kept any more, or the file cannot be read. */
+  error?: string;
+  /** There is no such file any more. */
+  removed?: boolean;
+}
+
+/** A hunk of the diff, in its order. Lines count from 1. */
+export interface Hunk {
+  /** The same as long as the hunk is the same, wherever it moves. */
+  hunk_id: string;
+  old_start: number;
+  old_lines: number;
+  new_start: number;
+  new_lines: number;
+}
+
+/** What to take back: a turn, or a file, or a hunk of a file. */
+export interface SessionUndoParams {
+  /** A live session. */
+  session_id: string;
+  /** With `path`: only this hunk of `session/changes`. */
+  hunk_id?: string;
+  /** Absolute, relative to the working directory, or a URI: everything the session changed in this file. */
+  path?: string;
+  /** A turn, or an undo, which is thereby taken back itself. */
+  turn_id?: string;
+}
+
 /** What to change; what is absent stays. */
 export interface SessionSetParams {
   session_id: string;
@@ -404,10 +578,6 @@ export interface SessionSetParams {
   name?: string;
   /** How much runs unasked from now on. The session must be live. */
   permission_mode?: PermissionMode;
-}
-
-export interface SessionDone {
-  ok: boolean;
 }
 
 /** Names one session. */
@@ -620,6 +790,39 @@ export type AgentEvent =
       message: string;
       usage: TokenUsage;
     }
+  /** Changes of files were taken back, by the undo with this id. */
+  | {
+      type: "changes_undone";
+      turn_id: string;
+      /** As a user reads them. */
+      files: string[];
+      /** Files that were left as they are. */
+      conflicts: string[];
+    }
+  /** The conversation goes on from another entry: read `session/history` again. */
+  | {
+      type: "branched";
+      /** Absent before the first entry. */
+      leaf?: string;
+    }
+  /** The conversation is being compacted. */
+  | {
+      type: "compaction_start";
+      reason: CompactionReason;
+      /** Tokens in the window. */
+      used: number;
+    }
+  /** The model is shown less from now on, or `error` says why not. */
+  | {
+      type: "compaction_end";
+      /** Tokens in the window now; an estimate. */
+      used: number;
+      error?: string;
+      /** The summary was put together without a model, which could not be asked. */
+      fallback?: boolean;
+      /** Absent if only tool output was left out, or nothing. */
+      summary?: string;
+    }
   /** An abort was asked for; the end of the run follows. */
   | { type: "agent_abort" }
   /** From busy to idle: the run is over. */
@@ -684,6 +887,15 @@ export interface TokenUsage {
   /** Output tokens spent on thinking. */
   reasoning: number;
 }
+
+/** Why a conversation is compacted. Later versions may add to these: ignore what you do not know. */
+export type CompactionReason =
+  /** It came near the end of the model's window. */
+  | "threshold"
+  /** The service found it too long. */
+  | "overflow"
+  /** A client asked for it. */
+  | "request";
 
 /** Why a run ended. Later versions may add to these: ignore what you do not know. */
 export type EndReason =

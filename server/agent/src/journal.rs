@@ -52,12 +52,12 @@ enum Pending {
 
 /// A session as it is stored, for those who read it.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredSession {
     pub store: Store,
     pub session: store::SessionId,
 }
 
-impl Stored {
+impl StoredSession {
     /// Reads the whole session on a thread that may block.
     pub(crate) async fn load(&self) -> Result<LoadedSession, StoreError> {
         self.read(|session| session).await
@@ -113,8 +113,8 @@ impl Journal {
         }
     }
 
-    pub(crate) fn stored(&self) -> Stored {
-        Stored { store: self.store.clone(), session: self.session.clone() }
+    pub(crate) fn stored(&self) -> StoredSession {
+        StoredSession { store: self.store.clone(), session: self.session.clone() }
     }
 
     /// Appends an entry behind the leaf, which moves to it.

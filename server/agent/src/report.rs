@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provider::{AnswerEvent, Initiator, Item, Part};
+use provider::{AnswerEvent, Initiator, Item, Part, Usage};
 use serde_json::Value;
-use store::NewBlob;
+use store::{EntryId, NewBlob};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::changes::undo::{UndoError, Undone};
 use crate::client::{Asked, QuestionKind};
-use crate::event::{EndReason, Failure};
+use crate::event::{Compacted, EndReason, Failure, Trigger};
 use crate::id::CallId;
-use crate::journal::record::{ChangeRecord, LeftRecord};
+use crate::journal::Loaded;
+use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord};
 use crate::result::ToolResult;
 use crate::session::{Branched, CommandError, Place};
 
@@ -23,9 +24,25 @@ pub(crate) enum Report {
     Opened {
         parts: Vec<Part>,
     },
-    /// Asks what to send next.
+    /// Asks what to do next. Not to compact again, if that has just been tried.
     Step {
-        reply: oneshot::Sender<Option<Step>>,
+        may_compact: bool,
+        reply: oneshot::Sender<Option<Next>>,
+    },
+    /// A compaction begins; the reply comes when what it will read is stored, with the tokens in use.
+    CompactionStarts {
+        trigger: Trigger,
+        reply: oneshot::Sender<u64>,
+    },
+    /// An entry that lets the model see less from now on, and what the summary cost.
+    Compacted {
+        record: Box<CompactionRecord>,
+        spent: Option<Usage>,
+        reply: oneshot::Sender<Result<EntryId, Failure>>,
+    },
+    /// The conversation as it is now, or why nothing has changed.
+    CompactionEnded {
+        result: Result<(Box<Loaded>, Compacted), String>,
     },
     /// More of the answer: all events of one read.
     Answer(Vec<AnswerEvent>),
@@ -83,6 +100,16 @@ pub(crate) enum Report {
     Ended(EndReason),
 }
 
+/// What a turn does next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Ask(Step),
+    /// The window is nearly full.
+    Compact,
+    /// It is full again right after it was compacted.
+    Stop(Failure),
+}
+
 /// What to send to the model.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -108,10 +135,27 @@ impl Reporter {
         let _ = self.reports.send(report).await;
     }
 
-    pub(crate) async fn step(&self) -> Option<Step> {
+    pub(crate) async fn step(&self, may_compact: bool) -> Option<Next> {
         let (reply, answer) = oneshot::channel();
-        self.report(Report::Step { reply }).await;
+        self.report(Report::Step { may_compact, reply }).await;
         answer.await.ok().flatten()
+    }
+
+    /// Tokens in use. `None`: what is to be read cannot be stored.
+    pub(crate) async fn compaction_starts(&self, trigger: Trigger) -> Option<u64> {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::CompactionStarts { trigger, reply }).await;
+        answer.await.ok()
+    }
+
+    pub(crate) async fn compacted(
+        &self,
+        record: CompactionRecord,
+        spent: Option<Usage>,
+    ) -> Result<EntryId, Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Compacted { record: Box::new(record), spent, reply }).await;
+        answer.await.unwrap_or_else(|_gone| Err(Failure::closed()))
     }
 
     pub(crate) async fn ask(&self, question: QuestionKind) -> Asked {

@@ -4,6 +4,7 @@
 //! nothing interleaves; what takes time runs in a [`Turn`](crate::turn::Turn) or in an asking task and comes back as a message.
 
 mod answer;
+mod compaction;
 mod handle;
 mod outgoing;
 mod questions;
@@ -66,6 +67,8 @@ struct Session {
     questions: Questions,
     run: Option<Run>,
     usage: ContextUsage,
+    /// The last compaction has hardly made room.
+    is_cramped: bool,
     /// What clients were last told.
     published: (bool, Option<WaitingFor>),
     /// Accepted turn ids that clients chose.
@@ -86,7 +89,7 @@ impl Session {
         let usage = ContextUsage {
             used: loaded.used,
             window: options.context_window,
-            compact_at: None,
+            compact_at: options.context_window.map(crate::compaction::compact_at),
             session: loaded.usage,
         };
         let mut session = Self {
@@ -105,6 +108,7 @@ impl Session {
             questions: Questions::default(),
             run: None,
             usage,
+            is_cramped: false,
             published: (false, None),
             chosen_turns: loaded.turn_ids,
             turn_ids: Counter::default(),
@@ -179,7 +183,8 @@ impl Session {
             | Command::State { .. }
             // What they read in the store must be all that happened.
             | Command::Undo { .. }
-            | Command::Branch { .. } => self.when_clear(command),
+            | Command::Branch { .. }
+            | Command::Compact { .. } => self.when_clear(command),
             Command::Detach { client } => self.detach(client),
             Command::Prompt { prompt, reply } => {
                 let answer = self.prompt(prompt);
@@ -235,6 +240,7 @@ impl Session {
             }
             Command::Undo { what, reply } => self.undo(what, reply),
             Command::Branch { to, reply } => self.branch(to, reply),
+            Command::Compact { keep, reply } => self.compact(keep, reply),
             other => self.command(other),
         }
     }
@@ -275,10 +281,21 @@ impl Session {
                     self.transcript.push_user(parts);
                 }
             }
-            Report::Step { reply } => {
-                let step = self.step();
-                let _ = reply.send(step);
+            Report::Step { may_compact, reply } => {
+                let next = self.step(may_compact);
+                let _ = reply.send(next);
             }
+            Report::CompactionStarts { trigger, reply } => self.compaction_starts(trigger, reply),
+            Report::Compacted { record, spent, reply } => {
+                if let Some(spent) = spent {
+                    self.spend(&spent);
+                }
+                let id = self.compacted(&record);
+                self.reply(move |failure| {
+                    let _ = reply.send(failure.map_or(Ok(id), |failure| Err(failure.clone())));
+                });
+            }
+            Report::CompactionEnded { result } => self.compaction_ended(result),
             Report::Answer(events) => {
                 events.into_iter().for_each(|event| self.answer_event(event));
                 self.draft();

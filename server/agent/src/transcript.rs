@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use provider::{Answer, Block, Item, ItemKind, Part, StopReason, ToolCall};
 
+use crate::compaction::tokens;
 use crate::id::CallId;
 
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Transcript {
     open: Vec<OpenCall>,
     /// Whether the last item was typed by the user.
     typed: bool,
+    /// Tokens, estimated, of what came after the last answer whose usage is known.
+    unmeasured: u64,
 }
 
 #[derive(Debug)]
@@ -35,6 +38,10 @@ impl Transcript {
         self.items.last().is_some_and(|item| !matches!(item.kind, ItemKind::Assistant(_)))
     }
 
+    pub(crate) fn has_answer(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.kind, ItemKind::Assistant(_)))
+    }
+
     pub(crate) fn last_is_typed(&self) -> bool {
         self.typed
     }
@@ -48,6 +55,14 @@ impl Transcript {
     pub(crate) fn push_answer(&mut self, answer: Answer) {
         self.open = answer.tool_calls().map(|call| OpenCall { call: call.clone(), result: None }).collect();
         self.push(ItemKind::Assistant(answer));
+    }
+
+    pub(crate) fn unmeasured(&self) -> u64 {
+        self.unmeasured
+    }
+
+    pub(crate) fn set_unmeasured(&mut self, tokens: u64) {
+        self.unmeasured = tokens;
     }
 
     /// Takes what the user saw of an answer that was interrupted.
@@ -97,6 +112,10 @@ impl Transcript {
 
     fn push(&mut self, kind: ItemKind) {
         self.typed = false;
+        self.unmeasured = match &kind {
+            ItemKind::Assistant(Answer { usage: Some(_), .. }) => 0,
+            kind => self.unmeasured + tokens::of_item(kind),
+        };
         Arc::make_mut(&mut self.items).push(Arc::new(Item::new(kind)));
     }
 }

@@ -6,6 +6,7 @@
 
 mod attachments;
 mod calls;
+pub(crate) mod compact;
 mod repetition;
 
 use std::panic::AssertUnwindSafe;
@@ -20,9 +21,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
-use crate::event::{Attachment, EndReason, Failure};
-use crate::report::{Report, Reporter, Step};
+use crate::event::{Attachment, EndReason, Failure, Trigger};
+use crate::report::{Next, Report, Reporter, Step};
 use crate::tools::Toolbox;
+use compact::{Compactor, Outcome};
 use repetition::Repetition;
 
 /// The model and how it is asked; fixed for a turn.
@@ -42,6 +44,7 @@ pub(crate) struct Turn {
     pub asking: Asking,
     pub context: Arc<Context>,
     pub reporter: Reporter,
+    pub compactor: Compactor,
     /// True while a steering message waits.
     pub steering: watch::Receiver<bool>,
     pub cancelled: CancellationToken,
@@ -74,11 +77,31 @@ impl Turn {
         }
         let mut repetition = Repetition::default();
         let mut n_denied = 0;
-        while let Some(step) = self.reporter.step().await {
+        let mut compacting = Compacting::default();
+        while let Some(next) = self.reporter.step(compacting.may_begin()).await {
+            let step = match next {
+                Next::Ask(step) => step,
+                Next::Stop(failure) => {
+                    self.reporter.report(Report::Failed(failure)).await;
+                    return EndReason::Error;
+                }
+                Next::Compact => match self.compact(Trigger::Threshold, &mut compacting).await {
+                    Ok(()) => continue,
+                    Err(reason) => return reason,
+                },
+            };
             let answer = match self.answer(step).await {
                 Ok(answer) => answer,
-                Err(reason) => return reason,
+                Err(Unanswered::TooLong(failure)) => {
+                    compacting.too_long = Some(failure);
+                    match self.compact(Trigger::Overflow, &mut compacting).await {
+                        Ok(()) => continue,
+                        Err(reason) => return reason,
+                    }
+                }
+                Err(Unanswered::Ended(reason)) => return reason,
             };
+            compacting = Compacting::default();
             match answer.stop {
                 StopReason::Length => return EndReason::Length,
                 StopReason::Stop | StopReason::ToolUse => {}
@@ -102,14 +125,35 @@ impl Turn {
         EndReason::Completed
     }
 
+    /// Makes room, once before each answer for each of the two causes. What makes no room ends the turn
+    /// when the service has said that there must be some.
+    async fn compact(&self, trigger: Trigger, compacting: &mut Compacting) -> Result<(), EndReason> {
+        let was_tried = match trigger {
+            Trigger::Overflow => std::mem::replace(&mut compacting.on_overflow, true),
+            _ => std::mem::replace(&mut compacting.at_threshold, true),
+        };
+        let outcome = if was_tried { Outcome::Nothing } else { self.compactor.run(trigger, None).await };
+        let failure = match (outcome, compacting.too_long.take()) {
+            (Outcome::Done, _) | (Outcome::Nothing, None) => return Ok(()),
+            (Outcome::Aborted, _) => return Err(EndReason::Aborted),
+            (Outcome::Failed(failure), None) | (_, Some(failure)) => failure,
+        };
+        self.reporter.report(Report::Failed(failure)).await;
+        Err(EndReason::Error)
+    }
+
     /// Asks the model until it has answered, or it is clear that it will not.
-    async fn answer(&self, step: Step) -> Result<Answered, EndReason> {
+    async fn answer(&self, step: Step) -> Result<Answered, Unanswered> {
         let limits = &self.context.limits;
         let mut initiator = step.initiator;
         let mut delays = limits.retry_delays.iter();
         for attempt in 1.. {
-            let error = match self.try_answer(step.items.clone(), initiator).await? {
+            let tried = self.try_answer(step.items.clone(), initiator).await.map_err(Unanswered::Ended)?;
+            let error = match tried {
                 Ok(answered) => return Ok(answered),
+                Err(error @ ProviderError::ContextOverflow { .. }) => {
+                    return Err(Unanswered::TooLong(Failure::from(&error)));
+                }
                 Err(error) => error,
             };
             let delay = match (error.is_retryable(), error.retry_after(), delays.next()) {
@@ -121,19 +165,19 @@ impl Turn {
                         failure.message.push_str(&format!("; it asks to wait {} s", asked.as_secs()));
                     }
                     self.reporter.report(Report::Failed(failure)).await;
-                    return Err(EndReason::Error);
+                    return Err(Unanswered::Ended(EndReason::Error));
                 }
             };
             tracing::info!(%error, attempt, ?delay, "the model's answer failed, trying again");
             self.reporter.report(Report::Retry { attempt, delay, reason: error.to_string() }).await;
             tokio::select! {
                 biased;
-                () = self.cancelled.cancelled() => return Err(EndReason::Aborted),
+                () = self.cancelled.cancelled() => return Err(Unanswered::Ended(EndReason::Aborted)),
                 () = tokio::time::sleep(delay) => {}
             }
             initiator = Initiator::Agent;
         }
-        Err(EndReason::Error)
+        Err(Unanswered::Ended(EndReason::Error))
     }
 
     /// One request. The outer error is the turn's end, the inner one is the provider's.
@@ -179,6 +223,28 @@ impl Turn {
                 return Ok(Ok(answered));
             }
         }
+    }
+}
+
+/// Why there is no answer.
+enum Unanswered {
+    /// The service finds the conversation too long for the model.
+    TooLong(Failure),
+    Ended(EndReason),
+}
+
+/// What was tried to make room since the last answer.
+#[derive(Debug, Default)]
+struct Compacting {
+    at_threshold: bool,
+    on_overflow: bool,
+    /// What the service said.
+    too_long: Option<Failure>,
+}
+
+impl Compacting {
+    fn may_begin(&self) -> bool {
+        !self.at_threshold && !self.on_overflow
     }
 }
 

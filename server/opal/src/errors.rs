@@ -25,6 +25,7 @@ pub(crate) fn command(error: CommandError) -> Error {
             own(NOT_STORED, &error, failure.hint.as_deref().unwrap_or("Look at the data directory."))
         }
         CommandError::Undo(UndoError::Store(_)) => own(NOT_STORED, &error, "Look at the data directory."),
+        CommandError::NothingToCompact => own(NOTHING_TO_DO, &error, "Go on with the conversation."),
         CommandError::UnknownEntry(_) => Error::invalid_params(format!("entry_id: {error}")),
         CommandError::Closed => own(UNKNOWN_SESSION, &error, "Start a new session."),
     }

@@ -36,6 +36,7 @@ pub(crate) fn service(server: Server, connection: Arc<Connection>) -> (LspServic
         .custom_method(methods::SessionHistory::METHOD, Backend::session_history)
         .custom_method(methods::SessionTree::METHOD, Backend::session_tree)
         .custom_method(methods::SessionBranch::METHOD, Backend::session_branch)
+        .custom_method(methods::SessionCompact::METHOD, Backend::session_compact)
         .custom_method(methods::SessionChanges::METHOD, Backend::session_changes)
         .custom_method(methods::SessionUndo::METHOD, Backend::session_undo)
         .custom_method(methods::SessionSet::METHOD, Backend::session_set)

@@ -29,6 +29,7 @@ pub struct Start {
     in_process: bool,
     environment: Vec<(String, String)>,
     say_nothing: bool,
+    window: u64,
 }
 
 impl Start {
@@ -45,6 +46,7 @@ impl Start {
             in_process: false,
             environment: Vec::new(),
             say_nothing: false,
+            window: 200_000,
         }
     }
 
@@ -136,6 +138,12 @@ impl Start {
         self
     }
 
+    /// The model's context window in tokens; in memory only.
+    pub fn window(mut self, tokens: u64) -> Self {
+        self.window = tokens;
+        self
+    }
+
     /// Only connects: no `initialize`, no session.
     pub fn silent(mut self) -> Self {
         self.say_nothing = true;
@@ -178,8 +186,8 @@ impl Start {
         let url = self.base_url.as_deref().unwrap_or("http://127.0.0.1:9/v1");
         let toml = format!(
             "model = \"fake/fake-model\"\n{}\n[providers.fake]\napi = \"responses\"\nbase_url = \"{url}\"\n\
-             models = [{{ id = \"fake-model\", context_window = 200000 }}]\n",
-            self.settings,
+             models = [{{ id = \"fake-model\", context_window = {} }}]\n",
+            self.settings, self.window,
         );
         let mut settings = Settings::from_toml(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
         settings.data_dir = root.path().join("data");

@@ -13,6 +13,16 @@ M.methods = {
   session_list = "session/list",
   --- Returns a session's conversation, whether it is live or not.
   session_history = "session/history",
+  --- Returns a session's whole tree, the branches that were left included.
+  session_tree = "session/tree",
+  --- Moves to another entry of the tree, from where the conversation goes on; answers when it stands there.
+  session_branch = "session/branch",
+  --- Lets a summary stand for what is older, as the model sees it.
+  session_compact = "session/compact",
+  --- Returns what the session changed in files, as diffs.
+  session_changes = "session/changes",
+  --- Takes changes of files back; answers when the files stand as they were, or why not.
+  session_undo = "session/undo",
   --- Names a session, or changes how much runs unasked.
   session_set = "session/set",
   --- Removes a stored session that is not live.
@@ -64,6 +74,8 @@ M.error_codes = {
   busy = -31002,
   --- No model can be reached with what is configured.
   not_signed_in = -31003,
+  --- There is nothing to take back or to compact; the message says why.
+  nothing_to_do = -31008,
   --- Another process has the session open.
   held_elsewhere = -31005,
   --- The session cannot be stored or read. Nothing was promised; what was stored before is safe.
@@ -197,6 +209,7 @@ M.error_codes = {
 ---@field cached integer Input tokens served from the provider's cache.
 ---@field output integer Output tokens of the session; includes `reasoning`.
 ---@field reasoning integer Output tokens spent on thinking.
+---@field compact_at? integer The conversation is compacted when it reaches so many tokens; absent if the window is not known.
 ---@field window? integer The model's window in tokens, if known.
 
 --- The model's next event.
@@ -215,6 +228,14 @@ M.error_codes = {
 ---@field question_id string
 ---@field title string
 
+--- Files that are being put back.
+---@class opal.WaitingFor.Undo
+---@field kind "undo"
+
+--- The conversation that is being compacted.
+---@class opal.WaitingFor.Compaction
+---@field kind "compaction"
+
 --- The pause before another try.
 ---@class opal.WaitingFor.Retry
 ---@field kind "retry"
@@ -227,6 +248,8 @@ M.error_codes = {
 ---| opal.WaitingFor.Model
 ---| opal.WaitingFor.Tool
 ---| opal.WaitingFor.Answer
+---| opal.WaitingFor.Undo
+---| opal.WaitingFor.Compaction
 ---| opal.WaitingFor.Retry
 
 --- Names a session by id, or the latest of a directory.
@@ -295,12 +318,27 @@ M.error_codes = {
 ---@field call_id string
 ---@field result opal.ToolResult
 
+--- From here on the model is shown a summary of what is older, or less tool output.
+---@class opal.HistoryContent.Compaction
+---@field kind "compaction"
+---@field tokens_before integer Tokens.
+---@field tokens_after integer An estimate.
+---@field summary? string Absent if only tool output was left out.
+
+--- Changes of files were taken back.
+---@class opal.HistoryContent.Undo
+---@field kind "undo"
+---@field turn_id string
+---@field files string[] As a user reads them.
+
 --- What an entry holds. Later versions may add to these: ignore what you do not know.
 ---@alias opal.HistoryContent
 ---| opal.HistoryContent.User
 ---| opal.HistoryContent.Steering
 ---| opal.HistoryContent.Assistant
 ---| opal.HistoryContent.ToolResult
+---| opal.HistoryContent.Compaction
+---| opal.HistoryContent.Undo
 
 --- What a tool call came to.
 ---@class opal.ToolResult
@@ -310,14 +348,94 @@ M.error_codes = {
 ---@field exit_code? integer How a command ended, if it ended by itself; `ok` says only that it was run.
 ---@field output? string What the model is told, when it went well.
 
+---@class opal.SessionTreeResult
+---@field entries opal.TreeEntry[] In the order in which they came to be: a parent stands before its children.
+---@field leaf? string Where the conversation stands; absent before its first entry.
+---@field next_cursor? string
+
+--- An entry and its place in the tree.
+---@class opal.TreeEntry
+---@field entry_id string
+---@field kind string `user`, `steering`, `assistant`, `tool_result`, `compaction` or `undo`; later versions may add more.
+---@field created_at_ms integer Milliseconds since the epoch.
+---@field summary string One line, at most 200 characters.
+---@field on_branch boolean Whether the entry is on the branch that the conversation stands on.
+---@field parent_id? string Absent at a root.
+
+---@class opal.SessionBranchParams
+---@field session_id string A live session.
+---@field entry_id string The entry after which the conversation goes on, from `session/tree` or `session/history`.
+---@field before? boolean Goes on before the entry instead, as if it had never been said; the first one included.
+---@field restore_files? boolean Takes back what the session changed in files since then.
+
+---@class opal.SessionBranchResult
+---@field restored opal.SessionUndoResult What came of `restore_files`.
+---@field leaf? string Where the conversation stands now; absent before its first entry.
+
+---@class opal.SessionUndoResult
+---@field files opal.UndoneFile[]
+---@field conflicts opal.UndoConflict[] Files that were left as they are.
+---@field turn_id? string The undo's own id; taking it back brings the changes again. Absent if no file was changed.
+
+---@class opal.UndoneFile
+---@field uri string
+---@field path string As a user reads it.
+---@field diff string Unified, from before the undo to after it.
+
+---@class opal.UndoConflict
+---@field uri string
+---@field path string As a user reads it.
+---@field reason string
+---@field shown? string What clashes, with markers: what stands now, what Opal left, what was there before.
+
+---@class opal.SessionCompactParams
+---@field session_id string A live session.
+---@field keep_recent? integer Tokens of the latest conversation that stay as they are; 20,000 if absent, less in a small window.
+
+---@class opal.SessionDone
+---@field ok boolean
+
+---@class opal.SessionChangesParams
+---@field session_id string The session's id, or the beginning of it. It need not be live.
+---@field turn_id? string Only files that this turn changed, and from what it found.
+
+---@class opal.SessionChangesResult
+---@field files opal.FileChanges[] Files that differ from what the session found, in the order in which it first changed them.
+---@field ran_commands string[] Turns that ran commands. What commands change is not listed here.
+
+--- One file from what the session found to what stands now, in the editor if it is open.
+---@class opal.FileChanges
+---@field uri string
+---@field path string As a user reads it: relative to the working directory where it is inside.
+---@field turns string[] The turns and undos that changed it, oldest first.
+---@field added_lines integer Lines.
+---@field removed_lines integer
+---@field diff string Unified.
+---@field hunks opal.Hunk[]
+---@field created? boolean There was no such file.
+---@field error? string Why there is no diff: the text before is not kept any more, or the file cannot be read.
+---@field removed? boolean There is no such file any more.
+
+--- A hunk of the diff, in its order. Lines count from 1.
+---@class opal.Hunk
+---@field hunk_id string The same as long as the hunk is the same, wherever it moves.
+---@field old_start integer
+---@field old_lines integer
+---@field new_start integer
+---@field new_lines integer
+
+--- What to take back: a turn, or a file, or a hunk of a file.
+---@class opal.SessionUndoParams
+---@field session_id string A live session.
+---@field hunk_id? string With `path`: only this hunk of `session/changes`.
+---@field path? string Absolute, relative to the working directory, or a URI: everything the session changed in this file.
+---@field turn_id? string A turn, or an undo, which is thereby taken back itself.
+
 --- What to change; what is absent stays.
 ---@class opal.SessionSetParams
 ---@field session_id string
 ---@field name? string What to call it; an empty text takes the name away.
 ---@field permission_mode? opal.PermissionMode How much runs unasked from now on. The session must be live.
-
----@class opal.SessionDone
----@field ok boolean
 
 --- Names one session.
 ---@class opal.SessionParams
@@ -430,6 +548,10 @@ M.error_codes = {
 ---@class opal.EventParams.ToolExecutionEnd: opal.AgentEvent.ToolExecutionEnd, opal.EventParams.Common
 ---@class opal.EventParams.DocumentEdited: opal.AgentEvent.DocumentEdited, opal.EventParams.Common
 ---@class opal.EventParams.TurnEnd: opal.AgentEvent.TurnEnd, opal.EventParams.Common
+---@class opal.EventParams.ChangesUndone: opal.AgentEvent.ChangesUndone, opal.EventParams.Common
+---@class opal.EventParams.Branched: opal.AgentEvent.Branched, opal.EventParams.Common
+---@class opal.EventParams.CompactionStart: opal.AgentEvent.CompactionStart, opal.EventParams.Common
+---@class opal.EventParams.CompactionEnd: opal.AgentEvent.CompactionEnd, opal.EventParams.Common
 ---@class opal.EventParams.AgentAbort: opal.AgentEvent.AgentAbort, opal.EventParams.Common
 ---@class opal.EventParams.AgentEnd: opal.AgentEvent.AgentEnd, opal.EventParams.Common
 ---@class opal.EventParams.MessageQueued: opal.AgentEvent.MessageQueued, opal.EventParams.Common
@@ -455,6 +577,10 @@ M.error_codes = {
 ---| opal.EventParams.ToolExecutionEnd
 ---| opal.EventParams.DocumentEdited
 ---| opal.EventParams.TurnEnd
+---| opal.EventParams.ChangesUndone
+---| opal.EventParams.Branched
+---| opal.EventParams.CompactionStart
+---| opal.EventParams.CompactionEnd
 ---| opal.EventParams.AgentAbort
 ---| opal.EventParams.AgentEnd
 ---| opal.EventParams.MessageQueued
@@ -543,6 +669,32 @@ M.error_codes = {
 ---@field message string
 ---@field usage opal.TokenUsage
 
+--- Changes of files were taken back, by the undo with this id.
+---@class opal.AgentEvent.ChangesUndone
+---@field type "changes_undone"
+---@field turn_id string
+---@field files string[] As a user reads them.
+---@field conflicts string[] Files that were left as they are.
+
+--- The conversation goes on from another entry: read `session/history` again.
+---@class opal.AgentEvent.Branched
+---@field type "branched"
+---@field leaf? string Absent before the first entry.
+
+--- The conversation is being compacted.
+---@class opal.AgentEvent.CompactionStart
+---@field type "compaction_start"
+---@field reason opal.CompactionReason
+---@field used integer Tokens in the window.
+
+--- The model is shown less from now on, or `error` says why not.
+---@class opal.AgentEvent.CompactionEnd
+---@field type "compaction_end"
+---@field used integer Tokens in the window now; an estimate.
+---@field error? string
+---@field fallback? boolean The summary was put together without a model, which could not be asked.
+---@field summary? string Absent if only tool output was left out, or nothing.
+
 --- An abort was asked for; the end of the run follows.
 ---@class opal.AgentEvent.AgentAbort
 ---@field type "agent_abort"
@@ -610,6 +762,10 @@ M.error_codes = {
 ---| opal.AgentEvent.ToolExecutionEnd
 ---| opal.AgentEvent.DocumentEdited
 ---| opal.AgentEvent.TurnEnd
+---| opal.AgentEvent.ChangesUndone
+---| opal.AgentEvent.Branched
+---| opal.AgentEvent.CompactionStart
+---| opal.AgentEvent.CompactionEnd
 ---| opal.AgentEvent.AgentAbort
 ---| opal.AgentEvent.AgentEnd
 ---| opal.AgentEvent.MessageQueued
@@ -626,6 +782,12 @@ M.error_codes = {
 ---@field cached integer Input tokens served from the provider's cache.
 ---@field output integer Includes `reasoning`.
 ---@field reasoning integer Output tokens spent on thinking.
+
+--- Why a conversation is compacted. Later versions may add to these: ignore what you do not know.
+---@alias opal.CompactionReason
+---| "threshold" # It came near the end of the model's window.
+---| "overflow" # The service found it too long.
+---| "request" # A client asked for it.
 
 --- Why a run ended. Later versions may add to these: ignore what you do not know.
 ---@alias opal.EndReason

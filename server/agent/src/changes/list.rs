@@ -5,7 +5,7 @@ use std::sync::Arc;
 use text::{Rope, hunks, unified};
 
 use crate::id::TurnId;
-use crate::journal::Stored;
+use crate::journal::StoredSession;
 use crate::workspace::{FileError, FileName, Workspace};
 
 /// Everything that a session, or one of its turns, changed.
@@ -41,7 +41,7 @@ pub struct Diff {
 /// # Errors
 /// If the session cannot be read.
 pub async fn changes(
-    stored: &Stored,
+    stored: &StoredSession,
     turn: Option<&TurnId>,
     workspace: Arc<dyn Workspace>,
     show: impl Fn(&FileName) -> String,

@@ -17,7 +17,7 @@ use super::log::{Change, Texts};
 use crate::context::Context;
 use crate::event::Failure;
 use crate::id::TurnId;
-use crate::journal::Stored;
+use crate::journal::StoredSession;
 use crate::report::Reporter;
 use crate::workspace::{self, File, FileError, FileName, Origin, WriteError};
 
@@ -80,7 +80,7 @@ impl From<StoreError> for UndoError {
 /// One undo that runs.
 #[derive(Debug)]
 pub(crate) struct Undo {
-    pub(crate) stored: Stored,
+    pub(crate) stored: StoredSession,
     pub(crate) context: Arc<Context>,
     pub(crate) reporter: Reporter,
     pub(crate) cancelled: CancellationToken,

@@ -120,9 +120,14 @@ impl Session {
     pub(super) fn count(&mut self, usage: Option<Usage>) {
         let Some(usage) = usage else { return };
         self.usage.used = usage.total;
-        self.usage.session.add(&usage);
+        self.spend(&usage);
+    }
+
+    /// Counts tokens that were paid for.
+    pub(super) fn spend(&mut self, usage: &Usage) {
+        self.usage.session.add(usage);
         if let Some(run) = &mut self.run {
-            run.usage.add(&usage);
+            run.usage.add(usage);
         }
     }
 }

@@ -54,6 +54,8 @@ pub enum CommandError {
     Store(Failure),
     #[error(transparent)]
     Undo(#[from] UndoError),
+    #[error("there is nothing to compact yet")]
+    NothingToCompact,
     #[error("the session has no entry {0}")]
     UnknownEntry(EntryId),
 }
@@ -85,6 +87,7 @@ pub(super) enum Command {
     SetMode { mode: Mode, reply: oneshot::Sender<()> },
     Undo { what: What, reply: oneshot::Sender<Result<Undone, CommandError>> },
     Branch { to: BranchTo, reply: oneshot::Sender<Result<Branched, CommandError>> },
+    Compact { keep: Option<u64>, reply: oneshot::Sender<Result<(), CommandError>> },
     CancelQueued { message_id: MessageId, reply: oneshot::Sender<bool> },
     Abort { reply: oneshot::Sender<Vec<Queued>> },
     State { reply: oneshot::Sender<State> },
@@ -169,6 +172,11 @@ impl SessionHandle {
     /// Moves to another entry of the tree, from where the conversation goes on.
     pub fn branch(&self, to: BranchTo) -> Reply<Result<Branched, CommandError>> {
         self.send(|reply| Command::Branch { to, reply })
+    }
+
+    /// Begins a compaction that leaves about `keep` tokens of the latest conversation as they are.
+    pub fn compact(&self, keep: Option<u64>) -> Reply<Result<(), CommandError>> {
+        self.send(|reply| Command::Compact { keep, reply })
     }
 
     pub fn cancel_queued(&self, message_id: MessageId) -> Reply<bool> {

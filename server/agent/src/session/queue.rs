@@ -12,7 +12,7 @@ use super::state::{Phase, Run, Work};
 use crate::event::{Attachment, Event, Queued, QueuedKind};
 use crate::id::{MessageId, TurnId};
 use crate::journal::record::{self, QueuedRecord, SettingsRecord, SteeringRecord, UserRecord};
-use crate::report::Step;
+use crate::report::{Next, Step};
 use crate::turn::{Asking, Turn};
 
 impl Session {
@@ -69,6 +69,7 @@ impl Session {
                 toolbox: self.options.toolbox.clone(),
             },
             context: self.options.context.clone(),
+            compactor: self.compactor(cancel.clone()),
             reporter: self.reporter.clone(),
             steering: steering_waits,
             cancelled: cancel.clone(),
@@ -133,7 +134,7 @@ impl Session {
     }
 
     /// A safe point: steering goes to the model, and the turn learns what to send, if anything.
-    pub(super) fn step(&mut self) -> Option<Step> {
+    pub(super) fn step(&mut self, may_compact: bool) -> Option<Next> {
         // What is queued is handed back by the abort, not said to a model that is not asked any more.
         if self.run.as_ref().is_none_or(|run| run.cancel.is_cancelled()) {
             return None;
@@ -153,9 +154,12 @@ impl Session {
         if !self.transcript.wants_answer() {
             return None;
         }
+        if may_compact && self.must_compact() {
+            return Some(if self.is_cramped { self.stuck() } else { Next::Compact });
+        }
         self.set_phase(Phase::Model);
         let initiator = if self.transcript.last_is_typed() { Initiator::User } else { Initiator::Agent };
-        Some(Step { items: self.transcript.items(), initiator })
+        Some(Next::Ask(Step { items: self.transcript.items(), initiator }))
     }
 
     pub(super) fn hand_back_queue(&mut self) -> Vec<Queued> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use ::agent::changes::list;
 use ::agent::changes::undo::What;
-use ::agent::journal::Stored;
+use ::agent::journal::StoredSession;
 use ::agent::session::{BranchTo, SessionHandle};
 use ::agent::{TurnId, Workspace};
 use protocol::{
-    SessionBranchParams, SessionBranchResult, SessionChangesParams, SessionChangesResult, SessionUndoParams,
-    SessionUndoResult,
+    SessionBranchParams, SessionBranchResult, SessionChangesParams, SessionChangesResult, SessionCompactParams,
+    SessionDone, SessionUndoParams, SessionUndoResult,
 };
 use serde_json::Value;
 use store::EntryId;
@@ -31,6 +31,13 @@ impl Backend {
             leaf: branched.leaf.map(|leaf| leaf.to_string()),
             restored: to_proto::undone(branched.restored, session.context()),
         })
+    }
+
+    pub(super) async fn session_compact(&self, params: Value) -> Result<SessionDone> {
+        let params: SessionCompactParams = decode(params)?;
+        let session = self.session(&params.session_id)?;
+        reply(session.compact(params.keep_recent)).await?.map_err(errors::command)?;
+        Ok(SessionDone { ok: true })
     }
 
     pub(super) async fn session_undo(&self, params: Value) -> Result<SessionUndoResult> {
@@ -56,12 +63,12 @@ impl Backend {
                 reply(session.state()).await?;
                 let id = store::SessionId::parse(session.id().as_str());
                 let id = id.map_err(|error| Error::invalid_params(error.to_string()))?;
-                (Stored { store, session: id }, session.context().clone())
+                (StoredSession { store, session: id }, session.context().clone())
             }
             Err(_) => {
                 let record = self.record(params.session_id).await?;
                 let context = self.server.context_of(&record, &self.connection).map_err(errors::start)?;
-                (Stored { store, session: record.id }, context)
+                (StoredSession { store, session: record.id }, context)
             }
         };
         let workspace: Arc<dyn Workspace> = context.workspace.clone();

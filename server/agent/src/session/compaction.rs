@@ -1,0 +1,98 @@
+//! Compaction as the session sees it: when it is due, and what the conversation is afterwards.
+
+use store::{EntryId, EntryKind};
+use tokio::sync::oneshot;
+
+use super::handle::CommandError;
+use super::state::{Phase, Work};
+use super::{Session, answering};
+use crate::event::{Compacted, EndReason, Event, Failure, Trigger};
+use crate::journal::Loaded;
+use crate::journal::record::CompactionRecord;
+use crate::report::{Next, Report};
+use crate::turn::compact::{Compactor, Outcome};
+
+impl Session {
+    /// Tokens in the window: the last measure of the service, and an estimate of what came since.
+    pub(super) fn used_now(&self) -> u64 {
+        self.usage.used + self.transcript.unmeasured()
+    }
+
+    pub(super) fn must_compact(&self) -> bool {
+        self.usage.compact_at.is_some_and(|at| self.used_now() >= at)
+    }
+
+    /// Two compactions without progress: a third one would be for nothing.
+    pub(super) fn stuck(&self) -> Next {
+        Next::Stop(Failure {
+            code: "compaction".into(),
+            message: "the conversation fills the model's window again right after it was compacted".into(),
+            hint: Some(
+                "Start a new session, or use session/compact with a smaller keep_recent, or a model with a larger \
+                 window."
+                    .into(),
+            ),
+        })
+    }
+
+    pub(super) fn compactor(&self, cancelled: tokio_util::sync::CancellationToken) -> Compactor {
+        Compactor {
+            stored: self.journal.stored(),
+            provider: self.options.provider.clone(),
+            model: self.options.model.clone(),
+            window: self.options.context_window,
+            reporter: self.reporter.clone(),
+            cancelled,
+        }
+    }
+
+    /// Begins a compaction that a client asked for.
+    pub(super) fn compact(&mut self, keep: Option<u64>, reply: oneshot::Sender<Result<(), CommandError>>) {
+        if self.run.is_some() {
+            return self.reply(answering(reply, Err(CommandError::Busy)));
+        }
+        if !self.transcript.has_answer() {
+            return self.reply(answering(reply, Err(CommandError::NothingToCompact)));
+        }
+        let cancelled = self.begin(Work::Compaction, None, Phase::Compaction);
+        self.reply(answering(reply, Ok(())));
+        let compactor = self.compactor(cancelled);
+        let reporter = self.reporter.clone();
+        self.tasks.spawn(async move {
+            let reason = match compactor.run(Trigger::Request, keep).await {
+                Outcome::Done | Outcome::Nothing => EndReason::Completed,
+                Outcome::Aborted => EndReason::Aborted,
+                Outcome::Failed(_) => EndReason::Error,
+            };
+            reporter.report(Report::Ended(reason)).await;
+        });
+    }
+
+    pub(super) fn compaction_starts(&mut self, trigger: Trigger, reply: oneshot::Sender<u64>) {
+        let used = self.used_now();
+        self.set_phase(Phase::Compaction);
+        self.emit(Event::CompactionStart { trigger, used });
+        self.reply(answering(reply, used));
+    }
+
+    pub(super) fn compacted(&mut self, record: &CompactionRecord) -> EntryId {
+        self.record(EntryKind::Compaction, record, None)
+    }
+
+    pub(super) fn compaction_ended(&mut self, result: Result<(Box<Loaded>, Compacted), String>) {
+        let result = result.map(|(loaded, compacted)| {
+            self.rebase(*loaded);
+            compacted
+        });
+        self.set_phase(Phase::Model);
+        let has_changed = result.is_ok();
+        if has_changed {
+            // A tenth is soon used up, and every compaction costs a request and the provider's cache.
+            self.is_cramped = self.usage.compact_at.is_some_and(|at| self.used_now() >= at / 10 * 9);
+        }
+        self.emit(Event::CompactionEnd { result, used: self.used_now() });
+        if has_changed {
+            self.emit(Event::UsageUpdate { usage: self.usage });
+        }
+    }
+}

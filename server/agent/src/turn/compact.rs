@@ -1,0 +1,154 @@
+//! Compaction as it runs: the plan is made from the store, a model is asked for the summary, and the
+//! session goes on with what is left.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use provider::{AnswerEvent, Initiator, Item, Provider, Request, Usage};
+use store::{Entry, LoadedSession};
+use tokio_util::sync::CancellationToken;
+
+use crate::compaction::{self, Input, PROMPT, Plan, Summarise};
+use crate::event::{Compacted, Failure, Trigger};
+use crate::journal::record::CompactionRecord;
+use crate::journal::{self, StoredSession};
+use crate::report::{Report, Reporter};
+
+/// Tokens of a summary at most.
+const SUMMARY: u32 = 8_192;
+
+/// What compacts a session: beside a turn, or on its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Compactor {
+    pub(crate) stored: StoredSession,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) model: String,
+    pub(crate) window: Option<u64>,
+    pub(crate) reporter: Reporter,
+    pub(crate) cancelled: CancellationToken,
+}
+
+/// What came of a compaction.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    Done,
+    /// There is nothing that could be left out.
+    Nothing,
+    Aborted,
+    Failed(Failure),
+}
+
+impl Compactor {
+    /// Compacts, or leaves everything as it is; either way the session was told.
+    pub(crate) async fn run(&self, trigger: Trigger, keep: Option<u64>) -> Outcome {
+        let Some(used_now) = self.reporter.compaction_starts(trigger).await else { return Outcome::Aborted };
+        let outcome = self.compact(Input {
+            trigger,
+            used_now,
+            window: self.window,
+            keep: keep.unwrap_or_else(|| compaction::default_keep(self.window)),
+        });
+        let failure = match outcome.await {
+            Ok(()) => return Outcome::Done,
+            Err(failure) => failure,
+        };
+        let why = match &failure {
+            Outcome::Failed(failure) => failure.message.clone(),
+            Outcome::Nothing => "there is nothing older that could be left out".into(),
+            _ => "aborted by the user".into(),
+        };
+        self.reporter.report(Report::CompactionEnded { result: Err(why) }).await;
+        failure
+    }
+
+    async fn compact(&self, input: Input) -> Result<(), Outcome> {
+        let (session, plan) = self.plan(input).await?;
+        let (record, spent) = match plan {
+            Plan::Nothing => return Err(Outcome::Nothing),
+            Plan::Blank(record) => (record, None),
+            Plan::Summarise(summarise) => self.summarise(*summarise).await?,
+        };
+        self.go_on(session, record, spent).await
+    }
+
+    async fn plan(&self, input: Input) -> Result<(LoadedSession, Plan), Outcome> {
+        let session = self.stored.load().await.map_err(|error| failed(error.to_string()))?;
+        let planned = tokio::task::spawn_blocking(move || {
+            let plan = compaction::plan(&journal::branch(&session), input);
+            (session, plan)
+        });
+        planned.await.map_err(|_panic| Outcome::Failed(Failure::bug("the compaction")))
+    }
+
+    /// Asks the model; without its answer the summary is put together here.
+    async fn summarise(&self, summarise: Summarise) -> Result<(CompactionRecord, Option<Usage>), Outcome> {
+        let mut answer = self.provider.answer(Request {
+            model: self.model.clone(),
+            instructions: PROMPT.into(),
+            tools: Arc::new([]),
+            items: Arc::new(vec![Arc::new(Item::user(summarise.request.as_str()))]),
+            thinking: None,
+            // Another conversation than the session's, whose cache it would only disturb.
+            cache_key: format!("{}-compaction", self.stored.session),
+            max_output_tokens: Some(SUMMARY),
+            initiator: Initiator::Agent,
+        });
+        loop {
+            let events = tokio::select! {
+                biased;
+                () = self.cancelled.cancelled() => return Err(Outcome::Aborted),
+                events = answer.next() => events,
+            };
+            match events {
+                Some(Ok(mut events)) => {
+                    if let Some(AnswerEvent::Finished(answer)) = events.pop() {
+                        let text = answer.text();
+                        let record = match text.trim() {
+                            "" => summarise.without_model(),
+                            text => summarise.with(text.to_owned()),
+                        };
+                        return Ok((record, answer.usage));
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "no model could summarise the conversation");
+                    return Ok((summarise.without_model(), None));
+                }
+                None => return Ok((summarise.without_model(), None)),
+            }
+        }
+    }
+
+    /// Appends the entry, and builds the conversation anew as a later load would.
+    async fn go_on(
+        &self,
+        mut session: LoadedSession,
+        record: CompactionRecord,
+        spent: Option<Usage>,
+    ) -> Result<(), Outcome> {
+        let compacted = Compacted { summary: record.summary.clone(), fallback: record.fallback };
+        let payload = serde_json::to_string(&record).map_err(|error| failed(error.to_string()))?;
+        let id = self.reporter.compacted(record, spent).await.map_err(Outcome::Failed)?;
+        session.entries.push(Entry {
+            id,
+            parent: session.record.leaf,
+            kind: store::EntryKind::Compaction,
+            created_at_ms: journal::now_ms(),
+            payload,
+        });
+        session.record.leaf = Some(id);
+        session.draft = None;
+        let loaded = tokio::task::spawn_blocking(move || journal::load(&session)).await;
+        let loaded = loaded.map_err(|_panic| Outcome::Failed(Failure::bug("the compaction")))?;
+        self.reporter.report(Report::CompactionEnded { result: Ok((Box::new(loaded), compacted)) }).await;
+        Ok(())
+    }
+}
+
+fn failed(message: String) -> Outcome {
+    Outcome::Failed(Failure {
+        code: "compaction".into(),
+        message: format!("the conversation cannot be compacted: {message}"),
+        hint: Some("Start a new session, or try session/compact again.".into()),
+    })
+}
