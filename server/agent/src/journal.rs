@@ -3,9 +3,13 @@
 //! Nothing here waits. An append is on its way when [`Journal::record`] returns; whoever must not speak of
 //! it before it is durable waits for the [`Commit`].
 
+mod entry;
 pub mod history;
-mod load;
+pub(crate) mod load;
 pub mod record;
+#[cfg(test)]
+pub(crate) mod testing;
+mod view;
 
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,8 +19,10 @@ use store::{
     Append, Commit, Draft, EntryId, EntryKind, NewEntry, SessionLock, SessionRecord, SessionUpdate, Store,
 };
 
+pub(crate) use entry::{Record, Stored};
 pub use history::{history, markdown};
 pub use load::{Loaded, load};
+pub(crate) use view::View;
 
 /// Writes one session. There is only one in all processes: it holds the session's lock.
 #[derive(Debug)]

@@ -8,6 +8,8 @@
 
 pub mod call;
 pub mod client;
+#[allow(dead_code)]
+mod compaction;
 pub mod context;
 pub mod event;
 pub mod id;
@@ -26,6 +28,7 @@ mod turn;
 pub mod workspace;
 
 pub use client::{Answer, Client, ClientId, Confirm, Question, QuestionKind};
+pub use compaction::Trigger;
 pub use context::Context;
 pub use event::Event;
 pub use id::{CallId, MessageId, QuestionId, SessionId, TurnId};

@@ -168,6 +168,7 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
             let result = wire::ToolResult { ok, output, error, diff, exit_code };
             wire::HistoryContent::ToolResult { tool, call_id, result }
         }
+        What::Compaction { .. } | What::Undo { .. } => wire::HistoryContent::Unknown,
     };
     wire::HistoryEntry { entry_id: told.entry.to_string(), created_at_ms: told.created_at_ms, content }
 }

@@ -1,9 +1,11 @@
 //! A stored conversation for reading.
 
-use store::{EntryKind, LoadedSession};
+use store::LoadedSession;
 
-use super::load::{branch, decode};
-use super::record::{AssistantRecord, PartRecord, SteeringRecord, ToolResultRecord, UserRecord};
+use super::entry::Record;
+use super::load::branch;
+use super::record::PartRecord;
+use crate::compaction::Trigger;
 
 /// One entry of the branch that the leaf ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,34 +36,50 @@ pub enum What {
         diff: Option<String>,
         exit_code: Option<i32>,
     },
+    /// The model is shown less of what is before.
+    Compaction {
+        /// In its place. `None`: only tool output was blanked.
+        summary: Option<String>,
+        trigger: Trigger,
+        tokens_before: u64,
+        tokens_after: u64,
+    },
+    /// Changes were taken back.
+    Undo {
+        turn_id: String,
+        files: Vec<String>,
+    },
 }
 
 /// The conversation from its first prompt to where it stands.
 pub fn history(session: &LoadedSession) -> Vec<Told> {
     let told = branch(session).into_iter().filter_map(|entry| {
-        let what = match entry.kind {
-            EntryKind::User => {
-                decode::<UserRecord>(entry).map(|user| What::User { turn_id: user.turn_id, text: user.text })
-            }
-            EntryKind::Steering => {
-                decode::<SteeringRecord>(entry).map(|steering| What::Steering { text: steering.text })
-            }
-            EntryKind::Assistant => decode::<AssistantRecord>(entry).map(|assistant| {
+        let what = match Record::read(entry)? {
+            Record::User(user) => What::User { turn_id: user.turn_id, text: user.text },
+            Record::Steering(steering) => What::Steering { text: steering.text },
+            Record::Assistant(assistant) => {
                 let interrupted = assistant.interrupted;
                 What::Assistant { text: assistant.into_answer().text(), interrupted }
-            }),
-            EntryKind::ToolResult => decode::<ToolResultRecord>(entry).map(|result| What::ToolResult {
+            }
+            Record::ToolResult(result) => What::ToolResult {
                 tool: result.tool,
                 call_id: result.call_id,
                 ok: result.ok,
                 text: text(&result.parts),
                 diff: result.diff,
                 exit_code: result.exit_code,
-            }),
+            },
+            Record::Compaction(compaction) => What::Compaction {
+                summary: compaction.summary,
+                trigger: compaction.trigger.into(),
+                tokens_before: compaction.tokens_before,
+                tokens_after: compaction.tokens_after,
+            },
+            Record::Undo(undo) => What::Undo { turn_id: undo.turn_id, files: undo.files },
             // Of no concern to a reader.
-            _ => None,
+            Record::Note(_) => return None,
         };
-        Some(Told { entry: entry.id, created_at_ms: entry.created_at_ms, what: what? })
+        Some(Told { entry: entry.id, created_at_ms: entry.created_at_ms, what })
     });
     told.collect()
 }
@@ -94,21 +112,45 @@ pub fn markdown(session: &LoadedSession) -> String {
                 let fence = fence(shown);
                 out += &format!("\n### {tool}\n\n{fence}{language}\n{}\n{fence}\n", shown.trim_end());
             }
+            What::Compaction { summary, tokens_before, tokens_after, .. } => {
+                out += &format!(
+                    "\n*The conversation was compacted here: about {tokens_before} tokens before, {tokens_after} after.*\n"
+                );
+                if let Some(summary) = summary {
+                    out += &format!("\n## Summary\n\n{}\n", demoted(&summary));
+                }
+            }
+            What::Undo { files, .. } => {
+                let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+                out += &format!("\n*Changes were taken back: {}.*\n", files.join(", "));
+            }
         }
     }
     out
 }
 
+/// A text whose headings stand below the ones of the conversation.
+fn demoted(text: &str) -> String {
+    let lines = text
+        .trim_end()
+        .lines()
+        .map(|line| if line.starts_with("##") { format!("#{line}") } else { line.into() });
+    lines.collect::<Vec<String>>().join("\n")
+}
+
 /// A fence that does not stand in the text.
-fn fence(text: &str) -> String {
+pub(crate) fn fence(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     "`".repeat(longest.max(2) + 1)
 }
 
-fn text(parts: &[PartRecord]) -> String {
+pub(crate) fn text(parts: &[PartRecord]) -> String {
     let texts = parts.iter().map(|part| match part {
         PartRecord::Text { text } => text.as_str(),
         PartRecord::Image { .. } => "[image]",
     });
     texts.collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use provider::{Answer, Block, Part, StopReason, ToolCall, Usage};
 use serde::{Deserialize, Serialize};
 use text::{AbsPath, Edit, EditSet};
 
+use crate::compaction::Trigger;
 use crate::event::{Attachment, Queued, QueuedKind};
 use crate::id::{CallId, MessageId};
 use crate::result::ToolResult;
@@ -324,10 +325,9 @@ impl ToolResultRecord {
             parts: parts(&result.parts()),
             diff: output.and_then(|output| output.diff.clone()),
             exit_code: output.and_then(|output| output.exit_code),
-            file: output.and_then(|output| output.file.as_ref()).map(|file| FileStateRecord {
-                path: file.path.clone(),
-                hash: file.hash.clone(),
-            }),
+            file: output
+                .and_then(|output| output.file.as_ref())
+                .map(|file| FileStateRecord { path: file.path.clone(), hash: file.hash.clone() }),
         }
     }
 }
@@ -390,6 +390,26 @@ impl FileRecord {
         match self {
             Self::Path(path) => AbsPath::new(path).ok().map(FileName::Path),
             Self::Document(uri) => Some(FileName::Document(uri.clone())),
+        }
+    }
+}
+
+impl From<Trigger> for TriggerRecord {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Threshold => Self::Threshold,
+            Trigger::Overflow => Self::Overflow,
+            Trigger::Request => Self::Request,
+        }
+    }
+}
+
+impl From<TriggerRecord> for Trigger {
+    fn from(record: TriggerRecord) -> Self {
+        match record {
+            TriggerRecord::Threshold => Self::Threshold,
+            TriggerRecord::Overflow => Self::Overflow,
+            TriggerRecord::Request => Self::Request,
         }
     }
 }
