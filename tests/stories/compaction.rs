@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::harness::Start;
-use tests::{FakeModel, Opal, calls};
+use tests::{FakeModel, Gate, Opal, calls};
 
 /// With a window of 40,000 tokens: compacted at 30,000, and 15,000 stay.
 const WINDOW: u64 = 40_000;
@@ -21,7 +21,7 @@ async fn start(change: impl FnOnce(Start) -> Start) -> (FakeModel, Opal) {
 /// Turns with a prompt of about 5,000 tokens each; the last one fills the window.
 async fn talk(model: &FakeModel, opal: &Opal, n: u64) {
     for turn in 1..=n {
-        let used = if turn == n { 31_000 } else { turn * 5_000 };
+        let used = if turn == n { 31_000 } else { turn * 1_000 };
         model.next(|t| t.text(format!("answer {turn}")).usage(used, 0, 10));
         assert_eq!(opal.run(&format!("prompt {turn} {}", &long()[..20_000])).await, "completed");
     }
@@ -48,7 +48,7 @@ async fn old_output_goes_first() {
     for _ in 0..2 {
         model.next(|t| t.tool("read", calls::read("a")).usage(10_000, 0, 10));
     }
-    model.next(|t| t.tool("read", calls::read("a")).usage(21_000, 0, 10));
+    model.next(|t| t.tool("read", calls::read("a")).usage(12_000, 0, 10));
     model.next(|t| t.text("Read it.").usage(31_000, 0, 10));
     assert_eq!(opal.run("read").await, "completed");
     model.expect_new_prefix();
@@ -80,7 +80,7 @@ async fn then_a_summary_stands_for_what_is_older() {
     assert!(asked.user_texts()[0].contains("prompt 1") && asked.tools().is_empty());
     let texts = request.user_texts();
     assert!(texts[0].contains("To make it two."), "{}", texts[0]);
-    assert!(texts[0].contains("exit 3") && texts[0].contains("a ("), "{}", texts[0]);
+    assert!(texts[0].contains("exit 3") && texts[0].contains("- a "), "{}", texts[0]);
     assert!(texts[0].contains("go on"), "the last instruction: {}", texts[0]);
     assert_eq!(texts.last().unwrap(), "go on");
     assert!(!texts.iter().skip(1).any(|text| text.starts_with("prompt 1 ")));
@@ -97,7 +97,11 @@ async fn then_a_summary_stands_for_what_is_older() {
     let history = opal.editor.request("session/history", params).await.unwrap();
     let entries = history["entries"].as_array().unwrap();
     assert!(entries.iter().any(|entry| entry["content"]["kind"] == "compaction"));
-    assert!(entries.iter().any(|entry| entry["content"]["text"].as_str().is_some_and(|t| t.starts_with("prompt 1 "))));
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry["content"]["text"].as_str().is_some_and(|t| t.starts_with("prompt 1 ")))
+    );
 }
 
 #[tokio::test]
@@ -129,16 +133,152 @@ async fn on_overflow_once_and_again() {
     talk(&model, &opal, 5).await;
     let too_long = "Your input exceeds the context window of this model.";
     // Not near the threshold as far as anybody has measured.
-    model.next(|t| t.text("small").usage(5_000, 0, 10));
     model.next(|t| t.text("a summary"));
     model.expect_new_prefix();
+    model.next(|t| t.text("small").usage(5_000, 0, 10));
     assert_eq!(opal.run("next").await, "completed");
 
     model.next(|t| t.failed("context_length_exceeded", too_long));
-    model.next(|t| t.text("another summary"));
-    model.expect_new_prefix();
+    let gate = Gate::new();
+    model.next(|t| t.pause_until(&gate).text("another summary"));
     model.next(|t| t.text("It fits now."));
-    assert_eq!(opal.run(&format!("go on {}", long())).await, "completed");
+    let turn = opal.prompt(&format!("go on {}", long())).await;
+    turn.until("compaction_start").await;
+    model.expect_new_prefix();
+    gate.open();
+    assert_eq!(turn.end().await, "completed");
     assert_eq!(told(&opal, "compaction_start").last().unwrap()["reason"], "overflow");
     assert!(told(&opal, "error").is_empty());
+}
+
+#[tokio::test]
+async fn what_overflows_again_ends_the_turn() {
+    let (model, opal) = start(|start| start).await;
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    let too_long = "Your input exceeds the context window of this model.";
+    let gate = Gate::new();
+    model.next(|t| t.failed("context_length_exceeded", too_long));
+    model.next(|t| t.pause_until(&gate).text("a summary"));
+    model.next(|t| t.failed("context_length_exceeded", too_long));
+    let turn = opal.prompt(&long()).await;
+    turn.until("compaction_start").await;
+    model.expect_new_prefix();
+    gate.open();
+    assert_eq!(turn.end().await, "error");
+    assert_eq!(told(&opal, "compaction_start").len(), 1);
+    assert_eq!(told(&opal, "error")[0]["code"], "context_overflow");
+}
+
+#[tokio::test]
+async fn a_window_that_fills_at_once_again_ends_the_turn() {
+    let (model, opal) = start(|start| start).await;
+    talk(&model, &opal, 6).await;
+    // Much stands around the conversation: a compaction can do nothing about that.
+    let around = 45_000;
+    model.next(|t| t.text("hm").usage(around, 0, 10));
+    model.forget_scripts();
+    model.next(|t| t.text("a summary"));
+    model.expect_new_prefix();
+    let mut reasons = Vec::new();
+    for n in 0..3 {
+        model.expect_new_prefix();
+        model.always(|t| t.text("hm").usage(around, 0, 10));
+        reasons.push(opal.run(&format!("prompt {n}")).await);
+    }
+    assert_eq!(reasons.last().unwrap(), "error", "{reasons:?}");
+    let error = told(&opal, "error").pop().unwrap();
+    assert!(error["message"].as_str().unwrap().contains("again right after it was compacted"), "{error}");
+}
+
+#[tokio::test]
+async fn when_asked_for() {
+    let (model, opal) = start(|start| start).await;
+    let params = json!({ "session_id": opal.session, "keep_recent": 100 });
+    let compact = async || opal.editor.request("session/compact", params.clone()).await;
+    assert!(compact().await.unwrap_err().message.contains("nothing to compact yet"));
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    let from = opal.editor.place();
+    // The model fails, and it goes on all the same.
+    model.next(|t| t.status(500));
+    compact().await.unwrap();
+    let end = opal.editor.until(None, from, "compaction_end", |_| true).await;
+    assert_eq!(end["fallback"], true);
+    assert!(end["summary"].as_str().unwrap().contains("## Goal"), "{end:?}");
+    opal.editor.until(None, from, "agent_end", |_| true).await;
+    model.expect_new_prefix();
+    model.next(|t| t.text("On."));
+    assert_eq!(opal.run("go on").await, "completed");
+    assert!(model.last_request().user_texts()[0].contains("was compacted"));
+}
+
+#[tokio::test]
+async fn nothing_older_is_said() {
+    let (model, opal) = start(|start| start).await;
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run("hi").await, "completed");
+    let from = opal.editor.place();
+    opal.editor.request("session/compact", json!({ "session_id": opal.session })).await.unwrap();
+    let end = opal.editor.until(None, from, "compaction_end", |_| true).await;
+    assert_eq!(end["error"], "there is nothing older that could be left out");
+    let end = opal.editor.until(None, from, "agent_end", |_| true).await;
+    assert_eq!(end["reason"], "completed");
+}
+
+#[tokio::test]
+async fn an_abort_leaves_everything_as_it_is() {
+    let (model, opal) = start(|start| start).await;
+    talk(&model, &opal, 6).await;
+    model.next(|t| t.text("half a summary").hang());
+    let turn = opal.prompt("go on").await;
+    turn.until("compaction_start").await;
+    turn.abort().await;
+    assert_eq!(told(&opal, "compaction_end")[0]["error"], "aborted by the user");
+    assert_eq!(told(&opal, "agent_end").last().unwrap()["reason"], "aborted");
+
+    model.next(|t| t.text("a summary"));
+    model.expect_new_prefix();
+    model.next(|t| t.text("On.").usage(16_000, 0, 10));
+    assert_eq!(opal.run("again").await, "completed");
+    assert!(model.last_request().user_texts()[0].contains("a summary"));
+}
+
+#[tokio::test]
+async fn what_is_queued_meanwhile_comes_after() {
+    let (model, opal) = start(|start| start).await;
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    let gate = Gate::new();
+    model.next(|t| t.pause_until(&gate).text("a summary"));
+    let from = opal.editor.place();
+    let params = json!({ "session_id": opal.session, "keep_recent": 10 });
+    opal.editor.request("session/compact", params).await.unwrap();
+    opal.editor.until(None, from, "compaction_start", |_| true).await;
+    let refused = json!({ "session_id": opal.session, "text": "no" });
+    assert!(opal.editor.request("agent/prompt", refused).await.unwrap_err().message.contains("running"));
+    opal.steer("and then this").await;
+    model.expect_new_prefix();
+    model.next(|t| t.text("Then."));
+    gate.open();
+    opal.editor.until(None, from, "agent_end", |_| true).await;
+    assert_eq!(model.last_request().user_texts().last().unwrap(), "and then this");
+}
+
+/// The fake model holds every request to the beginning of the one before it.
+#[tokio::test]
+async fn the_beginning_stays_over_a_long_session() {
+    let (model, mut opal) = start(|start| start.window(200_000).file("a", "x\n").open("a")).await;
+    let _second = opal.second_editor(tests::editor::Options::default()).await;
+    for n in 0..30 {
+        let (old, new) = (format!("x{}", "y".repeat(n)), format!("x{}", "y".repeat(n + 1)));
+        model.next(|t| {
+            t.thinking("hm").tool("edit", calls::edit("a", &old, &new)).tool("read", calls::read("a"))
+        });
+        model.next(|t| t.tool("shell", calls::shell("echo hi")));
+        model.next(|t| t.text(format!("answer {n}")));
+        opal.editor.type_over("a", "\n", "\n ");
+        assert_eq!(opal.run(&format!("prompt {n}")).await, "completed");
+    }
+    assert_eq!(model.n_requests(), 90);
 }

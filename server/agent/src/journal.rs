@@ -3,10 +3,14 @@
 //! Nothing here waits. An append is on its way when [`Journal::record`] returns; whoever must not speak of
 //! it before it is durable waits for the [`Commit`].
 
+mod entry;
 pub mod history;
 mod load;
 pub mod record;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tree;
+mod view;
 
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,10 +22,11 @@ use store::{
 };
 
 use crate::changes::Log;
+pub(crate) use entry::{Record, Stored};
 pub use history::{history, markdown};
-pub(crate) use load::decode;
-pub(crate) use load::load_with;
 pub use load::{Loaded, load};
+pub(crate) use load::{branch, load_with};
+pub(crate) use view::View;
 
 /// Writes one session. There is only one in all processes: it holds the session's lock.
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 pub mod call;
 pub mod changes;
 pub mod client;
+mod compaction;
 pub mod context;
 pub mod event;
 pub mod id;

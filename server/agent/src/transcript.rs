@@ -51,6 +51,11 @@ impl Transcript {
         self.typed = true;
     }
 
+    /// Takes something that is said to the model in the user's place.
+    pub(crate) fn push_told(&mut self, text: String) {
+        self.push(ItemKind::User { parts: vec![Part::Text(text)] });
+    }
+
     /// Takes an answer; its calls are open until [`Transcript::end_call`].
     pub(crate) fn push_answer(&mut self, answer: Answer) {
         self.open = answer.tool_calls().map(|call| OpenCall { call: call.clone(), result: None }).collect();

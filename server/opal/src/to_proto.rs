@@ -180,7 +180,7 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
         What::User { turn_id, text } => wire::HistoryContent::User { turn_id, text },
         What::Steering { text } => wire::HistoryContent::Steering { text },
         What::Assistant { text, interrupted } => wire::HistoryContent::Assistant { text, interrupted },
-        What::Compaction { summary, tokens_before, tokens_after } => {
+        What::Compaction { summary, tokens_before, tokens_after, .. } => {
             wire::HistoryContent::Compaction { summary, tokens_before, tokens_after }
         }
         What::Undo { turn_id, files } => wire::HistoryContent::Undo { turn_id, files },

@@ -6,10 +6,8 @@ use store::{BlobError, EntryKind, LoadedSession, Store};
 use text::Rope;
 
 use crate::id::TurnId;
-use crate::journal::decode;
-use crate::journal::record::{
-    BeforeRecord, ChangeRecord, NoteRecord, ToolResultRecord, UserRecord, edit_set,
-};
+use crate::journal::Record;
+use crate::journal::record::{BeforeRecord, ChangeRecord, EditRecord, NoteRecord, edit_set};
 use crate::workspace::FileName;
 
 /// Every change that a session made, on whatever branch.
@@ -53,19 +51,20 @@ impl Log {
         let mut log = Self::default();
         let mut turn = None;
         for entry in &session.entries {
-            match entry.kind {
-                EntryKind::User => turn = decode::<UserRecord>(entry).map(|user| TurnId::new(user.turn_id)),
-                // Whether a command ran is seen without looking at what it printed.
-                EntryKind::ToolResult if log.commands.last() != turn.as_ref() => {
-                    let ran = decode::<ToolResultRecord>(entry).is_some_and(|result| result.ran_command);
-                    log.commands.extend(turn.clone().filter(|_| ran));
-                }
+            let is_of_use = match entry.kind {
+                EntryKind::User => true,
+                EntryKind::ToolResult => entry.payload.contains("\"ran_command\":true"),
                 // An attachment may be long; what is looked for begins differently.
-                EntryKind::Note if !entry.payload.starts_with("{\"shown\"") => match decode(entry) {
-                    Some(NoteRecord::Change(record)) => log.push(entry.id.0, record),
-                    Some(NoteRecord::Left(left)) => log.correct(left.change, left.edits),
-                    _ => {}
-                },
+                EntryKind::Note => !entry.payload.starts_with("{\"shown\""),
+                _ => false,
+            };
+            match is_of_use.then(|| Record::read(entry)).flatten() {
+                Some(Record::User(user)) => turn = Some(TurnId::new(user.turn_id)),
+                Some(Record::ToolResult(result)) if result.ran_command => {
+                    log.commands.extend(turn.clone().filter(|turn| log.commands.last() != Some(turn)));
+                }
+                Some(Record::Note(NoteRecord::Change(record))) => log.push(entry.id.0, record),
+                Some(Record::Note(NoteRecord::Left(left))) => log.correct(left.change, left.edits),
                 _ => {}
             }
         }
@@ -82,7 +81,7 @@ impl Log {
         self.changes.push(Change { id, turn_id, name, undone: false, undoes, record });
     }
 
-    fn correct(&mut self, id: u64, edits: Option<Vec<crate::journal::record::EditRecord>>) {
+    fn correct(&mut self, id: u64, edits: Option<Vec<EditRecord>>) {
         let Some(at) = self.position(id) else { return };
         match edits {
             Some(edits) => self.changes[at].record.edits = edits,
@@ -172,7 +171,7 @@ fn image(hash: &str, store: &Store) -> Result<Rope, Lost> {
     Ok(Rope::from_str(&String::from_utf8(bytes).map_err(damaged)?))
 }
 
-fn applied(edits: &[crate::journal::record::EditRecord], text: &Rope) -> Result<Rope, Lost> {
+fn applied(edits: &[EditRecord], text: &Rope) -> Result<Rope, Lost> {
     let edits = edit_set(edits).ok_or_else(|| damaged("its edits overlap"))?;
     edits.apply(text).map_err(damaged)
 }

@@ -1,11 +1,11 @@
 //! A stored conversation for reading.
 
-use store::{Entry, EntryKind, LoadedSession};
+use store::{Entry, LoadedSession};
 
-use super::load::{branch, decode};
-use super::record::{
-    AssistantRecord, CompactionRecord, PartRecord, SteeringRecord, ToolResultRecord, UndoRecord, UserRecord,
-};
+use super::entry::Record;
+use super::load::branch;
+use super::record::PartRecord;
+use crate::event::Trigger;
 
 /// One entry of the branch that the leaf ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,14 +36,15 @@ pub enum What {
         diff: Option<String>,
         exit_code: Option<i32>,
     },
-    /// From here on the model is shown less of what is older.
+    /// The model is shown less of what is before.
     Compaction {
-        /// `None`: only tool output was left out.
+        /// In its place. `None`: only tool output was blanked.
         summary: Option<String>,
+        trigger: Trigger,
         tokens_before: u64,
         tokens_after: u64,
     },
-    /// Changes of files were taken back.
+    /// Changes were taken back.
     Undo {
         turn_id: String,
         files: Vec<String>,
@@ -58,37 +59,32 @@ pub fn history(session: &LoadedSession) -> Vec<Told> {
     branch(session).into_iter().filter_map(told).collect()
 }
 
-/// `None`: of no concern to a reader.
+/// `None`: of no concern to a reader, or not understood.
 pub(super) fn what(entry: &Entry) -> Option<What> {
-    match entry.kind {
-        EntryKind::User => {
-            decode::<UserRecord>(entry).map(|user| What::User { turn_id: user.turn_id, text: user.text })
-        }
-        EntryKind::Steering => {
-            decode::<SteeringRecord>(entry).map(|steering| What::Steering { text: steering.text })
-        }
-        EntryKind::Assistant => decode::<AssistantRecord>(entry).map(|assistant| {
+    Some(match Record::read(entry)? {
+        Record::User(user) => What::User { turn_id: user.turn_id, text: user.text },
+        Record::Steering(steering) => What::Steering { text: steering.text },
+        Record::Assistant(assistant) => {
             let interrupted = assistant.interrupted;
             What::Assistant { text: assistant.into_answer().text(), interrupted }
-        }),
-        EntryKind::ToolResult => decode::<ToolResultRecord>(entry).map(|result| What::ToolResult {
+        }
+        Record::ToolResult(result) => What::ToolResult {
             tool: result.tool,
             call_id: result.call_id,
             ok: result.ok,
             text: text(&result.parts),
             diff: result.diff,
             exit_code: result.exit_code,
-        }),
-        EntryKind::Undo => {
-            decode::<UndoRecord>(entry).map(|undo| What::Undo { turn_id: undo.turn_id, files: undo.files })
-        }
-        EntryKind::Compaction => decode::<CompactionRecord>(entry).map(|compaction| What::Compaction {
+        },
+        Record::Compaction(compaction) => What::Compaction {
             summary: compaction.summary,
+            trigger: compaction.trigger.into(),
             tokens_before: compaction.tokens_before,
             tokens_after: compaction.tokens_after,
-        }),
-        _ => None,
-    }
+        },
+        Record::Undo(undo) => What::Undo { turn_id: undo.turn_id, files: undo.files },
+        Record::Note(_) => return None,
+    })
 }
 
 /// The conversation as Markdown.
@@ -111,13 +107,6 @@ pub fn markdown(session: &LoadedSession) -> String {
                     out += "\n*The answer was cut off here.*\n";
                 }
             }
-            What::Compaction { summary: Some(summary), .. } => {
-                out += &format!("\n## Summary of what is older, for the model\n\n{}\n", summary.trim_end());
-            }
-            What::Compaction { summary: None, .. } => {}
-            What::Undo { files, .. } => {
-                out += &format!("\n*Changes taken back in {}.*\n", files.join(", "));
-            }
             What::ToolResult { tool, text, diff, .. } => {
                 let (shown, language) = match &diff {
                     Some(diff) => (diff, "diff"),
@@ -126,21 +115,45 @@ pub fn markdown(session: &LoadedSession) -> String {
                 let fence = fence(shown);
                 out += &format!("\n### {tool}\n\n{fence}{language}\n{}\n{fence}\n", shown.trim_end());
             }
+            What::Compaction { summary, tokens_before, tokens_after, .. } => {
+                out += &format!(
+                    "\n*The conversation was compacted here: about {tokens_before} tokens before, {tokens_after} after.*\n"
+                );
+                if let Some(summary) = summary {
+                    out += &format!("\n## Summary\n\n{}\n", demoted(&summary));
+                }
+            }
+            What::Undo { files, .. } => {
+                let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+                out += &format!("\n*Changes were taken back: {}.*\n", files.join(", "));
+            }
         }
     }
     out
 }
 
+/// A text whose headings stand below the ones of the conversation.
+fn demoted(text: &str) -> String {
+    let lines = text
+        .trim_end()
+        .lines()
+        .map(|line| if line.starts_with("##") { format!("#{line}") } else { line.into() });
+    lines.collect::<Vec<String>>().join("\n")
+}
+
 /// A fence that does not stand in the text.
-fn fence(text: &str) -> String {
+pub(crate) fn fence(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     "`".repeat(longest.max(2) + 1)
 }
 
-fn text(parts: &[PartRecord]) -> String {
+pub(crate) fn text(parts: &[PartRecord]) -> String {
     let texts = parts.iter().map(|part| match part {
         PartRecord::Text { text } => text.as_str(),
         PartRecord::Image { .. } => "[image]",
     });
     texts.collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;

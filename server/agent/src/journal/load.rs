@@ -6,14 +6,13 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use provider::{Part, Usage};
-use serde::de::DeserializeOwned;
-use store::{Entry, EntryId, EntryKind, LoadedSession};
+use provider::{ItemKind, Part, Usage};
+use store::{Entry, EntryId, LoadedSession};
 
-use super::record::{
-    AssistantRecord, NoteRecord, QueuedRecord, SettingsRecord, SteeringRecord, ToolResultRecord, UserRecord,
-    into_parts,
-};
+use super::entry::{Record, Stored};
+use super::record::{AssistantRecord, NoteRecord, QueuedRecord, SettingsRecord, ToolResultRecord};
+use super::view::View;
+use crate::compaction::{self, tokens};
 use crate::event::Queued;
 use crate::id::{CallId, TurnId};
 use crate::transcript::Transcript;
@@ -23,8 +22,9 @@ use crate::transcript::Transcript;
 pub struct Loaded {
     pub(crate) transcript: Transcript,
     pub(crate) queue: VecDeque<Queued>,
+    /// Those of the whole tree: they are unique whatever branch the session is on.
     pub(crate) turn_ids: HashSet<TurnId>,
-    /// The highest number among the message ids that Opal gave.
+    /// The highest number among the message ids that Opal gave, in the whole tree.
     pub(crate) last_message: u64,
     pub(crate) used: u64,
     pub(crate) usage: Usage,
@@ -37,7 +37,7 @@ pub struct Loaded {
 /// What a call is told whose server ended before it did.
 const LOST: &str = "Opal ended before this call had finished. Whether it had an effect is not known; look before you repeat it.";
 
-/// Reads the branch that the leaf ends.
+/// Reads the branch that the leaf ends, and of the others what the session must not forget.
 pub fn load(session: &LoadedSession) -> Loaded {
     load_with(session, LOST)
 }
@@ -50,9 +50,18 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
     for queued in &loaded.queue {
         loaded.last_message = loaded.last_message.max(number(queued.message_id.as_str()));
     }
-    for entry in branch(session) {
-        loaded.take(entry);
-    }
+    let understood = |entry: &Entry| Some((entry.id, Record::read(entry)?));
+    let mut records: HashMap<EntryId, Record> = session.entries.iter().filter_map(understood).collect();
+    records.values().for_each(|record| loaded.count(record));
+
+    let stored = |entry: &Entry| Some(Stored { id: entry.id, record: records.remove(&entry.id)? });
+    let on_branch = branch(session);
+    let branch: Vec<Stored> = on_branch.iter().copied().filter_map(stored).collect();
+    loaded.used = used(&branch);
+    loaded.transcript = transcript(branch);
+
+    loaded.transcript.set_unmeasured(tokens::since_measured(&on_branch));
+
     let lost = loaded.transcript.open_calls();
     loaded.missing = lost
         .into_iter()
@@ -69,14 +78,15 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
         .collect();
     loaded.transcript.close_open(lost_text);
     loaded.cut_off = session.draft.as_deref().and_then(|draft| serde_json::from_str(draft).ok());
-    if let Some(cut_off) = loaded.cut_off.clone() {
-        loaded.assistant(cut_off);
+    if let Some(cut_off) = loaded.cut_off.clone().map(Record::Assistant) {
+        loaded.count(&cut_off);
+        push(&mut loaded.transcript, cut_off, |_| false);
     }
     loaded
 }
 
 /// From the root to the leaf. A damaged link ends it there.
-pub(super) fn branch(session: &LoadedSession) -> Vec<&Entry> {
+pub(crate) fn branch(session: &LoadedSession) -> Vec<&Entry> {
     let by_id: HashMap<EntryId, &Entry> = session.entries.iter().map(|entry| (entry.id, entry)).collect();
     let mut branch = Vec::new();
     let mut next = session.record.leaf;
@@ -89,68 +99,86 @@ pub(super) fn branch(session: &LoadedSession) -> Vec<&Entry> {
     branch
 }
 
-impl Loaded {
-    fn take(&mut self, entry: &Entry) {
-        match entry.kind {
-            EntryKind::User => {
-                if let Some(user) = decode::<UserRecord>(entry) {
-                    self.transcript.close_open(LOST);
-                    self.transcript.push_user(vec![Part::Text(user.text)]);
-                    self.turn_ids.insert(TurnId::new(user.turn_id));
-                }
-            }
-            EntryKind::Steering => {
-                if let Some(steering) = decode::<SteeringRecord>(entry) {
-                    self.transcript.close_open(LOST);
-                    self.transcript.push_user(vec![Part::Text(steering.text)]);
-                    self.queue.retain(|queued| queued.message_id.as_str() != steering.message_id);
-                }
-            }
-            EntryKind::Assistant => {
-                if let Some(assistant) = decode::<AssistantRecord>(entry) {
-                    self.transcript.close_open(LOST);
-                    self.assistant(assistant);
-                }
-            }
-            EntryKind::ToolResult => {
-                if let Some(result) = decode::<ToolResultRecord>(entry) {
-                    self.transcript.end_call(&CallId::new(result.call_id), into_parts(result.parts));
-                }
-            }
-            EntryKind::Note => {
-                if let Some(NoteRecord::Shown(parts)) = decode::<NoteRecord>(entry) {
-                    self.transcript.push_user(into_parts(parts));
-                }
-            }
-            // Of later versions, or of no concern to the model.
-            _ => {}
-        }
+/// What the model is shown of a branch. Calls of the last answer may be open.
+pub(crate) fn transcript(branch: Vec<Stored>) -> Transcript {
+    let mut transcript = Transcript::default();
+    let view = View::of(&branch);
+    if let Some(summary) = &view.summary {
+        transcript.push_told(compaction::shown(summary));
     }
+    for Stored { id, record } in branch.into_iter().skip(view.begins_at) {
+        push(&mut transcript, record, |output| view.blanks(id, output));
+    }
+    transcript
+}
 
-    fn assistant(&mut self, assistant: AssistantRecord) {
-        self.last_message = self.last_message.max(number(&assistant.message_id));
-        if let Some(usage) = assistant.usage.map(Usage::from) {
-            self.used = usage.total;
-            self.usage.add(&usage);
+fn push(transcript: &mut Transcript, record: Record, blanks: impl FnOnce(&[Part]) -> bool) {
+    match record {
+        Record::Assistant(partial) if partial.interrupted => {
+            let (provider, model) = (partial.provider.clone(), partial.model.clone());
+            transcript.close_open(LOST);
+            transcript.push_partial(&provider, &model, partial.into_answer().text());
         }
-        if assistant.interrupted {
-            let (provider, model) = (assistant.provider.clone(), assistant.model.clone());
-            let text = assistant.into_answer().text();
-            self.transcript.push_partial(&provider, &model, text);
-        } else {
-            self.transcript.push_answer(assistant.into_answer());
-        }
+        record => match record.into_item() {
+            Some(ItemKind::User { parts }) => {
+                transcript.close_open(LOST);
+                transcript.push_user(parts);
+            }
+            Some(ItemKind::Assistant(answer)) => {
+                transcript.close_open(LOST);
+                transcript.push_answer(answer);
+            }
+            Some(ItemKind::ToolResult { call_id, output }) => {
+                let output =
+                    if blanks(&output) { vec![Part::Text(compaction::BLANKED.into())] } else { output };
+                transcript.end_call(&CallId::new(call_id), output);
+            }
+            None => {}
+        },
     }
 }
 
-/// A payload of a later version, or damaged, is passed over: the rest of the conversation stands.
-pub(crate) fn decode<T: DeserializeOwned>(entry: &Entry) -> Option<T> {
-    serde_json::from_str(&entry.payload)
-        .inspect_err(|error| tracing::warn!(entry = %entry.id, %error, "an entry is not understood"))
-        .ok()
+/// Tokens in the window, as last measured or, right after a compaction, estimated.
+fn used(branch: &[Stored]) -> u64 {
+    let used = branch.iter().rev().find_map(|stored| match &stored.record {
+        Record::Assistant(assistant) => assistant.usage.map(|usage| Usage::from(usage).total),
+        Record::Compaction(compaction) => Some(compaction.tokens_after),
+        _ => None,
+    });
+    used.unwrap_or_default()
+}
+
+impl Loaded {
+    fn count(&mut self, record: &Record) {
+        match record {
+            Record::User(user) => {
+                self.turn_ids.insert(TurnId::new(user.turn_id.as_str()));
+            }
+            Record::Undo(undo) => {
+                self.turn_ids.insert(TurnId::new(undo.turn_id.as_str()));
+            }
+            Record::Note(NoteRecord::Change(change)) => {
+                self.turn_ids.insert(TurnId::new(change.turn_id.as_str()));
+            }
+            Record::Steering(steering) => {
+                self.last_message = self.last_message.max(number(&steering.message_id));
+                self.queue.retain(|queued| queued.message_id.as_str() != steering.message_id);
+            }
+            Record::Assistant(assistant) => {
+                self.last_message = self.last_message.max(number(&assistant.message_id));
+                if let Some(usage) = assistant.usage {
+                    self.usage.add(&usage.into());
+                }
+            }
+            Record::ToolResult(_) | Record::Compaction(_) | Record::Note(_) => {}
+        }
+    }
 }
 
 /// The number in an id that Opal gave, as in `m12`.
 fn number(id: &str) -> u64 {
     id.strip_prefix('m').and_then(|number| number.parse().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use provider::{Answer, Block, Part, StopReason, ToolCall, Usage};
 use serde::{Deserialize, Serialize};
 use text::{AbsPath, Edit, EditSet};
 
-use crate::event::{Attachment, Queued, QueuedKind};
+use crate::event::{Attachment, Queued, QueuedKind, Trigger};
 use crate::id::{CallId, MessageId};
 use crate::result::{ToolError, ToolResult};
 use crate::workspace::FileName;
@@ -393,6 +393,26 @@ impl FileRecord {
         match self {
             Self::Path(path) => AbsPath::new(path).ok().map(FileName::Path),
             Self::Document(uri) => Some(FileName::Document(uri.clone())),
+        }
+    }
+}
+
+impl From<Trigger> for TriggerRecord {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Threshold => Self::Threshold,
+            Trigger::Overflow => Self::Overflow,
+            Trigger::Request => Self::Request,
+        }
+    }
+}
+
+impl From<TriggerRecord> for Trigger {
+    fn from(record: TriggerRecord) -> Self {
+        match record {
+            TriggerRecord::Threshold => Self::Threshold,
+            TriggerRecord::Overflow => Self::Overflow,
+            TriggerRecord::Request => Self::Request,
         }
     }
 }

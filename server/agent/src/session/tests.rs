@@ -182,7 +182,7 @@ async fn steering_that_an_abort_overtook_is_handed_back() {
     let (mut session, onlooker, _directory) = running();
     session.enqueue("and be quick".into(), QueuedKind::Steering);
     let answer = abort(&mut session);
-    assert!(session.step().is_none());
+    assert!(session.step(true).is_none());
     session.report(Report::Ended(EndReason::Completed));
     settle(&mut session).await;
     assert_eq!(handed_back(answer), ["and be quick"]);

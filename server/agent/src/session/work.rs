@@ -61,7 +61,7 @@ impl Session {
     pub(super) fn undone(&mut self, result: Result<Undone, UndoError>) -> Result<Undone, CommandError> {
         let mut undone = result?;
         if let Some(told) = self.record_undo(&mut undone) {
-            self.transcript.push_user(vec![Part::Text(told)]);
+            self.transcript.push_told(told);
         }
         Ok(undone)
     }
@@ -111,9 +111,9 @@ impl Session {
         self.rebase(loaded);
         self.options.context.forget_seen();
         if files_differ {
-            let parts = vec![Part::Text(FILES_DIFFER.into())];
-            self.record(EntryKind::Note, &NoteRecord::Shown(record::parts(&parts)), None);
-            self.transcript.push_user(parts);
+            let parts = record::parts(&[Part::Text(FILES_DIFFER.into())]);
+            self.record(EntryKind::Note, &NoteRecord::Shown(parts), None);
+            self.transcript.push_told(FILES_DIFFER.into());
         }
         self.emit(Event::Branched { leaf });
         self.emit(Event::UsageUpdate { usage: self.usage });

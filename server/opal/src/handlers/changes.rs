@@ -8,8 +8,8 @@ use ::agent::journal::StoredSession;
 use ::agent::session::{BranchTo, SessionHandle};
 use ::agent::{TurnId, Workspace};
 use protocol::{
-    SessionBranchParams, SessionBranchResult, SessionChangesParams, SessionChangesResult, SessionCompactParams,
-    SessionDone, SessionUndoParams, SessionUndoResult,
+    SessionBranchParams, SessionBranchResult, SessionChangesParams, SessionChangesResult,
+    SessionCompactParams, SessionDone, SessionUndoParams, SessionUndoResult,
 };
 use serde_json::Value;
 use store::EntryId;
