@@ -74,7 +74,16 @@ impl Compactor {
     async fn plan(&self, input: Input) -> Result<(LoadedSession, Plan), Outcome> {
         let session = self.stored.load().await.map_err(|error| failed(error.to_string()))?;
         let planned = tokio::task::spawn_blocking(move || {
-            let plan = compaction::plan(&journal::branch(&session), input);
+            let branch = journal::branch(&session);
+            let mut plan = compaction::plan(&branch, input);
+            if input.trigger != Trigger::Request {
+                // There must be room, so the estimate was too low, or much stands around the conversation.
+                for keep in [input.keep / 2, input.keep / 4, 0] {
+                    if matches!(plan, Plan::Nothing) {
+                        plan = compaction::plan(&branch, Input { keep, ..input });
+                    }
+                }
+            }
             (session, plan)
         });
         planned.await.map_err(|_panic| Outcome::Failed(Failure::bug("the compaction")))
