@@ -204,7 +204,11 @@ async fn an_editor_that_never_reads_again_is_let_go() {
     });
     model.next(|t| t.text("Seen."));
     let big = "a line of some length that fills a file up\n".repeat(1200);
-    let mut opal = Opal::start(&model).stall_patience(Duration::from_millis(300)).file("big", big).await;
+    let mut opal = Opal::start(&model)
+        .window(2_000_000)
+        .stall_patience(Duration::from_millis(300))
+        .file("big", big)
+        .await;
     let second = opal.second_editor(Options::default()).await;
     second.stop_reading();
     assert_eq!(opal.run("read it all").await, "completed");

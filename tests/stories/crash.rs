@@ -145,14 +145,50 @@ async fn nothing_announced_is_lost() {
     }
     whole(&file, seed, rounds);
     model.forgive();
+    let session = session.unwrap();
+    let (mut process, stdin, stdout) =
+        Process::start(&["lsp", "--stdio"], &directory, root.path(), environment).await;
+    let options = Options { directory, profile: Profile::Plain, ..Options::default() };
+    let editor = Editor::connect(stdout, stdin, options);
+    editor.initialize().await;
+    editor.request("session/resume", json!({ "session_id": session })).await.unwrap();
+    the_tree_is_whole(&editor, &session, seed).await;
+    every_change_can_be_taken_back(&editor, &session, &file, seed).await;
+    editor.forgive();
+    process.kill().await;
     println!("{rounds} rounds, {n_events} events, nothing lost (seed {seed})");
 }
 
+async fn the_tree_is_whole(editor: &Editor, session: &str, seed: u64) {
+    let tree = pages(editor, "session/tree", json!({ "session_id": session, "limit": 1000 })).await;
+    let mut ids = BTreeSet::new();
+    for entry in tree["entries"].as_array().unwrap() {
+        let parent = entry["parent_id"].as_str();
+        assert!(parent.is_none_or(|parent| ids.contains(parent)), "seed {seed}: an orphan in {tree}");
+        ids.insert(entry["entry_id"].as_str().unwrap().to_owned());
+    }
+}
+
+/// The session has made the file: without its changes there is none, and with them it is as it was.
+async fn every_change_can_be_taken_back(editor: &Editor, session: &str, file: &std::path::Path, seed: u64) {
+    let Ok(text) = std::fs::read_to_string(file) else { return };
+    let params = json!({ "session_id": session, "path": file });
+    let undone = editor.request("session/undo", params).await.unwrap();
+    assert!(!file.exists() && undone["conflicts"] == json!([]), "seed {seed}: {undone}");
+    let params = json!({ "session_id": session, "turn_id": undone["turn_id"] });
+    editor.request("session/undo", params).await.unwrap();
+    assert!(std::fs::read_to_string(file).unwrap() == text, "seed {seed}: another text came back");
+}
+
+async fn history(editor: &Editor, params: Value) -> Value {
+    pages(editor, "session/history", params).await
+}
+
 /// All pages.
-async fn history(editor: &Editor, mut params: Value) -> Value {
+async fn pages(editor: &Editor, method: &str, mut params: Value) -> Value {
     let mut entries = Vec::new();
     loop {
-        let page = editor.request("session/history", params.clone()).await.unwrap();
+        let page = editor.request(method, params.clone()).await.unwrap();
         entries.extend(page["entries"].as_array().unwrap().iter().cloned());
         match page.get("next_cursor") {
             Some(cursor) => params["cursor"] = cursor.clone(),

@@ -178,6 +178,7 @@ async fn the_codes_are_those_of_the_protocol() {
         -31001 unknown_session
         -31002 busy
         -31003 not_signed_in
+        -31008 nothing_to_do
         -31005 held_elsewhere
         -31007 not_stored
         -31004 overloaded"#]]
