@@ -248,3 +248,39 @@ async fn sessions_on_the_command_line() {
     assert!(code == 1 && gone.contains("no session"), "{gone}");
     assert!(opal(root, &model, &["sessions", "show", imported.trim()]).1.contains("In Australia."));
 }
+
+#[tokio::test]
+async fn a_damaged_store_is_set_aside_and_said_so() {
+    let (root, model) = (house(), FakeModel::start().await);
+    let root = root.path();
+    model.next(|t| t.text("Hello."));
+    let run = Run::start(root, &model).await;
+    let session = run.new_session(root).await;
+    assert_eq!(run.run(&session, "first").await, "completed");
+    run.kill().await;
+    let files = walk(root);
+    let database = files.iter().find(|path| path.ends_with("sessions.db")).unwrap();
+    std::fs::write(database, "this is no database, and never was one ".repeat(500)).unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));
+    }
+
+    let run = Run::start(root, &model).await;
+    let from = run.editor.place();
+    let params = json!({ "session_id": session });
+    assert!(run.editor.request("session/resume", params).await.is_err());
+    let told = run.editor.until(None, from, "window/showMessage", |_| true).await;
+    let message = told.params["message"].as_str().unwrap();
+    assert!(message.contains("was damaged") && message.contains("It is kept as"), "{message}");
+    // And it goes on with a new one.
+    model.expect_new_prefix();
+    model.next(|t| t.text("Hello again."));
+    let session = run.new_session(root).await;
+    assert_eq!(run.run(&session, "again").await, "completed");
+    run.kill().await;
+}
+
+fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

@@ -38,7 +38,11 @@ pub(crate) fn unknown_session(error: NoSession) -> Error {
 pub(crate) fn resume(error: ResumeError) -> Error {
     match error {
         ResumeError::None(error) => unknown_session(error),
-        ResumeError::Held(_) => own(HELD_ELSEWHERE, &error, "Close it there, or start a new session."),
+        ResumeError::Held(_) => own(
+            HELD_ELSEWHERE,
+            &error,
+            "Close it there, or read it here with session/history or opal sessions show.",
+        ),
         ResumeError::Store(error) => stored(error),
         ResumeError::Start(error) => start(error),
     }

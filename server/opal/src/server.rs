@@ -12,10 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use agent::client::ClientId;
 use agent::session::SessionHandle;
 use provider::Provider;
+use serde_json::json;
 use store::Store;
 use text::AbsPath;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_lsp::lsp_types::MessageType;
 
 use crate::connection::Connection;
 use crate::documents::resolve;
@@ -33,6 +36,8 @@ pub struct Server {
 struct Shared {
     settings: Settings,
     limits: Limits,
+    /// What every user should know, such as a damaged store that was set aside.
+    notices: watch::Sender<Vec<String>>,
     store: Store,
     sessions: Mutex<Vec<Live>>,
     /// Held while a session is loaded, so that two clients do not load the same one twice.
@@ -74,9 +79,17 @@ pub(crate) enum StartError {
 
 impl Server {
     pub fn new(settings: Settings, limits: Limits) -> Self {
-        let store = Store::open(&settings.data_dir, store::Options::default());
+        let notices = watch::Sender::new(Vec::new());
+        let told = notices.clone();
+        let notice = move |notice: store::Notice| {
+            tracing::warn!("{notice}");
+            told.send_modify(|notices| notices.push(notice.to_string()));
+        };
+        let options = store::Options { notice: Arc::new(notice), ..store::Options::default() };
+        let store = Store::open(&settings.data_dir, options);
         let shared = Shared {
             settings,
+            notices,
             limits,
             store,
             sessions: Mutex::default(),
@@ -100,6 +113,28 @@ impl Server {
         let store = self.shared.store.clone();
         let closed = tokio::task::spawn_blocking(move || store.close());
         let _ = tokio::time::timeout(self.shared.limits.linger, closed).await;
+    }
+
+    /// Tells a client what it should know, now and until it goes.
+    pub(crate) fn tell_notices(&self, connection: &Arc<Connection>) {
+        let mut notices = self.shared.notices.subscribe();
+        notices.mark_changed();
+        let connection = connection.clone();
+        self.shared.tasks.spawn(async move {
+            let mut n_told = 0;
+            loop {
+                tokio::select! {
+                    () = connection.stop.cancelled() => return,
+                    changed = notices.changed() => if changed.is_err() { return },
+                }
+                let new = notices.borrow_and_update()[n_told..].to_vec();
+                n_told += new.len();
+                for message in new {
+                    let params = json!({"type": MessageType::WARNING, "message": format!("Opal: {message}")});
+                    connection.editor.notify("window/showMessage", &params);
+                }
+            }
+        });
     }
 
     pub(crate) fn store(&self) -> &Store {
