@@ -7,19 +7,18 @@ local M = {}
 local PAGE = 1000
 local RESTORE, LEAVE = "Put files back as they were there", "Leave files as they are"
 
---- Reads all pages of a list of entries.
+--- Reads all pages of the tree.
 ---@param session opal.Session
----@param method string
----@param done fun(entries: any[], last: any) last: the last page
-local function read(session, method, done)
+---@param done fun(entries: opal.TreeEntry[], leaf?: string)
+local function read(session, done)
   local entries = {}
   local function page(cursor)
-    session:request(method, { cursor = cursor, limit = PAGE }, function(result)
+    session:request(protocol.methods.session_tree, { cursor = cursor, limit = PAGE }, function(result)
       vim.list_extend(entries, result.entries)
       if result.next_cursor then
         page(result.next_cursor)
       else
-        done(entries, result)
+        done(entries, result.leaf)
       end
     end)
   end
@@ -50,33 +49,11 @@ local function label(entry)
   return mark .. (entry.kind == "user" and "> " or "  ") .. entry.summary
 end
 
---- The whole text of a prompt. The tree has the beginning of it, the history all of it.
----@param session opal.Session
----@param entry opal.TreeEntry
----@param done fun(text?: string) nil for an answer
-local function prompt_text(session, entry, done)
-  if entry.kind ~= "user" then
-    done(nil)
-  elseif not entry.on_branch then
-    done(entry.summary)
-  else
-    read(session, protocol.methods.session_history, function(entries)
-      for _, told in ipairs(entries) do
-        if told.entry_id == entry.entry_id then
-          done(told.content.text)
-          return
-        end
-      end
-      done(entry.summary)
-    end)
-  end
-end
-
 ---@param session opal.Session
 ---@param entry opal.TreeEntry
 ---@param restore boolean
----@param text? string of the prompt before which the conversation goes on
-local function go(session, entry, restore, text)
+local function go(session, entry, restore)
+  local text = entry.text -- of a prompt, before which the conversation goes on
   local params = { entry_id = entry.entry_id, before = text ~= nil, restore_files = restore }
   session:request(protocol.methods.session_branch, params, function(result)
     session.transcript:show()
@@ -101,8 +78,8 @@ end
 ---@param session opal.Session
 function M.choose(session)
   session:when_started(function()
-    read(session, protocol.methods.session_tree, function(entries, tree)
-      local choices = offered(entries, tree.leaf)
+    read(session, function(entries, leaf)
+      local choices = offered(entries, leaf)
       if #choices == 0 then
         vim.notify("Opal: there is nothing to go back to yet.")
         return
@@ -120,9 +97,7 @@ function M.choose(session)
           kind = "opal.branch.files",
         }, function(files)
           if files then
-            prompt_text(session, entry, function(text)
-              go(session, entry, files == RESTORE, text)
-            end)
+            go(session, entry, files == RESTORE)
           end
         end)
       end)
