@@ -13,7 +13,7 @@ use crate::client::{Asked, QuestionKind};
 use crate::event::{Compacted, EndReason, Failure, Trigger};
 use crate::id::CallId;
 use crate::journal::Loaded;
-use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord};
+use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord, TookBackRecord};
 use crate::result::ToolResult;
 use crate::session::{Branched, CommandError, Place};
 
@@ -76,6 +76,8 @@ pub(crate) enum Report {
     },
     /// A change came to something else than was expected.
     Left(LeftRecord),
+    /// A change that takes others back stands.
+    TookBack(TookBackRecord),
     /// A change was seen to stand.
     Edited {
         uri: String,
@@ -176,6 +178,10 @@ impl Reporter {
 
     pub(crate) async fn left(&self, left: LeftRecord) {
         self.report(Report::Left(left)).await;
+    }
+
+    pub(crate) async fn took_back(&self, took_back: TookBackRecord) {
+        self.report(Report::TookBack(took_back)).await;
     }
 
     pub(crate) async fn edited(&self, uri: String, diff: String) {

@@ -339,6 +339,9 @@ impl Session {
             Report::Left(left) => {
                 self.record(EntryKind::Note, &NoteRecord::Left(left), None);
             }
+            Report::TookBack(took_back) => {
+                self.record(EntryKind::Note, &NoteRecord::TookBack(took_back), None);
+            }
             Report::Edited { uri, diff } => self.emit(Event::DocumentEdited { uri, diff }),
             Report::Undone { result, reply } => {
                 let undone = self.undone(result);

@@ -96,7 +96,6 @@ pub(crate) fn change(turn_id: &str) -> Record {
         before: BeforeRecord::Missing,
         edits: Vec::new(),
         removed: false,
-        undoes: Vec::new(),
     }))
 }
 
