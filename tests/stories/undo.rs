@@ -1,7 +1,9 @@
 //! What a session changed, and taking it back.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tests::editor::Apply;
+use tests::editor::{Apply, Outcome, Reply};
 use tests::{FakeModel, Opal, Profile, calls};
 
 trait Undo {
@@ -223,6 +225,21 @@ async fn a_file_that_nobody_has_open() {
     assert_eq!(opal.file("a"), "one\r\ntwo\r\n");
     assert!(!opal.has_file("b"));
     assert_eq!(opal.editor.count("workspace/applyEdit"), 0);
+}
+
+#[tokio::test]
+async fn an_undo_that_nobody_answered_can_be_tried_again() {
+    let model = FakeModel::start().await;
+    let start = Opal::start(&model).mode("auto_edit").editor_patience(Duration::from_millis(200));
+    let opal = start.file("a", NUMBERS).open("a").await;
+    let id = turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;
+    opal.editor.on_edit(Apply { outcome: Outcome::Pretend, reply: Reply::Never, ..Apply::default() });
+    let undone = opal.undo(json!({ "turn_id": id })).await;
+    assert!(undone["conflicts"][0]["reason"].as_str().unwrap().contains("did not answer"), "{undone}");
+    assert_eq!(opal.text("a"), NUMBERS.replace("two", "2"));
+    opal.undo(json!({ "turn_id": id })).await;
+    assert_eq!(opal.text("a"), NUMBERS);
+    opal.editor.forgive();
 }
 
 #[tokio::test]

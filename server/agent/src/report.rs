@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provider::{AnswerEvent, Initiator, Item, Part, Usage};
+use provider::{AnswerEvent, Initiator, Item, Part};
 use serde_json::Value;
 use store::{EntryId, NewBlob};
 use tokio::sync::{mpsc, oneshot};
@@ -34,10 +34,9 @@ pub(crate) enum Report {
         trigger: Trigger,
         reply: oneshot::Sender<u64>,
     },
-    /// An entry that lets the model see less from now on, and what the summary cost.
+    /// An entry that lets the model see less from now on.
     Compacted {
         record: Box<CompactionRecord>,
-        spent: Option<Usage>,
         reply: oneshot::Sender<Result<EntryId, Failure>>,
     },
     /// The conversation as it is now, or why nothing has changed.
@@ -150,13 +149,9 @@ impl Reporter {
         answer.await.ok()
     }
 
-    pub(crate) async fn compacted(
-        &self,
-        record: CompactionRecord,
-        spent: Option<Usage>,
-    ) -> Result<EntryId, Failure> {
+    pub(crate) async fn compacted(&self, record: CompactionRecord) -> Result<EntryId, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.report(Report::Compacted { record: Box::new(record), spent, reply }).await;
+        self.report(Report::Compacted { record: Box::new(record), reply }).await;
         answer.await.unwrap_or_else(|_gone| Err(Failure::closed()))
     }
 

@@ -123,6 +123,9 @@ pub(crate) struct CompactionRecord {
     pub(crate) tokens_before: u64,
     /// An estimate.
     pub(crate) tokens_after: u64,
+    /// What the summary cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<UsageRecord>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,7 +253,7 @@ pub(crate) enum StopRecord {
     Length,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct UsageRecord {
     input: u64,

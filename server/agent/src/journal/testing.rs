@@ -125,6 +125,7 @@ fn compaction() -> CompactionRecord {
         fallback: false,
         tokens_before: 900,
         tokens_after: 100,
+        usage: None,
     }
 }
 
