@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::editor::{Apply, Outcome, Reply};
+use tests::editor::{Apply, Outcome, Reply, Save};
 use tests::{FakeModel, Opal, Profile, calls};
 
 trait Undo {
@@ -153,6 +153,31 @@ async fn what_the_user_typed_since_stays() {
         assert_eq!(paths(&undone["files"]), ["a"], "{profile:?} {}", opal.editor);
         assert_eq!(opal.text("a"), NUMBERS.replace("nine", "typed"), "{profile:?}");
     }
+}
+
+#[tokio::test]
+async fn what_the_user_typed_while_it_was_saved_stays() {
+    for is_open in [true, false] {
+        let model = FakeModel::start().await;
+        let start = Opal::start(&model).mode("auto_edit").file("a", NUMBERS);
+        let opal = if is_open { start.open("a").await } else { start.await };
+        // A formatter, as far as anyone can tell.
+        opal.editor.on_save(Save::Format(|text| text.replace("nine", "typed")));
+        let id = turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;
+        assert_eq!(opal.text("a"), NUMBERS.replace("two", "2").replace("nine", "typed"));
+        opal.undo(json!({ "turn_id": id })).await;
+        assert_eq!(opal.text("a"), NUMBERS.replace("nine", "typed"), "open: {is_open}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_formatter_made_of_a_change_goes_with_it() {
+    let (model, opal) = numbers().await;
+    opal.editor.on_save(Save::Format(|text| text.replace("2", "2;")));
+    let id = turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;
+    assert_eq!(opal.text("a"), NUMBERS.replace("two", "2;"));
+    opal.undo(json!({ "turn_id": id })).await;
+    assert_eq!(opal.text("a"), NUMBERS);
 }
 
 #[tokio::test]
