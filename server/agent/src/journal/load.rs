@@ -170,7 +170,12 @@ impl Loaded {
                     self.usage.add(&usage.into());
                 }
             }
-            Record::ToolResult(_) | Record::Compaction(_) | Record::Note(_) => {}
+            Record::Compaction(compaction) => {
+                if let Some(usage) = compaction.usage {
+                    self.usage.add(&usage.into());
+                }
+            }
+            Record::ToolResult(_) | Record::Note(_) => {}
         }
     }
 }

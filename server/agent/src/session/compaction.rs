@@ -1,5 +1,8 @@
 //! Compaction as the session sees it: when it is due, and what the conversation is afterwards.
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 use store::{EntryId, EntryKind};
 use tokio::sync::oneshot;
 
@@ -59,11 +62,13 @@ impl Session {
         let compactor = self.compactor(cancelled);
         let reporter = self.reporter.clone();
         self.tasks.spawn(async move {
-            let reason = match compactor.run(Trigger::Request, keep).await {
-                Outcome::Done | Outcome::Nothing => EndReason::Completed,
-                Outcome::Aborted => EndReason::Aborted,
-                Outcome::Failed(_) => EndReason::Error,
-            };
+            let compacted = AssertUnwindSafe(compactor.run(Trigger::Request, keep)).catch_unwind().await;
+            let reason =
+                match compacted.unwrap_or_else(|_panic| Outcome::Failed(Failure::bug("the compaction"))) {
+                    Outcome::Done | Outcome::Nothing => EndReason::Completed,
+                    Outcome::Aborted => EndReason::Aborted,
+                    Outcome::Failed(_) => EndReason::Error,
+                };
             reporter.report(Report::Ended(reason)).await;
         });
     }
