@@ -275,7 +275,7 @@ async fn not_while_a_turn_runs() {
     let running = opal.prompt("2").await;
     running.until("message_delta").await;
     assert!(opal.refused(json!({ "turn_id": id })).await.contains("a turn is running"));
-    for bad in [json!({}), json!({ "hunk_id": "x" }), json!({ "turn_id": "t1", "path": "a" })] {
+    for bad in [json!({}), json!({ "hunk_id": "x" }), json!({ "turn_id": "t1", "path": "a", "x": 1 })] {
         assert!(opal.refused(bad).await.contains("turn_id: expected"));
     }
     running.abort().await;
@@ -293,4 +293,17 @@ async fn another_editor_sees_it_too() {
     let told = second.until(None, from, "changes_undone", |_| true).await;
     assert_eq!((&told["turn_id"], &told["files"]), (&undone["turn_id"], &json!(["a"])));
     second.until(None, from, "agent_end", |_| true).await;
+}
+
+#[tokio::test]
+async fn a_hunk_of_one_turn() {
+    let (model, opal) = numbers().await;
+    turn(&model, &opal, "1", &[("edit", calls::edit("a", "one", "1"))]).await;
+    let second = turn(&model, &opal, "2", &[("edit", calls::edit("a", "ten", "10"))]).await;
+    let params = json!({ "session_id": opal.session, "turn_id": second });
+    let changes = opal.editor.request("session/changes", params).await.unwrap();
+    let hunks = changes["files"][0]["hunks"].as_array().unwrap();
+    assert_eq!(hunks.len(), 1);
+    opal.undo(json!({ "path": "a", "hunk_id": hunks[0]["hunk_id"], "turn_id": second })).await;
+    assert_eq!(opal.text("a"), NUMBERS.replace("one", "1"));
 }

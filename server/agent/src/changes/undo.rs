@@ -29,8 +29,8 @@ pub enum What {
     Turn(TurnId),
     /// Everything the session changed in a file.
     File(FileName),
-    /// One hunk of what [`super::list`] shows of a file.
-    Hunk { file: FileName, hunk: String },
+    /// One hunk of what [`super::list`] shows of a file, for the session or for a turn.
+    Hunk { file: FileName, hunk: String, turn: Option<TurnId> },
     /// Everything since an entry.
     Since(u64),
 }
@@ -129,7 +129,7 @@ impl Undo {
         let changes: Vec<&Change> = match what {
             What::Turn(turn) => of_turn(log, turn)?,
             What::File(name) => of_file(log, name, &self.context)?,
-            What::Hunk { file, hunk } => return self.hunk(log, file, hunk).await,
+            What::Hunk { file, hunk, turn } => return self.hunk(log, file, hunk, turn.as_ref()).await,
             What::Since(leaf) => log.since(*leaf),
         };
         let mut by_file: Vec<(FileName, Vec<u64>)> = Vec::new();
@@ -161,8 +161,10 @@ impl Undo {
         log: &Arc<Log>,
         name: &FileName,
         hunk: &str,
+        turn: Option<&TurnId>,
     ) -> Result<Vec<(FileName, Result<OneFile, String>)>, UndoError> {
-        let first = log.of_file(name).next().map(|change| change.id);
+        let mut of_turn = log.of_file(name).filter(|change| turn.is_none_or(|turn| *turn == change.turn_id));
+        let first = of_turn.next().map(|change| change.id);
         let first = first.ok_or_else(|| never_changed(name, &self.context))?;
         let (log, store, file) = (log.clone(), self.stored.store.clone(), name.clone());
         let read = tokio::task::spawn_blocking(move || log.texts(&file, &[first], &store));

@@ -87,6 +87,8 @@ impl Session {
     pub(super) fn compaction_ended(&mut self, result: Result<(Box<Loaded>, Compacted), String>) {
         let result = result.map(|(loaded, compacted)| {
             self.rebase(*loaded);
+            // The model has no text of a file before its eyes any more.
+            self.options.context.forget_seen();
             compacted
         });
         self.set_phase(Phase::Model);
