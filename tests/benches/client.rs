@@ -32,10 +32,11 @@ pub(crate) struct Message {
 }
 
 impl Client {
-    fn spawn(mut command: Command) -> Self {
+    /// `data` is what an earlier run has stored, if there was one.
+    fn spawn(mut command: Command, data: Option<&Path>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         command.current_dir(directory.path()).env("HOME", directory.path());
-        command.env("OPAL_DATA_DIR", directory.path().join(".opal"));
+        command.env("OPAL_DATA_DIR", data.map_or_else(|| directory.path().join(".opal"), Path::to_owned));
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().unwrap());
@@ -54,9 +55,12 @@ impl Client {
 
     /// Starts `opal` and nothing else.
     pub(crate) fn opal(url: &str) -> Self {
-        let mut command = Command::new(tests::process::binary());
-        command.args(["lsp", "--stdio"]).env("OPAL_BASE_URL", url).env("OPAL_MODEL", "bench");
-        Self::spawn(command)
+        Self::spawn(opal(url), None)
+    }
+
+    /// Starts `opal` on what an earlier run has stored.
+    pub(crate) fn opal_on(url: &str, data: &Path) -> Self {
+        Self::spawn(opal(url), Some(data))
     }
 
     /// Starts `opal` with a session in a permission mode; returns its id too.
@@ -71,7 +75,7 @@ impl Client {
     pub(crate) fn relay(url: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
         command.env("RELAY_URL", url);
-        Self::spawn(command)
+        Self::spawn(command, None)
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -190,6 +194,12 @@ impl Drop for Client {
         let _ = self.child.kill(); // It may have gone by itself.
         let _ = self.child.wait();
     }
+}
+
+fn opal(url: &str) -> Command {
+    let mut command = Command::new(tests::process::binary());
+    command.args(["lsp", "--stdio"]).env("OPAL_BASE_URL", url).env("OPAL_MODEL", "bench");
+    command
 }
 
 pub(crate) fn uri(path: &Path) -> String {

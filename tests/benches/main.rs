@@ -10,7 +10,9 @@ mod client;
 mod documents;
 mod model;
 mod numbers;
+mod sessions;
 mod sizes;
+mod stored;
 mod stream;
 mod table;
 mod tools;
@@ -33,6 +35,11 @@ const GROUPS: &[Group] = &[
     ("tools", tools::round_trips),
     ("edits", documents::edits),
     ("changes", documents::changes),
+    ("sessions: resume", sessions::resume),
+    ("sessions: list", sessions::list),
+    ("sessions: search", sessions::search),
+    ("sessions: memory", sessions::memory),
+    ("sessions: changes", sessions::changes),
 ];
 
 fn main() {
@@ -58,7 +65,7 @@ fn main() {
 
 /// A bench that hangs would hang for ever: reads are blocking.
 fn watch() {
-    const LIMIT: Duration = Duration::from_secs(600);
+    const LIMIT: Duration = Duration::from_secs(1200);
     std::thread::spawn(|| {
         std::thread::sleep(LIMIT);
         eprintln!("the benches hang: given up after {} s", LIMIT.as_secs());

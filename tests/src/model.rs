@@ -111,6 +111,11 @@ impl FakeModel {
         self.state().may_stay_unplayed = true;
     }
 
+    /// Takes back what has been scripted and was not played.
+    pub fn take_back(&self) {
+        self.state().scripts.clear();
+    }
+
     /// Says that the next request of each conversation need not begin as the one before.
     pub fn expect_new_prefix(&self) {
         self.state().previous.clear();

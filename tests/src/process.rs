@@ -1,5 +1,6 @@
 //! The real binary as a child process.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -24,9 +25,22 @@ impl Process {
         private: &Path,
         environment: Vec<(String, String)>,
     ) -> (Self, ChildStdin, ChildStdout) {
+        Self::start_by(&[], arguments, directory, private, environment).await
+    }
+
+    /// As [`Process::start`], by a command that is given `opal` and its arguments, and becomes it.
+    pub async fn start_by(
+        wrapper: &[&str],
+        arguments: &[&str],
+        directory: &Path,
+        private: &Path,
+        environment: Vec<(String, String)>,
+    ) -> (Self, ChildStdin, ChildStdout) {
         let stderr = private.join("stderr.log");
-        let mut command = Command::new(binary());
+        let mut words = wrapper.iter().map(OsStr::new).chain([binary().as_os_str()]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .args(arguments)
             .current_dir(directory)
             .env("OPAL_DATA_DIR", private.join("data"))

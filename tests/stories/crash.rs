@@ -16,15 +16,15 @@ const LINES: usize = 20_000;
 /// The latest moment of the kill after the prompt was sent.
 const LATEST_KILL: u64 = 60_000;
 
-fn number(name: &str, default: u64) -> u64 {
+pub(super) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 /// A small generator: the same seed gives the same run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
@@ -32,14 +32,14 @@ impl Random {
 
 /// What the server has said yes to, or told as done.
 #[derive(Default)]
-struct Announced {
-    prompts: BTreeSet<String>,
+pub(super) struct Announced {
+    pub(super) prompts: BTreeSet<String>,
     answers: BTreeSet<String>,
     results: BTreeSet<String>,
 }
 
 impl Announced {
-    fn event(&mut self, event: &Value) {
+    pub(super) fn event(&mut self, event: &Value) {
         let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
         match event["type"].as_str() {
             Some("turn_start") => drop(self.prompts.insert(text("text"))),
@@ -50,7 +50,7 @@ impl Announced {
     }
 
     /// What is announced and not in the stored conversation.
-    fn lost(&self, history: &Value) -> Vec<String> {
+    pub(super) fn lost(&self, history: &Value) -> Vec<String> {
         let entries = history["entries"].as_array().unwrap();
         let stored = |kind: &str, field: &str| -> BTreeSet<String> {
             let of_kind =
@@ -180,7 +180,7 @@ async fn every_change_can_be_taken_back(editor: &Editor, session: &str, file: &s
     assert!(std::fs::read_to_string(file).unwrap() == text, "seed {seed}: another text came back");
 }
 
-async fn history(editor: &Editor, params: Value) -> Value {
+pub(super) async fn history(editor: &Editor, params: Value) -> Value {
     pages(editor, "session/history", params).await
 }
 

@@ -12,6 +12,7 @@ mod connections;
 mod crash;
 mod documents;
 mod edits;
+mod faults;
 mod files;
 mod frames;
 mod handshake;

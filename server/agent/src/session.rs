@@ -209,6 +209,7 @@ impl Session {
                 let message_id = self.enqueue(text, QueuedKind::FollowUp);
                 self.reply(answering(reply, message_id));
                 if self.run.is_none() {
+                    self.outgoing.run_begins();
                     self.emit(Event::AgentStart);
                     self.start_queued();
                 }

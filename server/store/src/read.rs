@@ -86,6 +86,17 @@ pub(crate) fn find(database: &Database, prefix: &str) -> Result<SessionRecord, R
     }
 }
 
+pub(crate) fn summary_of(
+    database: &Database,
+    session: &SessionId,
+) -> Result<Option<SessionSummary>, ReadError> {
+    let summary = database
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM sessions WHERE id = ?1"))?
+        .query_row([session.as_str()], summary)
+        .optional()?;
+    Ok(summary)
+}
+
 pub(crate) fn latest(database: &Database, working_dir: &str) -> Result<Option<SessionRecord>, ReadError> {
     let latest = database
         .prepare_cached(&format!(

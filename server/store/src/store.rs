@@ -17,7 +17,8 @@ use crate::lock::{LockError, SessionLock};
 use crate::options::Options;
 use crate::read::{self, Blob, ReadError};
 use crate::record::{
-    Append, EntryId, Hit, ListQuery, LoadedSession, Page, SessionId, SessionRecord, SessionUpdate,
+    Append, EntryId, Hit, ListQuery, LoadedSession, Page, SessionId, SessionRecord, SessionSummary,
+    SessionUpdate,
 };
 use crate::search::{self, Query};
 use crate::write::Write;
@@ -106,6 +107,15 @@ impl Store {
         self.inner
             .read(|database| read::find(database, prefix))?
             .ok_or_else(|| StoreError::UnknownSession(prefix.to_owned()))
+    }
+
+    /// What a list shows of one session, sub-agents' included.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSession`], or what is wrong with the file.
+    pub fn summary(&self, session: &SessionId) -> Result<SessionSummary, StoreError> {
+        let summary = self.inner.read(|database| read::summary_of(database, session))?;
+        summary.flatten().ok_or_else(|| StoreError::UnknownSession(session.to_string()))
     }
 
     /// The session of this directory that was last updated.

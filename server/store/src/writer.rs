@@ -179,10 +179,21 @@ impl Shared {
                     if self.files.is_suspect() {
                         database = None;
                     }
-                    self.write(&mut database, jobs);
+                    let failed = self.write(&mut database, jobs);
                     let mut queue = self.lock();
                     queue.waiting_bytes = queue.waiting_bytes.saturating_sub(n_bytes);
+                    // What came meanwhile has waited for the other process too.
+                    let given_up = match &failed {
+                        Some(StoreError::Locked { .. }) => {
+                            queue.waiting_bytes = 0;
+                            std::mem::take(&mut queue.jobs)
+                        }
+                        _ => VecDeque::new(),
+                    };
                     drop(queue);
+                    for job in given_up {
+                        let _ = job.done.send(failed.clone().map_or(Ok(()), Err));
+                    }
                     is_untidy = database.as_ref().is_some_and(is_in_need);
                 }
                 Next::Pause => is_untidy = database.as_ref().is_some_and(tidy),
@@ -225,8 +236,8 @@ impl Shared {
         }
     }
 
-    /// Writes a group and tells each how it went.
-    fn write(&self, database: &mut Option<Database>, jobs: Vec<Job>) {
+    /// Writes a group and tells each how it went. Returns why all of it failed.
+    fn write(&self, database: &mut Option<Database>, jobs: Vec<Job>) -> Option<StoreError> {
         let (mut writes, mut waiting) = (Vec::new(), Vec::new());
         for job in jobs {
             writes.push((job.write, job.at_ms));
@@ -237,6 +248,7 @@ impl Shared {
             // Nothing is known of the connection now; the next group opens its own.
             *database = None;
         }
+        let failed = outcome.as_ref().err().cloned();
         let outcomes: Vec<_> = match outcome {
             Ok(refused) => refused.into_iter().map(|refused| refused.map_or(Ok(()), Err)).collect(),
             Err(error) => waiting.iter().map(|_| Err(error.clone())).collect(),
@@ -245,6 +257,7 @@ impl Shared {
             // Fails if the caller dropped the commit: nobody wants to know.
             let _ = done.send(outcome);
         }
+        failed
     }
 
     /// Makes a group durable. For each write: why it was refused, if it was.

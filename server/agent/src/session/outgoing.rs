@@ -11,7 +11,7 @@ use store::{Commit, StoreError};
 
 use super::Session;
 use super::handle::Command;
-use crate::event::{Event, Failure};
+use crate::event::{EndReason, Event, Failure};
 use crate::id::QuestionId;
 
 /// Called when everything before it is durable, or with what went wrong.
@@ -26,6 +26,8 @@ pub(super) struct Outgoing {
     waiting: VecDeque<Waiting>,
     /// The first thing that went wrong, while what follows from it still goes wrong.
     cause: Option<Failure>,
+    /// The user knows that nothing can be kept, as of this run.
+    failure_told: bool,
 }
 
 struct Waiting {
@@ -35,10 +37,7 @@ struct Waiting {
 }
 
 enum What {
-    Event {
-        seq: u64,
-        event: Event,
-    },
+    Event(Event),
     Reply(Reply),
     Question(QuestionId),
     /// A command whose answer must include everything before it.
@@ -71,6 +70,21 @@ impl Outgoing {
         self.waiting.push_back(Waiting { after: self.n_recorded, what });
     }
 
+    /// A run begins, which may fail anew.
+    pub(super) fn run_begins(&mut self) {
+        self.failure_told = false;
+    }
+
+    /// A run whose end waits to be told has not completed after all.
+    fn end_in_error(&mut self) {
+        for waiting in &mut self.waiting {
+            if let What::Event(Event::AgentEnd { reason: reason @ EndReason::Completed }) = &mut waiting.what
+            {
+                *reason = EndReason::Error;
+            }
+        }
+    }
+
     fn ready(&mut self) -> Option<What> {
         let is_ready = self.waiting.front().is_some_and(|waiting| waiting.after <= self.n_committed);
         if is_ready { self.waiting.pop_front().map(|waiting| waiting.what) } else { None }
@@ -79,11 +93,10 @@ impl Outgoing {
 
 impl Session {
     pub(super) fn emit(&mut self, event: Event) {
-        self.seq += 1;
         if self.outgoing.is_clear() {
-            self.tell(self.seq, &event);
+            self.tell(&event);
         } else {
-            self.outgoing.hold(What::Event { seq: self.seq, event });
+            self.outgoing.hold(What::Event(event));
         }
     }
 
@@ -123,7 +136,7 @@ impl Session {
         }
         while let Some(what) = self.outgoing.ready() {
             match what {
-                What::Event { seq, event } => self.tell(seq, &event),
+                What::Event(event) => self.tell(&event),
                 What::Reply(reply) => reply(failure.as_ref()),
                 What::Question(id) => self.put_to_all(&id),
                 What::Command(command) => self.command_now(command),
@@ -131,31 +144,42 @@ impl Session {
         }
     }
 
-    /// Nothing more can be kept: the turn stops, and the user is told, once a run.
+    /// Nothing more can be kept: the turn stops, and the user is told before anything that follows from
+    /// what is not kept.
     fn store_failed(&mut self, error: &StoreError) -> Failure {
-        let failure = Failure {
-            code: "store".into(),
-            message: format!("the session cannot be stored: {error}"),
-            hint: error.hint().map(Into::into),
-        };
-        tracing::error!(session = %self.options.id, %error, "an append failed");
-        let failure = self.outgoing.cause.get_or_insert(failure).clone();
-        if let Some(run) = &mut self.run
-            && !std::mem::replace(&mut run.store_failed, true)
-        {
+        if let Some(cause) = &self.outgoing.cause {
+            return cause.clone();
+        }
+        let mut message = format!("the session cannot be stored: {error}");
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            message.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        tracing::error!(session = %self.options.id, message, "an append failed");
+        let failure = Failure { code: "store".into(), message, hint: error.hint().map(Into::into) };
+        self.outgoing.cause = Some(failure.clone());
+        self.outgoing.end_in_error();
+        if let Some(run) = &mut self.run {
+            run.store_failed = true;
             run.cancel.cancel();
             // Nothing was promised: the same prompt may come again.
             if let Some(turn_id) = &run.turn_id {
                 self.chosen_turns.remove(turn_id);
             }
-            self.emit(Event::Error { failure: failure.clone() });
+        }
+        if !std::mem::replace(&mut self.outgoing.failure_told, true) {
+            self.tell(&Event::Error { failure: failure.clone() });
         }
         failure
     }
 
-    fn tell(&self, seq: u64, event: &Event) {
+    /// Events are numbered when they are told, so that the error of an append can come before what was held
+    /// for it.
+    fn tell(&mut self, event: &Event) {
+        self.seq += 1;
         for client in &self.clients {
-            client.event(&self.options.id, seq, event);
+            client.event(&self.options.id, self.seq, event);
         }
     }
 }

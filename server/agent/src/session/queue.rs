@@ -38,6 +38,7 @@ impl Session {
     }
 
     pub(super) fn start_run(&mut self, turn_id: TurnId, text: String, attachments: Vec<Attachment>) {
+        self.outgoing.run_begins();
         self.emit(Event::AgentStart);
         self.start_turn(turn_id, text, attachments);
     }

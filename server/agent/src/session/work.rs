@@ -142,6 +142,7 @@ impl Session {
 
     /// From idle to busy.
     pub(super) fn begin(&mut self, work: Work, turn_id: Option<TurnId>, phase: Phase) -> CancellationToken {
+        self.outgoing.run_begins();
         self.emit(Event::AgentStart);
         self.options.context.begin_turn();
         let cancel = self.stop.child_token();

@@ -167,10 +167,14 @@ fn search(
         if found.len() == limit || found.iter().any(|summary| summary.session_id == hit.session.as_str()) {
             continue;
         }
-        let query = ListQuery { query: Some(hit.session.to_string()), limit: 1, ..ListQuery::default() };
-        let summary = store.list(&query)?.sessions.into_iter().next();
+        let summary = match store.summary(&hit.session) {
+            // Deleted since it was found.
+            Err(StoreError::UnknownSession(_)) => None,
+            summary => Some(summary?),
+        };
         let wanted = |summary: &store::SessionSummary| {
-            working_dir.is_none_or(|directory| summary.record.working_dir == directory)
+            summary.record.parent.is_none()
+                && working_dir.is_none_or(|directory| summary.record.working_dir == directory)
         };
         found.extend(summary.filter(wanted).map(|summary| to_proto::summary(summary, Some(hit.line))));
     }

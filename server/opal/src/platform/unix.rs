@@ -128,6 +128,9 @@ pub struct EndSignals {
 impl EndSignals {
     /// Must be called inside the runtime, before anything is started that has to be ended in order.
     pub fn listen() -> io::Result<Self> {
+        // A write beyond a limit of the file's size is an error like others, not the end. Commands have the
+        // signal as usual: a handler does not outlive the start of another program.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -99,7 +99,13 @@ impl Server {
         }
         let _one_at_a_time = self.shared.loading.lock().await;
         let store = self.shared.store.clone();
-        let (loaded, lock) = blocking(move || read(&store, &which)).await?;
+        // Decoding thousands of entries takes milliseconds: other sessions go on meanwhile.
+        let (loaded, lock, conversation) = blocking(move || {
+            let (loaded, lock) = read(&store, &which)?;
+            let conversation = agent::journal::load(&loaded);
+            Ok((loaded, lock, conversation))
+        })
+        .await?;
         if let Ok(session) = self.find(loaded.record.id.as_str()) {
             return Ok(session);
         }
@@ -109,7 +115,7 @@ impl Server {
         setup.model = setup.model.filter(|model| self.shared.settings.model(Some(model)).is_ok());
         let (options, workspace) = self.options(&setup).map_err(ResumeError::Start)?;
         let journal = Journal::resumed(self.shared.store.clone(), lock, &loaded);
-        let session = self.run(options, journal, agent::journal::load(&loaded), workspace);
+        let session = self.run(options, journal, conversation, workspace);
         tracing::info!(session = %session.id(), entries = loaded.entries.len(), "session resumed");
         Ok(session)
     }

@@ -102,6 +102,18 @@ fn children_are_not_listed() {
     assert_eq!(fixture.store.latest("/nowhere").unwrap(), None);
 }
 
+#[test]
+fn a_session_is_summed_up_by_its_own_id() {
+    let fixture = fixture();
+    // A newer one that speaks of it.
+    talk(&fixture.store, "new", &["what was aa1 about"]);
+    let summary = fixture.store.summary(&id("aa1")).unwrap();
+    assert_eq!(summary.first_prompt.as_deref(), Some("Fix the parser in src/parse.rs"));
+    assert_eq!((summary.record.id, summary.n_entries), (id("aa1"), 1));
+    let error = fixture.store.summary(&id("gone")).unwrap_err();
+    assert!(matches!(error, StoreError::UnknownSession(_)), "{error}");
+}
+
 #[track_caller]
 fn check_find(store: &Store, prefix: &str, expected: Expect) {
     let found = store.find(prefix);
