@@ -39,7 +39,6 @@ const GROUPS: &[Group] = &[
     ("sessions: list", sessions::list),
     ("sessions: search", sessions::search),
     ("sessions: memory", sessions::memory),
-    ("sessions: changes", sessions::changes),
 ];
 
 fn main() {

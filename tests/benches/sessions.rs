@@ -208,33 +208,3 @@ pub(crate) fn memory(rows: &mut Vec<Row>) {
         .target(Target::AtMost(100.0)),
     );
 }
-
-/// One turn writes 500 files; then all of them are compared with what stands.
-pub(crate) fn changes(rows: &mut Vec<Row>) {
-    const FILES: usize = 500;
-    const LINES: usize = 40;
-    let model = Model::start();
-    let (mut client, session) = Client::opal_with_session(model.url(), "full");
-    let turn = |client: &mut Client, version: &str| {
-        let content = format!("{version} of a line of some length\n").repeat(LINES);
-        let written = (0..FILES).fold(Recording::new("bench"), |recording, n| {
-            let arguments = json!({ "path": format!("file{n}"), "content": content });
-            recording.tool_call("write", arguments.to_string())
-        });
-        client.prompt(&session);
-        model.next().play(&written.usage(100, 0, 10));
-        model.next().play(&Recording::new("bench").text("Done.").usage(100, 0, 10));
-        client.until("agent_end");
-    };
-    turn(&mut client, "first");
-    turn(&mut client, "second");
-    let params = json!({ "session_id": session });
-    let times: Vec<_> = (0..RUNS)
-        .map(|_| {
-            let (time, changes) = timed(|| client.request("session/changes", params.clone()));
-            assert_eq!(changes["files"].as_array().unwrap().len(), FILES);
-            time
-        })
-        .collect();
-    rows.push(Row::new("session/changes over 500 files of 40 lines", "ms", median(&times)));
-}

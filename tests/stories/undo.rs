@@ -307,3 +307,20 @@ async fn a_hunk_of_one_turn() {
     opal.undo(json!({ "path": "a", "hunk_id": hunks[0]["hunk_id"], "turn_id": second })).await;
     assert_eq!(opal.text("a"), NUMBERS.replace("one", "1"));
 }
+
+#[tokio::test]
+async fn five_hundred_files_in_one_turn() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("full").window(10_000_000).await;
+    let content = "a line of some length\n".repeat(40);
+    model.next(|t| (0..500).fold(t, |t, n| t.tool("write", calls::write(&format!("file{n}"), &content))));
+    model.next(|t| t.text("Done."));
+    let turn = opal.prompt("make them").await;
+    assert_eq!(turn.end().await, "completed");
+    let begin = std::time::Instant::now();
+    assert_eq!(opal.changes().await["files"].as_array().unwrap().len(), 500);
+    println!("session/changes over 500 files of 40 lines: {:?}", begin.elapsed());
+    let undone = opal.undo(json!({ "turn_id": turn.turn_id })).await;
+    assert_eq!(undone["files"].as_array().unwrap().len(), 500);
+    assert!(!opal.has_file("file0") && !opal.has_file("file499"));
+}
