@@ -6,16 +6,26 @@
 //! do about a [`ProviderError`] is the caller's decision.
 
 mod answer;
-mod classify;
-mod endpoint;
 mod error;
-mod http;
 mod item;
 mod request;
+
 mod responses;
+
+mod body;
+mod conversation;
+mod draft;
+mod lenient;
+
+mod classify;
+mod endpoint;
+mod http;
+mod models;
 mod service;
 mod sse;
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +35,7 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
-pub use endpoint::{ConfigError, Endpoint, Secret, Timeouts};
+pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};
 pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};

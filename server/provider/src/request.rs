@@ -50,3 +50,28 @@ pub enum Initiator {
     /// Everything else: after tool results, retries, summaries.
     Agent,
 }
+
+impl Request {
+    /// Whether the model is one of OpenAI's that reason. They take parameters that others refuse, and refuse
+    /// some that others take.
+    pub(crate) fn is_for_reasoning_model(&self) -> bool {
+        let id = self.model.rsplit('/').next().unwrap_or(&self.model);
+        let begins = ["gpt-5", "o1", "o3", "o4"].iter().any(|name| id.starts_with(name));
+        (begins && !id.contains("-chat")) || id.contains("codex")
+    }
+}
+
+impl ThinkingLevel {
+    /// As OpenAI names it, and most others do too.
+    pub(crate) fn effort(self) -> &'static str {
+        match self {
+            Self::Off => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+}

@@ -23,6 +23,7 @@ fn endpoint(base_url: &str) -> Endpoint {
         name: "work".into(),
         base_url: base_url.into(),
         api_key: Some(Secret::new("sk-very-secret")),
+        key_header: None,
         headers: vec![],
     }
 }

@@ -4,18 +4,21 @@ use serde::Deserialize;
 
 use super::*;
 
-fn name(class: Class) -> &'static str {
-    match class {
-        Class::Replay => "replay",
-        Class::WrongEndpoint => "wrong_endpoint",
-        Class::ContextOverflow => "context_overflow",
-        Class::Quota => "quota",
-        Class::RateLimit => "rate_limit",
-        Class::Auth => "auth",
-        Class::ContentFilter => "content_filter",
-        Class::Server => "server",
-        Class::Cut => "cut",
-        Class::InvalidRequest => "invalid_request",
+impl Class {
+    /// As the fixtures name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::WrongEndpoint => "wrong_endpoint",
+            Self::ContextOverflow => "context_overflow",
+            Self::Quota => "quota",
+            Self::RateLimit => "rate_limit",
+            Self::Auth => "auth",
+            Self::ContentFilter => "content_filter",
+            Self::Server => "server",
+            Self::Cut => "cut",
+            Self::InvalidRequest => "invalid_request",
+        }
     }
 }
 
@@ -52,7 +55,7 @@ fn every_recorded_body_is_classified() {
         let list: Vec<_> = case.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let failure = response(case.status, &list, &case.body);
         let about = format!("{} {} {}", case.vendor, case.status, case.body);
-        assert_eq!(name(failure.class), case.class, "{about}");
+        assert_eq!(failure.class.name(), case.class, "{about}");
         assert_eq!(failure.retry_after, case.retry_after_ms.map(Duration::from_millis), "{about}");
         assert!(!failure.message.contains(['<', '\n']), "{about}: {}", failure.message);
         assert!(failure.said().contains(&case.status.to_string()), "{about}");
