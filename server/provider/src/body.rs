@@ -31,10 +31,11 @@ impl Body {
         self.pieces.push(piece.into());
     }
 
-    /// Begins a list with `piece`, which ends with its bracket.
+    /// Begins a list with `piece`, which ends with its bracket or with what is always in it.
     pub(crate) fn open(&mut self, piece: impl Into<Bytes>) {
+        let piece = piece.into();
+        self.at_start = piece.ends_with(b"[");
         self.push(piece);
-        self.at_start = true;
     }
 
     /// Adds to the list. Each item brings the comma that parts it from the one before; an empty one is

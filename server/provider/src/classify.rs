@@ -156,7 +156,8 @@ impl Report {
             });
         Self {
             code: text(value.get("code")),
-            kind: text(value.get("type")),
+            // Of a flat error the type may be just that.
+            kind: text(value.get("type")).filter(|kind| kind != "error"),
             message: message.unwrap_or_default(),
         }
     }

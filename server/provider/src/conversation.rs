@@ -19,6 +19,16 @@ pub(crate) enum Piece<'a> {
     Unanswered(&'a str),
 }
 
+impl Piece<'_> {
+    pub(crate) fn is_user(&self) -> bool {
+        matches!(self, Self::Item(Item { kind: ItemKind::User { .. }, .. }))
+    }
+
+    pub(crate) fn is_result(&self) -> bool {
+        matches!(self, Self::Unanswered(_) | Self::Item(Item { kind: ItemKind::ToolResult { .. }, .. }))
+    }
+}
+
 /// The items so that each call has exactly one result and nothing stands between the calls of an
 /// answer and their results, which strict services insist on.
 pub(crate) fn in_order(items: &[Arc<Item>]) -> Vec<Piece<'_>> {
@@ -73,6 +83,10 @@ pub(crate) fn texts<'a>(parts: &'a [Part], gap: &str) -> Cow<'a, str> {
         [text] => text.into(),
         _ => texts.join(gap).into(),
     }
+}
+
+pub(crate) fn data_url(mime_type: &str, data: &str) -> String {
+    format!("data:{mime_type};base64,{data}")
 }
 
 pub(crate) fn has_images(parts: &[Part]) -> bool {

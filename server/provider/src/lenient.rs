@@ -24,6 +24,16 @@ pub(crate) fn text_or_json(raw: Option<&RawValue>) -> Option<String> {
     Some(serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned()))
 }
 
+/// The non-empty texts of a list of parts.
+pub(crate) fn texts(parts: Option<&RawValue>) -> Vec<String> {
+    let parts: Vec<Value> = parse(parts).unwrap_or_default();
+    let text = |part: &Value| match part {
+        Value::String(text) => Some(text.clone()),
+        part => part.get("text").or(part.get("refusal"))?.as_str().map(str::to_owned),
+    };
+    parts.iter().filter_map(text).filter(|text| !text.is_empty()).collect()
+}
+
 /// A count at a JSON pointer.
 pub(crate) fn count(value: &Value, pointer: &str) -> Option<u64> {
     let value = value.pointer(pointer)?;

@@ -10,6 +10,7 @@ mod error;
 mod item;
 mod request;
 
+mod chat;
 mod responses;
 
 mod body;
@@ -27,6 +28,8 @@ mod sse;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
@@ -35,6 +38,7 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
+pub use chat::chat;
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};

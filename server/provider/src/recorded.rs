@@ -1,15 +1,15 @@
 //! Streams played to a decoder: recorded ones whole, in pieces and cut off, and made-up ones as a story.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use expect_test::Expect;
 use serde_json::{Value, json};
 
 use crate::classify::{Class, Failure};
 use crate::draft::Draft;
+use crate::samples::request;
 use crate::service::{Decode, Progress};
-use crate::{Answer, AnswerEvent, Block, Initiator, Item, Request, StopReason, ToolCall, sse};
+use crate::{Answer, AnswerEvent, Block, Item, Request, StopReason, ToolCall, sse};
 
 /// A decoder whose inside can be looked at.
 pub(crate) trait Inspect: Decode + Sized {
@@ -28,19 +28,6 @@ pub(crate) struct Played<D> {
     decoder: D,
 }
 
-pub(crate) fn request(items: Vec<Item>) -> Request {
-    Request {
-        model: "asked-for".into(),
-        instructions: "Be brief.".into(),
-        tools: [].into(),
-        items: Arc::new(items.into_iter().map(Arc::new).collect()),
-        thinking: None,
-        cache_key: "session".into(),
-        max_output_tokens: None,
-        initiator: Initiator::User,
-    }
-}
-
 pub(crate) fn play<'a, D: Inspect>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Played<D> {
     play_after(vec![], pieces)
 }
@@ -51,7 +38,7 @@ pub(crate) fn play_after<'a, D: Inspect>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Played<D> {
     let mut stream = sse::Decoder::default();
-    let mut decoder = D::new(Draft::new(&request(items), "work"));
+    let mut decoder = D::new(Draft::new(&Request { model: "asked-for".into(), ..request(items) }, "work"));
     let mut events = Vec::new();
     let mut progress = Progress::More;
     let mut take = |event: sse::Event<'_>| {

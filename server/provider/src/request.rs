@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::Item;
 
 /// One request for an answer.
@@ -22,7 +24,7 @@ pub struct Request {
 }
 
 /// A tool as the model sees it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ToolSpec {
     /// `[a-zA-Z0-9_-]{1,64}`.
     pub name: String,

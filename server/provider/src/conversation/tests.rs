@@ -33,7 +33,8 @@ fn ids_that_do_not_fit_get_a_name_made_of_them() {
         Nine aB3dE6gH9 -> itself
         Nine call_1-A9 -> i6mit8h0x
         Nine call_1 -> x8kl0q3n9
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]

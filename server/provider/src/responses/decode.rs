@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use self::wire::{Event, OutputItem, Response, texts};
+use self::wire::{Event, OutputItem, Response};
 use crate::classify::{Class, Failure, Report};
 use crate::draft::Draft;
-use crate::lenient::{count, parse};
+use crate::lenient::{count, parse, texts};
 use crate::service::{Decode, Progress};
 use crate::{AnswerEvent, Block, StopReason, ToolCall, Usage, sse};
 
@@ -289,11 +289,7 @@ impl Decode for Decoder {
         };
         let kind = if data.kind.is_some() { data.kind.as_str() } else { event.name };
         if kind == "error" || (kind.is_empty() && data.error.is_some()) {
-            let report: Value = serde_json::from_str(&event.data).unwrap_or_default();
-            let mut report = Report::from_json(&report);
-            // The type of a flat error event is the event's own.
-            report.kind = report.kind.filter(|kind| kind != "error");
-            return Err(Failure::reported(report));
+            return Err(Failure::reported(Report::from_body(event.data.as_bytes())));
         }
         let Some(kind) = kind.strip_prefix("response.") else {
             return Ok(Progress::More);

@@ -229,7 +229,7 @@ fn content(parts: &[Part]) -> Vec<Content<'_>> {
             Part::Text(text) if text.is_empty() => None,
             Part::Text(text) => Some(Content::InputText { text }),
             Part::Image { mime_type, data } => {
-                let image_url = format!("data:{mime_type};base64,{data}");
+                let image_url = conversation::data_url(mime_type, data);
                 Some(Content::InputImage { image_url, detail: "auto" })
             }
         })

@@ -1,10 +1,9 @@
 //! What events and items look like on the wire.
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::lenient::{Index, Text, parse, text_or_json};
+use crate::lenient::{Index, Text, text_or_json, texts};
 
 /// Every field that some event has and that matters. Borrowed from the event: most events are deltas,
 /// and of a delta only the text itself is copied.
@@ -102,14 +101,4 @@ impl<'a> OutputItem<'a> {
         let summary = self.summary.map_or("[]", RawValue::get);
         Some(format!(r#"{{"type":"reasoning",{id}"summary":{summary},"encrypted_content":{blob}}}"#))
     }
-}
-
-/// The non-empty texts of a list of parts.
-pub(super) fn texts(parts: Option<&RawValue>) -> Vec<String> {
-    let parts: Vec<Value> = parse(parts).unwrap_or_default();
-    let text = |part: &Value| match part {
-        Value::String(text) => Some(text.clone()),
-        part => part.get("text").or(part.get("refusal"))?.as_str().map(str::to_owned),
-    };
-    parts.iter().filter_map(text).filter(|text| !text.is_empty()).collect()
 }
