@@ -28,14 +28,8 @@ impl Body {
     }
 
     pub(crate) fn push(&mut self, piece: impl Into<Bytes>) {
+        self.at_start = false;
         self.pieces.push(piece.into());
-    }
-
-    /// Begins a list with `piece`, which ends with its bracket or with what is always in it.
-    pub(crate) fn open(&mut self, piece: impl Into<Bytes>) {
-        let piece = piece.into();
-        self.at_start = piece.ends_with(b"[");
-        self.push(piece);
     }
 
     /// Adds to the list. Each item brings the comma that parts it from the one before; an empty one is
@@ -44,14 +38,18 @@ impl Body {
         let item = item.into();
         debug_assert!(item.is_empty() || item[0] == b',', "{item:?}");
         if !item.is_empty() {
-            let first = std::mem::replace(&mut self.at_start, false);
-            self.pieces.push(if first { item.slice(1..) } else { item });
+            let first = self.at_start;
+            self.push(if first { item.slice(1..) } else { item });
         }
     }
 
-    /// Whether nothing has been added to the list.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.at_start
+    /// Begins a list with `piece`, itself after a comma, which ends with its bracket or with what is always
+    /// in it.
+    pub(crate) fn open(&mut self, piece: impl Into<Bytes>) {
+        let piece = piece.into();
+        let is_empty = piece.ends_with(b"[");
+        self.item(piece);
+        self.at_start = is_empty;
     }
 
     /// Ends the body with what closes its lists and objects.

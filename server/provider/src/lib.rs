@@ -10,6 +10,7 @@ mod error;
 mod item;
 mod request;
 
+mod anthropic;
 mod chat;
 mod responses;
 
@@ -38,6 +39,7 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
+pub use anthropic::anthropic;
 pub use chat::chat;
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;

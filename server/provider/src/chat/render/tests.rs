@@ -42,7 +42,8 @@ fn a_whole_request() {
 #[test]
 fn the_smallest_request() {
     let request = Request { instructions: "".into(), ..request(vec![]) };
-    expect![[r#"{"model":"gpt-5","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#]].assert_eq(&rendered(&request, Dialect::Compatible));
+    expect![[r#"{"model":"gpt-5","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#]]
+        .assert_eq(&rendered(&request, Dialect::Compatible));
 }
 
 #[test]
@@ -170,16 +171,23 @@ fn ids_and_names_are_made_to_fit_on_both_sides() {
         }
         vec![answer(vec![call(&long), odd]), result(&long, &["1"]), result("functions.read:0", &["2"])]
     };
-    check_messages(items(), expect![[r#"
+    check_messages(
+        items(),
+        expect![[r#"
         {"content":"","role":"assistant","tool_calls":[{"function":{"arguments":"{\"path\":\"a\"}","name":"read"},"id":"call_b0dbf95afc27321e2514aef88f96f892","type":"function"},{"function":{"arguments":"{}","name":"functions_read"},"id":"call_284adafcda839f95f6b737ae5d9cad96","type":"function"}]}
         {"content":"1","role":"tool","tool_call_id":"call_b0dbf95afc27321e2514aef88f96f892"}
         {"content":"2","role":"tool","tool_call_id":"call_284adafcda839f95f6b737ae5d9cad96"}
-    "#]]);
-    check_messages_of("Devstral-Small", items(), expect![[r#"
+    "#]],
+    );
+    check_messages_of(
+        "Devstral-Small",
+        items(),
+        expect![[r#"
         {"content":"","role":"assistant","tool_calls":[{"function":{"arguments":"{\"path\":\"a\"}","name":"read"},"id":"ishyqcy16","type":"function"},{"function":{"arguments":"{}","name":"functions_read"},"id":"252vpa74l","type":"function"}]}
         {"content":"1","role":"tool","tool_call_id":"ishyqcy16"}
         {"content":"2","role":"tool","tool_call_id":"252vpa74l"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
