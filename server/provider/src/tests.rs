@@ -1,5 +1,7 @@
 //! Whole requests over a real socket, against a server that does as it is told.
 
+mod families;
+
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -157,10 +157,13 @@ fn endings() {
         Length
     "#]],
     );
-    check(&[call(0, json!({})), stopped(0), reason("max_tokens"), end()], expect![[r#"
+    check(
+        &[call(0, json!({})), stopped(0), reason("max_tokens"), end()],
+        expect![[r#"
         started
         Length
-    "#]]);
+    "#]],
+    );
     for other in ["stop_sequence", "pause_turn", "something_new"] {
         let events = [text(0, "A"), reason(other), end()];
         let played = recorded::play::<Decoder>([recorded::stream(&events).as_bytes()]);

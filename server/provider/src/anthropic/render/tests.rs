@@ -42,7 +42,8 @@ fn a_whole_request() {
 #[test]
 fn the_smallest_request() {
     let request = Request { instructions: "".into(), ..request(vec![]) };
-    expect![[r#"{"model":"gpt-5","max_tokens":32000,"stream":true,"messages":[]}"#]].assert_eq(&rendered(&request));
+    expect![[r#"{"model":"gpt-5","max_tokens":32000,"stream":true,"messages":[]}"#]]
+        .assert_eq(&rendered(&request));
 }
 
 #[test]
