@@ -139,3 +139,28 @@ impl Draft {
         self.any_readable
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{answer, call, request};
+
+    fn ids(calls: Vec<Block>) -> Vec<String> {
+        let mut draft = Draft::new(&request(vec![answer(vec![call("call_0")])]), "work");
+        let mut out = Vec::new();
+        draft.finish(calls, None, &mut out);
+        let Some(AnswerEvent::Finished(answer)) = out.pop() else { panic!() };
+        answer.tool_calls().map(|call| call.call_id.clone()).collect()
+    }
+
+    #[test]
+    fn calls_are_told_apart_within_a_conversation() {
+        let calls = || vec![call("call_1"), call(""), call("call_0"), call("call_1"), call("")];
+        let ids_of_calls = ids(calls());
+        assert_eq!(ids_of_calls[0], "call_1");
+        assert!(!ids_of_calls.contains(&"call_0".to_owned()), "{ids_of_calls:?}");
+        assert_eq!(ids_of_calls.iter().collect::<HashSet<_>>().len(), 5, "{ids_of_calls:?}");
+        assert_eq!(ids(calls()), ids_of_calls, "the same each time");
+        assert!(ids_of_calls.iter().all(|id| id.len() <= 40), "{ids_of_calls:?}");
+    }
+}

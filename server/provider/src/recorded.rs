@@ -9,7 +9,7 @@ use crate::classify::{Class, Failure};
 use crate::draft::Draft;
 use crate::samples::request;
 use crate::service::{Decode, Progress};
-use crate::{Answer, AnswerEvent, Block, Item, Request, StopReason, ToolCall, sse};
+use crate::{Answer, AnswerEvent, Block, Request, StopReason, ToolCall, sse};
 
 /// A decoder whose inside can be looked at.
 pub(crate) trait Inspect: Decode + Sized {
@@ -29,16 +29,8 @@ pub(crate) struct Played<D> {
 }
 
 pub(crate) fn play<'a, D: Inspect>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Played<D> {
-    play_after(vec![], pieces)
-}
-
-/// The same in a conversation that has these items.
-pub(crate) fn play_after<'a, D: Inspect>(
-    items: Vec<Item>,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Played<D> {
     let mut stream = sse::Decoder::default();
-    let mut decoder = D::new(Draft::new(&Request { model: "asked-for".into(), ..request(items) }, "work"));
+    let mut decoder = D::new(Draft::new(&Request { model: "asked-for".into(), ..request(vec![]) }, "work"));
     let mut events = Vec::new();
     let mut progress = Progress::More;
     let mut take = |event: sse::Event<'_>| {
