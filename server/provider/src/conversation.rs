@@ -13,6 +13,7 @@ pub(crate) const NO_OUTPUT: &str = "(no output)";
 /// Longest name of a tool that all services take.
 const MAX_NAME_CHARS: usize = 64;
 
+/// What is shown of a conversation, in the order of [`in_order`].
 pub(crate) enum Piece<'a> {
     Item(&'a Item),
     /// A call whose result is missing.

@@ -152,7 +152,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// What has been received. Unless the answer is `complete`, its last call may be half a one.
+    /// What has been received. Unless the answer is `complete`, there may be half a call among it.
     fn blocks(&self, complete: bool) -> Vec<Block> {
         let thoughts = self.said.iter().filter_map(|said| match said {
             Said::Thinking { text, .. } => Some(text.as_str()),
