@@ -32,6 +32,7 @@ pub struct Settings {
 
 #[derive(Debug, Clone)]
 struct ProviderSettings {
+    api: Api,
     base_url: String,
     api_key: ApiKey,
     headers: Vec<(String, String)>,
@@ -119,6 +120,8 @@ struct RawProvider {
 enum Api {
     #[default]
     Responses,
+    Chat,
+    Anthropic,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -187,10 +190,11 @@ impl Settings {
         })?;
         let mut secret_env = Vec::new();
         let providers = raw.providers.into_iter().map(|(name, raw)| {
-            let RawProvider { api: Api::Responses, base_url, api_key_env, headers, models } = raw;
+            let RawProvider { api, base_url, api_key_env, headers, models } = raw;
             secret_env.extend(api_key_env.clone());
             let api_key = api_key_env.map_or(ApiKey::None, ApiKey::Env);
-            (name, ProviderSettings { base_url, api_key, headers: headers.into_iter().collect(), models })
+            let headers = headers.into_iter().collect();
+            (name, ProviderSettings { api, base_url, api_key, headers, models })
         });
         Ok(Self {
             providers: providers.collect(),
@@ -208,9 +212,7 @@ impl Settings {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         self.secret_env.push("OPAL_API_KEY".into());
         if let Some(base_url) = env("OPAL_BASE_URL") {
-            if let Some(api) = env("OPAL_API") {
-                let _: Api = word("OPAL_API", &api)?;
-            }
+            let api = env("OPAL_API").map(|api| word("OPAL_API", &api)).transpose()?.unwrap_or_default();
             let model = env("OPAL_MODEL");
             let models = model.iter().map(|id| ModelSettings {
                 id: id.clone(),
@@ -218,6 +220,7 @@ impl Settings {
                 max_output_tokens: None,
             });
             let provider = ProviderSettings {
+                api,
                 base_url,
                 api_key: env("OPAL_API_KEY").map_or(ApiKey::None, |key| ApiKey::Known(Secret::new(key))),
                 headers: Vec::new(),
@@ -283,10 +286,15 @@ impl Settings {
             name: name.into(),
             base_url: settings.base_url.clone(),
             api_key,
+            key_header: None,
             headers: settings.headers.clone(),
         };
-        provider::responses(endpoint, *timeouts)
-            .map_err(|source| NoModel::Provider { provider: name.into(), source })
+        let connect = match settings.api {
+            Api::Responses => provider::responses,
+            Api::Chat => provider::chat,
+            Api::Anthropic => provider::anthropic,
+        };
+        connect(endpoint, *timeouts).map_err(|source| NoModel::Provider { provider: name.into(), source })
     }
 
     fn provider_settings(&self, name: &str) -> Result<&ProviderSettings, NoModel> {

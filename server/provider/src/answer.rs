@@ -103,6 +103,11 @@ impl Answer {
         }
     }
 
+    /// Whether there is thinking that may go back to the service.
+    pub(crate) fn has_replay(&self) -> bool {
+        self.blocks.iter().any(|block| matches!(block, Block::Thinking { replay: Some(_), .. }))
+    }
+
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
         self.blocks.iter().filter_map(|block| match block {
             Block::ToolCall(call) => Some(call),

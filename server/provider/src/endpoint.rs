@@ -8,6 +8,8 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
 /// One configured service.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -16,6 +18,8 @@ pub struct Endpoint {
     /// Everything before the path of the API, as in `https://api.openai.com/v1`.
     pub base_url: String,
     pub api_key: Option<Secret>,
+    /// How the key is sent; `None`: as the API has it.
+    pub key_header: Option<KeyHeader>,
     /// Sent with each request; they win over what would be sent otherwise.
     pub headers: Vec<(String, String)>,
 }
@@ -23,6 +27,15 @@ pub struct Endpoint {
 /// A key or token. It is sent to its service and shown nowhere.
 #[derive(Clone)]
 pub struct Secret(String);
+
+/// The header that carries a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyHeader {
+    /// `Authorization: Bearer …`
+    Bearer,
+    /// `x-api-key: …`
+    XApiKey,
+}
 
 /// How long to wait for a service.
 #[derive(Debug, Clone, Copy)]
@@ -83,9 +96,15 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// `path` is what this API adds to the base.
-    pub(crate) fn new(endpoint: Endpoint, path: &str) -> Result<Self, ConfigError> {
-        let Endpoint { name: provider, base_url, api_key, headers: configured } = endpoint;
+    /// `path` is what this API adds to the base; the rest is what it sends unless the endpoint says otherwise.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        path: &str,
+        key_header: KeyHeader,
+        always: &[(&'static str, &'static str)],
+    ) -> Result<Self, ConfigError> {
+        let key_header = endpoint.key_header.unwrap_or(key_header);
+        let Endpoint { name: provider, base_url, api_key, headers: configured, .. } = endpoint;
         let mut url = Url::parse(base_url.trim()).map_err(|error| ConfigError::InvalidUrl {
             provider: provider.clone(),
             reason: error.to_string(),
@@ -104,14 +123,21 @@ impl Target {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         // Compression would hold back events until a block is full.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        for (name, value) in always {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
 
         let mut secrets: Vec<String> = url.password().map(str::to_owned).into_iter().collect();
         if let Some(Secret(key)) = api_key.filter(|key| !key.0.trim().is_empty()) {
             let key = key.trim();
-            let mut value = HeaderValue::try_from(format!("Bearer {key}"))
+            let (name, value) = match key_header {
+                KeyHeader::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+                KeyHeader::XApiKey => (X_API_KEY, key.to_owned()),
+            };
+            let mut value = HeaderValue::try_from(value)
                 .map_err(|_| ConfigError::InvalidKey { provider: provider.clone() })?;
             value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(name, value);
             secrets.push(key.to_owned());
         }
         for (header, value) in configured {

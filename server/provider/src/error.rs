@@ -85,7 +85,7 @@ impl ProviderError {
             }
             Self::Idle { .. } => "Try again; a local server may need longer to load its model.",
             Self::InvalidRequest { .. } => {
-                "Check the provider's base_url and the model's name in the configuration."
+                "Check the provider's base_url and api, and the model's name, in the configuration."
             }
         })
     }

@@ -80,11 +80,6 @@ impl Segments {
         }
         Self { pieces: gathered, left }
     }
-
-    #[cfg(test)]
-    pub(crate) fn pieces(&self) -> &VecDeque<Bytes> {
-        &self.pieces
-    }
 }
 
 impl Body for Segments {

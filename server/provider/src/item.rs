@@ -41,7 +41,7 @@ pub enum Part {
 
 #[derive(Default)]
 struct Kept {
-    rendering: Option<(Rendering, Bytes)>,
+    rendering: Option<(Rendering, Rendered)>,
     /// The service refused to take the thinking back; it is not offered again.
     replay_refused: bool,
 }
@@ -49,10 +49,25 @@ struct Kept {
 /// All that the JSON of an item depends on besides the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rendering {
-    /// As in `responses`.
-    pub(crate) family: &'static str,
+    /// The family, as in `responses`; where it renders in several ways, each has a name.
+    pub(crate) form: &'static str,
     /// Whether the thinking goes back to the service that produced it.
     pub(crate) replay: bool,
+}
+
+/// The JSON of an item.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rendered {
+    /// What stands in its place.
+    pub(crate) here: Bytes,
+    /// What has to wait until all results of an answer have been shown.
+    pub(crate) after: Bytes,
+}
+
+impl From<Vec<u8>> for Rendered {
+    fn from(here: Vec<u8>) -> Self {
+        Self { here: here.into(), after: Bytes::new() }
+    }
 }
 
 impl Item {
@@ -66,15 +81,19 @@ impl Item {
     }
 
     /// The JSON kept for this rendering, or `render`'s, which is kept.
-    pub(crate) fn rendered(&self, mut wanted: Rendering, render: impl FnOnce(Rendering) -> Bytes) -> Bytes {
+    pub(crate) fn rendered(
+        &self,
+        mut wanted: Rendering,
+        render: impl FnOnce(Rendering) -> Rendered,
+    ) -> Rendered {
         let mut kept = self.kept();
         wanted.replay &= !kept.replay_refused;
         match &kept.rendering {
-            Some((rendering, bytes)) if *rendering == wanted => bytes.clone(),
+            Some((rendering, rendered)) if *rendering == wanted => rendered.clone(),
             _ => {
-                let bytes = render(wanted);
-                kept.rendering = Some((wanted, bytes.clone()));
-                bytes
+                let rendered = render(wanted);
+                kept.rendering = Some((wanted, rendered.clone()));
+                rendered
             }
         }
     }

@@ -6,16 +6,30 @@
 //! do about a [`ProviderError`] is the caller's decision.
 
 mod answer;
-mod classify;
-mod endpoint;
 mod error;
-mod http;
 mod item;
 mod request;
+
+mod anthropic;
+mod chat;
 mod responses;
+
+mod body;
+mod conversation;
+mod draft;
+mod lenient;
+
+mod classify;
+mod endpoint;
+mod http;
+mod models;
 mod service;
 mod sse;
 
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +39,9 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
-pub use endpoint::{ConfigError, Endpoint, Secret, Timeouts};
+pub use anthropic::anthropic;
+pub use chat::chat;
+pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};
 pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::Item;
 
 /// One request for an answer.
@@ -22,7 +24,7 @@ pub struct Request {
 }
 
 /// A tool as the model sees it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ToolSpec {
     /// `[a-zA-Z0-9_-]{1,64}`.
     pub name: String,
@@ -49,4 +51,29 @@ pub enum Initiator {
     User,
     /// Everything else: after tool results, retries, summaries.
     Agent,
+}
+
+impl Request {
+    /// Whether the model is one of OpenAI's that reason. They take parameters that others refuse, and refuse
+    /// some that others take.
+    pub(crate) fn is_for_reasoning_model(&self) -> bool {
+        let id = self.model.rsplit('/').next().unwrap_or(&self.model);
+        let begins = ["gpt-5", "o1", "o3", "o4"].iter().any(|name| id.starts_with(name));
+        (begins && !id.contains("-chat")) || id.contains("codex")
+    }
+}
+
+impl ThinkingLevel {
+    /// As OpenAI names it, and most others do too.
+    pub(crate) fn effort(self) -> &'static str {
+        match self {
+            Self::Off => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
 }

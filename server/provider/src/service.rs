@@ -18,8 +18,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::classify::{Class, Failure, plain};
-use crate::endpoint::Target;
+use crate::draft::Draft;
+use crate::endpoint::{KeyHeader, Target};
 use crate::http::{Http, Segments, SendError};
+use crate::models::Models;
 use crate::{
     Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, Provider, ProviderError, Request, Timeouts, sse,
 };
@@ -28,12 +30,15 @@ use crate::{
 pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
     /// What the API adds to the base URL.
     const PATH: &str;
+    /// How a key is sent, unless the endpoint says otherwise.
+    const KEY: KeyHeader;
+    /// What goes along with each request.
+    const HEADERS: &[(&str, &str)];
     type Decoder: Decode + 'static;
 
-    fn render(&self, request: &Request, provider: &str) -> Segments;
-    fn decoder(&self, request: &Request, provider: &str) -> Self::Decoder;
-    /// Hears of each complete answer.
-    fn finished(&self, request: &Request, answer: &Answer);
+    /// The body. `replays` tells whether the thinking of an answer may go back to this model.
+    fn render(&self, request: &Request, replays: impl Fn(&Answer) -> bool) -> Segments;
+    fn decoder(&self, draft: Draft) -> Self::Decoder;
 }
 
 /// Reads one answer. An error ends it.
@@ -41,8 +46,8 @@ pub(crate) trait Decode: Send + Sync {
     fn event(&mut self, event: &sse::Event<'_>, out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure>;
     /// An answer that came as one JSON text in place of a stream.
     fn whole(&mut self, body: &str, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
-    /// What it means that the stream ended here.
-    fn end(&mut self) -> Failure;
+    /// The stream ended without an event that says so. Finishes the answer if all of it is there.
+    fn end(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +65,15 @@ pub(crate) struct Service<W> {
 struct Inner<W> {
     http: Http,
     wire: W,
+    models: Models,
     endings: Arc<Endings>,
 }
 
 impl<W: Wire> Service<W> {
     pub(crate) fn new(endpoint: Endpoint, timeouts: Timeouts, wire: W) -> Result<Self, ConfigError> {
-        let http = Http::new(Target::new(endpoint, W::PATH)?, timeouts);
-        Ok(Self { inner: Arc::new(Inner { http, wire, endings: Arc::default() }) })
+        let http = Http::new(Target::new(endpoint, W::PATH, W::KEY, W::HEADERS)?, timeouts);
+        let (models, endings) = (Models::default(), Arc::default());
+        Ok(Self { inner: Arc::new(Inner { http, wire, models, endings }) })
     }
 }
 
@@ -127,7 +134,7 @@ impl<W: Wire> Run<W> {
                     let Some(ended) = ended else {
                         self.started |= !batch.is_empty();
                         if let Some(AnswerEvent::Finished(answer)) = batch.last() {
-                            self.service.wire.finished(&self.request, answer);
+                            self.service.models.answered(&self.request, answer);
                             let ending = Some(self.service.endings.begin());
                             self.state = State::Finished(Rest { body: Some(reading.body), ending });
                         } else {
@@ -165,11 +172,12 @@ impl<W: Wire> Run<W> {
     }
 
     async fn open(&self) -> Result<Reading<W::Decoder>, Ended> {
-        let Inner { http, wire, endings } = &*self.service;
+        let Inner { http, wire, models, endings } = &*self.service;
         endings.settle().await;
         let (model, provider) = (&self.request.model, &http.target.name);
         tracing::debug!(provider, model, items = self.request.items.len(), "asking");
-        let body = http.post(wire.render(&self.request, provider)).await.map_err(|error| match error {
+        let body = wire.render(&self.request, models.same(&self.request, provider));
+        let body = http.post(body).await.map_err(|error| match error {
             SendError::Refused(failure) => Ended::Failure(failure),
             SendError::Unreached(error) => Ended::Error(error),
         })?;
@@ -177,7 +185,7 @@ impl<W: Wire> Run<W> {
             body,
             idle: http.timeouts().idle,
             format: Format::Unknown,
-            decoder: wire.decoder(&self.request, provider),
+            decoder: wire.decoder(Draft::new(&self.request, provider)),
         })
     }
 
@@ -326,10 +334,10 @@ impl<D: Decode> Reading<D> {
             Format::Stream(mut events) => {
                 let mut progress = Progress::More;
                 events.finish(|event| take(&mut self.decoder, &event, &mut progress, out))?;
-                match progress {
-                    Progress::Finished => Ok(progress),
-                    Progress::More => Err(cut(self.decoder.end())),
+                if progress == Progress::More {
+                    self.decoder.end(out).map_err(cut)?;
                 }
+                Ok(Progress::Finished)
             }
             Format::Json(body) => {
                 self.decoder.whole(&String::from_utf8_lossy(&body), out).map_err(cut)?;

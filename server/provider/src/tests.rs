@@ -1,5 +1,7 @@
 //! Whole requests over a real socket, against a server that does as it is told.
 
+mod families;
+
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +25,7 @@ fn endpoint(base_url: &str) -> Endpoint {
         name: "work".into(),
         base_url: base_url.into(),
         api_key: Some(Secret::new("sk-very-secret")),
+        key_header: None,
         headers: vec![],
     }
 }

@@ -1,4 +1,5 @@
 use expect_test::{Expect, expect};
+use futures::StreamExt;
 
 use super::*;
 
@@ -12,9 +13,8 @@ headers = { "X-Team" = "core" }
 models = [{ id = "gpt-5", context_window = 272000, max_output_tokens = 32000 }]
 "#;
 
-/// What a file and an environment make of a wish for a model.
-#[track_caller]
-fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect) {
+/// The settings of a file and an environment; in an error the directory is `DATA`.
+fn load(file: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("config.toml"), file).unwrap();
     let data_dir = directory.path().to_str().unwrap().to_owned();
@@ -22,7 +22,13 @@ fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect)
         "OPAL_DATA_DIR" => Some(data_dir.clone()),
         name => env.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()),
     };
-    let shown = match Settings::load(&lookup) {
+    Settings::load(&lookup).map_err(|error| error.to_string().replace(&data_dir, "DATA"))
+}
+
+/// What a file and an environment make of a wish for a model.
+#[track_caller]
+fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect) {
+    let shown = match load(file, env) {
         Err(error) => format!("error: {error}"),
         Ok(settings) => {
             let mut shown: String = settings.warnings.iter().map(|warning| format!("{warning}\n")).collect();
@@ -34,7 +40,7 @@ fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect)
             shown
         }
     };
-    expected.assert_eq(&shown.replace(&data_dir, "DATA"));
+    expected.assert_eq(&shown);
 }
 
 #[test]
@@ -172,6 +178,44 @@ fn a_wrong_value_names_its_path() {
         "",
         &[("OPAL_BASE_URL", "http://x"), ("OPAL_API", "soap")],
         None,
-        expect![["error: OPAL_API: unknown variant `soap`, expected `responses`"]],
+        expect![[
+            "error: OPAL_API: unknown variant `soap`, expected one of `responses`, `chat`, `anthropic`"
+        ]],
     );
+}
+
+#[tokio::test]
+async fn each_api_has_its_path() {
+    let (path, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let server = replay::Server::start(move |received| {
+        path.send(received.path).unwrap();
+        replay::Reply::json(404, "{}")
+    })
+    .unwrap();
+    let base_url = server.url();
+    let file = |api: &str| format!("[providers.a]\nbase_url = \"{base_url}/v1\"\n{api}");
+    let env = |api| vec![("OPAL_BASE_URL", base_url.as_str()), ("OPAL_API", api)];
+    for (settings, name, asked) in [
+        (load(&file(""), &[]), "a", "/v1/responses"),
+        (load(&file("api = \"responses\""), &[]), "a", "/v1/responses"),
+        (load(&file("api = \"chat\""), &[]), "a", "/v1/chat/completions"),
+        (load(&file("api = \"anthropic\""), &[]), "a", "/v1/messages"),
+        (load("", &env("")), "env", "/responses"),
+        (load("", &env("chat")), "env", "/chat/completions"),
+        (load("", &env("anthropic")), "env", "/messages"),
+    ] {
+        let provider = settings.unwrap().provider(name, &Timeouts::default()).unwrap();
+        let mut answer = provider.answer(provider::Request {
+            model: "m".into(),
+            instructions: "".into(),
+            tools: [].into(),
+            items: Arc::default(),
+            thinking: None,
+            cache_key: String::new(),
+            max_output_tokens: None,
+            initiator: provider::Initiator::User,
+        });
+        assert!(answer.next().await.unwrap().is_err());
+        assert_eq!(seen.recv().await.unwrap(), asked);
+    }
 }
