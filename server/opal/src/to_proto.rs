@@ -376,6 +376,7 @@ fn token_usage(usage: Usage) -> wire::TokenUsage {
         cached: usage.input_cached,
         output: usage.output_total,
         reasoning: usage.output_reasoning,
+        cost: None,
     }
 }
 
@@ -388,6 +389,7 @@ fn context_usage(usage: event::ContextUsage) -> wire::ContextUsage {
         cached: usage.session.input_cached,
         output: usage.session.output_total,
         reasoning: usage.session.output_reasoning,
+        cost: None,
     }
 }
 

@@ -151,7 +151,7 @@ async fn converse(
             Incoming::Request { id, method, params } => {
                 request(client, &mut documents, &id, &method, params, ask).await?;
             }
-            Incoming::Notification => {}
+            Incoming::Notification { .. } => {}
         }
     }
     bail!("the server has gone")
