@@ -8,6 +8,7 @@
 mod answer;
 mod error;
 mod item;
+mod model;
 mod request;
 
 mod anthropic;
@@ -44,6 +45,7 @@ pub use chat::chat;
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};
+pub use model::{ModelInfo, Price};
 pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};
 pub use responses::responses;
 
