@@ -236,15 +236,20 @@ function Editor:model_was_told(part)
 end
 
 --- Answers dialogs by these rules: what `vim.ui.select` chooses (nil: nothing), what `vim.ui.input` gets.
----@param choice? string part of the label
+---@param choice? string|string[] how the label begins; several for one dialog after the other
 ---@param typed? string
 function Editor:answer(choice, typed)
   self:lua(
     [[
       local choice, typed = ...
+      local choices = type(choice) == "table" and choice or nil
       _G.asked = {}
       vim.ui.select = function(items, opts, on_choice)
-        local entry = { prompt = opts.prompt, labels = vim.tbl_map(opts.format_item, items), shown = "" }
+        local format = opts.format_item or tostring
+        local entry = { prompt = opts.prompt, labels = vim.tbl_map(format, items), shown = "" }
+        if choices then
+          choice = table.remove(choices, 1) or vim.NIL
+        end
         for _, window in ipairs(vim.api.nvim_list_wins()) do
           local lines = vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(window), 0, -1, true)
           entry.shown = entry.shown .. table.concat(lines, "\n") .. "\n"

@@ -671,6 +671,359 @@ story("a transcript deleted by the user comes back with what is new", function(t
   t:idle()
 end)
 
+--- Asks for something and waits until it is done.
+---@param t opal.test.Editor
+---@param prompt string
+---@param answer string
+local function turn(t, prompt, answer)
+  t:keys(":Opal prompt " .. prompt .. "<CR>")
+  t:shows(answer)
+  t:idle()
+end
+
+story("a turn is taken back as one undo step in each buffer, and what was typed since stays", function(t)
+  t:file("a.txt", "one\ntwo\nthree\nfour\n")
+  t:file("b.txt", "five\n")
+  t:start({
+    { read("a.txt"), read("b.txt") },
+    { edit("a.txt", { { "one", "ONE" } }), edit("b.txt", { { "five", "FIVE" } }) },
+    { edit("a.txt", { { "two", "TWO\nand a half" } }) },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  turn(t, "shout", "Done.")
+  t:keys("Gomine<Esc>")
+  t:keys(":Opal undo<CR>")
+  t:shows("↶ Changes taken back in a.txt, b.txt")
+  t:idle()
+  t:expect("after it", t:text(), "one\ntwo\nthree\nfour\nmine")
+  t:keys("u")
+  t:expect("u brings the agent's text back", t:text(), "ONE\nTWO\nand a half\nthree\nfour\nmine")
+  t:keys("u")
+  t:expect("then the user's own line goes", t:text(), "ONE\nTWO\nand a half\nthree\nfour")
+  t:cmd("edit! b.txt")
+  t:expect("the other file", t:text(), "five")
+  t:keys("u")
+  t:expect("it has its own undo step", t:text(), "FIVE")
+end)
+
+story("undo goes from turn to turn, and redo back again", function(t)
+  t:file("a.txt", "one\n")
+  t:start({
+    { read("a.txt"), edit("a.txt", { { "one", "two" } }) },
+    { say("First.") },
+    { say("Nothing to do.") },
+    { edit("a.txt", { { "two", "three" } }) },
+    { say("Third.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  turn(t, "first", "First.")
+  turn(t, "second", "Nothing to do.")
+  turn(t, "third", "Third.")
+  local function becomes(command, text)
+    t:keys(":Opal " .. command .. "<CR>")
+    t:eventually(command .. " gives " .. text, function()
+      return t:text() == text
+    end)
+    t:idle()
+  end
+  becomes("undo", "two")
+  becomes("undo", "one")
+  t:keys(":Opal undo<CR>")
+  t:notified("no turn has changed files that could be taken back")
+  becomes("redo", "two")
+  t:shows("↷ Changes brought again in a.txt")
+  becomes("redo", "three")
+  t:keys(":Opal redo<CR>")
+  t:notified("nothing was taken back here")
+  becomes("undo", "two")
+end)
+
+story("a turn can be taken back in a conversation that was resumed", function(t)
+  t:file("a.txt", "one\n")
+  t:start({
+    { read("a.txt"), edit("a.txt", { { "one", "two" } }) },
+    { say("First.") },
+    { say("Second.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  turn(t, "first", "First.")
+  turn(t, "second", "Second.")
+  local nvim = t:lua("return vim.fn.getpid()")
+  for _, child in ipairs(vim.api.nvim_get_proc_children(nvim)) do
+    vim.uv.kill(child, "sigkill")
+  end
+  t:notified("Opal's server is gone (signal 9)")
+  t:keys(":Opal resume<CR>")
+  t:keys(":Opal undo<CR>")
+  t:shows("Second.\n\n↶ Changes taken back in a.txt")
+  t:idle()
+  t:expect("after it", t:text(), "one")
+end)
+
+story("a new file that is taken back goes without closing its window", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { write("new.txt", "one\ntwo\n") }, { say("Done.") } }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  turn(t, "make it", "Done.")
+  t:cmd("edit new.txt")
+  t:keys(":Opal undo<CR>")
+  t:shows("↶ Changes taken back in new.txt")
+  t:idle()
+  t:expect("on disk", t:on_disk("new.txt"), nil)
+  t:expect("what was shown before is shown", t:text(), "one")
+  t:expect("in its window", #t:lua("return vim.api.nvim_list_wins()"), 2)
+  t:keys(":Opal redo<CR>")
+  t:shows("↷ Changes brought again in new.txt")
+  t:idle()
+  t:expect("on disk again", t:on_disk("new.txt"), "one\ntwo\n")
+  -- The user types between the server's look at the file and its removal.
+  t:cmd("edit new.txt")
+  t:lua([[
+    local apply = require("opal.documents").apply
+    require("opal.documents").apply = function(...)
+      vim.api.nvim_buf_set_lines(0, -1, -1, true, { "mine" })
+      return apply(...)
+    end
+  ]])
+  t:keys(":Opal undo<CR>")
+  t:notified("Opal left new.txt as it is")
+  t:expect("what was typed stands", t:text(), "one\ntwo\nmine")
+end)
+
+story("what clashes with the user's own text is shown, and nothing is overwritten", function(t)
+  t:file("a.txt", "one\ntwo\n")
+  t:start({ { read("a.txt"), edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:cmd("edit a.txt")
+  turn(t, "shout", "Done.")
+  t:keys("ggA and mine<Esc>")
+  t:keys(":Opal undo<CR>")
+  t:notified("Opal left a.txt as it is: it was changed since")
+  t:shows("✗ Left as they are: a.txt")
+  t:eventually("what clashes is shown", function()
+    return t:text():find("<<<<<<< now, line 1\nONE and mine\n", 1, true)
+  end)
+  t:keys("q")
+  t:expect("the user's text stands", t:text(), "ONE and mine\ntwo")
+  t:expect("q closed it", #t:lua("return vim.api.nvim_list_wins()"), 2)
+end)
+
+story("the file of the buffer is taken back alone, and the hunk under the cursor", function(t)
+  local lines = {}
+  for i = 1, 30 do
+    lines[i] = "line " .. i
+  end
+  local before = table.concat(lines, "\n")
+  t:file("a.txt", before .. "\n")
+  t:file("b.txt", "five\n")
+  t:start({
+    { read("a.txt"), read("b.txt") },
+    {
+      edit("a.txt", { { "line 2\n", "LINE 2\n" }, { "line 20\n", "LINE 20\n" } }),
+      edit("b.txt", { { "five", "FIVE" } }),
+    },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  turn(t, "shout", "Done.")
+  local after = t:text()
+  t:keys("12G:Opal undo hunk<CR>")
+  t:notified("Opal has changed nothing at the cursor")
+  -- The user's own line, which the server has not heard of yet, moves the hunk.
+  t:keys("ggOmine<Esc>21G:Opal undo hunk<CR>")
+  t:shows("↶ Changes taken back in a.txt")
+  t:idle()
+  local first_only = after:gsub("LINE 20", "line 20")
+  t:expect("one hunk is gone", t:text(), "mine\n" .. first_only)
+  t:keys(":Opal redo<CR>")
+  t:shows("↷ Changes brought again in a.txt")
+  t:idle()
+  t:expect("and back", t:text(), "mine\n" .. after)
+  t:keys(":Opal undo file<CR>")
+  t:eventually("the file is as it was", function()
+    return t:text() == "mine\n" .. before
+  end)
+  t:idle()
+  t:expect("no other is", t:on_disk("b.txt"), "FIVE\n")
+  t:cmd("enew")
+  t:keys(":Opal undo file<CR>")
+  t:notified("go to the file first")
+end)
+
+story("what was changed stands in the quickfix list", function(t)
+  local lines = {}
+  for i = 1, 30 do
+    lines[i] = "line " .. i
+  end
+  t:file("a.txt", table.concat(lines, "\n") .. "\n")
+  t:start({
+    { say("Hello.") },
+    { read("a.txt") },
+    { edit("a.txt", { { "line 2\n", "LINE 2\nand a half\n" }, { "line 20\n", "" } }) },
+    { write("new.txt", "new\n"), run("true") },
+    { say("Done.") },
+  }, { permission_mode = "full" })
+  t:keys(":Opal changes<CR>")
+  t:notified("Opal is not running here")
+  turn(t, "greet", "Hello.")
+  t:keys(":Opal changes<CR>")
+  t:notified("no file differs from what the session found")
+  turn(t, "shout", "Done.")
+  t:keys(":Opal changes<CR>")
+  t:notified("1 turn ran commands, which may have changed more")
+  t:expect(
+    "the list",
+    t:lua([[return vim.tbl_map(function(item)
+      return ("%s:%d: %s"):format(vim.fn.bufname(item.bufnr), item.lnum, item.text)
+    end, vim.fn.getqflist())]]),
+    {
+      "a.txt:2: +2 −1  LINE 2",
+      "a.txt:21: +0 −1  line 20",
+      "new.txt:1: +1 −0  new",
+    }
+  )
+  t:expect(
+    "its window",
+    t:lua("return vim.bo.buftype .. ' ' .. vim.w.quickfix_title"),
+    "quickfix Opal: changes"
+  )
+end)
+
+story("compaction is one line", function(t)
+  local long = ("0123456789 "):rep(10000)
+  t:start({
+    { say("First.") },
+    { say(long, "second") },
+    { t:gate("go"), say("## Goal\nTo talk.") },
+    { say("Third.") },
+  })
+  turn(t, "one", "First.")
+  t:keys(":Opal compact<CR>")
+  t:shows("First.\n\n✗ not compacted: there is nothing older")
+  t:idle()
+  turn(t, "two", "second")
+  t:keys(":Opal compact<CR>")
+  t:shows("second\n\n▸ compacting…")
+  t:eventually("the status says so", function()
+    return t:status() == "opal: compacting the conversation"
+  end)
+  t:keys(":Opal compact<CR>")
+  t:notified("Opal is still at work. Wait for it, or stop it with :Opal abort.")
+  t:open_gate("go")
+  t:eventually("the line says what came of it", function()
+    return t:transcript():match("second\n\n✓ compacted: [%d.k]+ → [%d.k]+ tokens$")
+  end)
+  t:idle()
+  turn(t, "three", "Third.")
+  t:model_was_told("To talk.")
+end)
+
+story("what came of a compaction is told in tokens", function(t)
+  t:start({ { say("Hello.") } })
+  turn(t, "greet", "Hello.")
+  -- The scripted model always counts the same few tokens, so these are told as the server would.
+  local function check(used, ending, expected)
+    t:lua(
+      [[
+        local session = require("opal.session").find()
+        for _, event in ipairs({ ... }) do
+          event.session_id, event.seq = session.id, session.seq + 1
+          session:on_event(event)
+        end
+      ]],
+      { type = "compaction_start", reason = "threshold", used = used },
+      vim.tbl_extend("error", ending, { type = "compaction_end" })
+    )
+    t:expect("the line", t:transcript():match("[^\n]*$"), expected)
+  end
+  check(91200, { used = 12400, summary = "## Goal" }, "✓ compacted: 91k → 12k tokens")
+  check(
+    9140,
+    { used = 950, summary = "## Goal", fallback = true },
+    "✓ compacted: 9.1k → 950 tokens (no model could be asked for the summary)"
+  )
+  check(31010, { used = 21900 }, "✓ compacted: 31k → 22k tokens (only old tool output left out)")
+  check(31010, { used = 31010, error = "aborted by the user" }, "✗ not compacted: aborted by the user")
+end)
+
+story("going back before a prompt brings files, transcript and prompt back", function(t)
+  t:file("a.txt", "one\n")
+  t:start({
+    { read("a.txt"), edit("a.txt", { { "one", "two" } }) },
+    { say("First answer.") },
+    { edit("a.txt", { { "two", "three" } }) },
+    { say("Second answer.") },
+    { say("Other answer.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  turn(t, "first", "First answer.")
+  t:lua([[require("opal").prompt("second\nin two lines")]])
+  t:shows("Second answer.")
+  t:idle()
+  local first = t:transcript():match("^(.*First answer%.)")
+  t:answer({ "* > second", "Put files back" })
+  t:keys(":Opal branch<CR>")
+  t:notified("Opal went back to before: second\nFiles put back: a.txt")
+  t:eventually("the transcript ends there", function()
+    return t:transcript():match("✓ edit.*First answer%.$")
+  end)
+  t:idle()
+  t:expect("it begins as before", t:transcript():match("^> first\n") ~= nil and first ~= nil, true)
+  t:expect("the file", t:text(), "two")
+  t:expect("what could be chosen", t:asked()[1].labels, {
+    "* > first",
+    "*   First answer.",
+    "* > second",
+  })
+  t:keys(":<Up> please<CR>")
+  t:shows("First answer.\n\n> second\n> in two lines please\n\nOther answer.")
+  t:idle()
+
+  t:answer({ "    Second answer.", "Put files back" })
+  t:keys(":Opal branch<CR>")
+  t:notified("Opal went back to after: Second answer.")
+  t:eventually("the transcript is that of the other branch", function()
+    return t:transcript():match("> in two lines\n.*Second answer%.$")
+  end)
+  t:idle()
+  t:expect("the other branch's text", t:text(), "three")
+  t:keys(":Opal undo<CR>")
+  t:eventually("its last turn is taken back", function()
+    return t:text() == "two"
+  end)
+end)
+
+story("files may stay as they are when a conversation goes back", function(t)
+  t:file("a.txt", "one\n")
+  t:start({
+    { say("First answer.") },
+    { read("a.txt"), edit("a.txt", { { "one", "two" } }) },
+    { say("Second answer.") },
+    { say("Other answer.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  t:keys(":Opal branch<CR>")
+  t:notified("Opal is not running here")
+  turn(t, "first", "First answer.")
+  turn(t, "second", "Second answer.")
+  t:answer({ "*   First answer.", "Leave files" })
+  t:keys(":Opal branch<CR>")
+  t:eventually("the transcript ends there", function()
+    return t:transcript() == "> first\n\nFirst answer."
+  end)
+  turn(t, "other", "Other answer.")
+  t:expect("the file", t:text(), "two")
+  t:model_was_told("have not been put back")
+  t:answer(nil)
+  t:keys(":Opal branch<CR>")
+  t:eventually("it asked", function()
+    return #t:asked() == 1
+  end)
+  t:expect("choosing nothing changes nothing", t:transcript():match("Other answer%.$") ~= nil, true)
+end)
+
 story("a server that ends at once is told", function(t)
   t:start({}, { cmd = { "sh", "-c", "exit 3" } })
   t:keys(":Opal prompt hello<CR>")
@@ -688,6 +1041,11 @@ story("options are checked by name, subcommands complete", function(t)
   local wrong = setup({ permission_mode = "yolo" })
   t:expect("a wrong value", wrong:find("ask, auto_edit, full, read_only", 1, true) ~= nil, true)
   t:expect("completion", t:lua([[return vim.fn.getcompletion("Opal a", "cmdline")]]), { "abort" })
+  t:expect(
+    "completion of what to undo",
+    t:lua([[return vim.fn.getcompletion("Opal undo ", "cmdline")]]),
+    { "file", "hunk" }
+  )
   t:expect(
     "nothing is loaded before it is used",
     t:lua([[return package.loaded["opal.session"] == nil]]),

@@ -458,6 +458,8 @@ export interface TreeEntry {
   on_branch: boolean;
   /** Absent at a root. */
   parent_id?: string;
+  /** The whole text of a `user` entry, to be said again in other words. */
+  text?: string;
 }
 
 export interface SessionBranchParams {

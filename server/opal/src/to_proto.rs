@@ -200,6 +200,7 @@ pub(crate) fn node(node: Node) -> wire::TreeEntry {
         kind: node.kind.as_str().to_owned(),
         created_at_ms: node.created_at_ms,
         summary: node.summary,
+        text: node.prompt,
         on_branch: node.on_branch,
     }
 }

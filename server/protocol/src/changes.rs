@@ -30,6 +30,9 @@ pub struct TreeEntry {
     pub created_at_ms: i64,
     /// One line, at most 200 characters.
     pub summary: String,
+    /// The whole text of a `user` entry, to be said again in other words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Whether the entry is on the branch that the conversation stands on.
     pub on_branch: bool,
 }

@@ -62,6 +62,21 @@ local commands = {
   abort = function()
     require("opal").abort()
   end,
+  undo = function(text)
+    require("opal").undo(text ~= "" and text or nil)
+  end,
+  redo = function()
+    require("opal").redo()
+  end,
+  changes = function()
+    require("opal").changes()
+  end,
+  compact = function()
+    require("opal").compact()
+  end,
+  branch = function()
+    require("opal").branch()
+  end,
   resume = function(text)
     require("opal").resume(text ~= "" and text or nil)
   end,
@@ -92,16 +107,20 @@ function M.run(args)
   command(text, args)
 end
 
+local arguments = { undo = { "file", "hunk" } }
+
 ---@param lead string
 ---@param line string
 ---@return string[]
 function M.complete(lead, line)
-  if not line:match("Opal%s+%S*$") then
-    return {}
+  local command = line:match("Opal%s+(%S+)%s+%S*$")
+  local offered = command and arguments[command] or {}
+  if line:match("Opal%s+%S*$") then
+    offered = names()
   end
   return vim.tbl_filter(function(name)
     return vim.startswith(name, lead)
-  end, names())
+  end, offered)
 end
 
 return M

@@ -151,6 +151,17 @@ local function objection(document)
   return reason
 end
 
+--- Shows another buffer in the windows of one whose file is removed: Neovim would close them.
+---@param bufnr integer
+local function leave(bufnr)
+  for _, window in ipairs(vim.fn.win_findbuf(bufnr)) do
+    vim.api.nvim_win_call(window, function()
+      local other = vim.fn.bufnr("#")
+      vim.cmd(vim.fn.buflisted(other) == 1 and other ~= bufnr and "buffer " .. other or "enew")
+    end)
+  end
+end
+
 --- Answers `workspace/applyEdit` as Neovim does, but each edit is one undo step of its own and a
 --- refusal is told to the server.
 ---@param params lsp.ApplyWorkspaceEditParams
@@ -160,6 +171,7 @@ function M.apply(params, ctx)
   local client = assert(vim.lsp.get_client_by_id(ctx.client_id))
   local uris = {} ---@type table<string, true>
   local created = {} ---@type table<string, true>
+  local removed = {} ---@type integer[]
   for uri, edits in pairs(params.edit.changes or {}) do
     local reason = objection({ uri = uri })
     if reason then
@@ -174,6 +186,14 @@ function M.apply(params, ctx)
     local document = change.textDocument
     if change.kind == "create" then
       created[change.uri] = true
+    elseif change.kind == "delete" then
+      local bufnr = vim.uri_to_bufnr(change.uri)
+      -- Neovim itself would throw away what was typed since the server looked.
+      if vim.bo[bufnr].modified then
+        M.flush(client)
+        return { applied = false, failureReason = "the buffer has unsaved work" }
+      end
+      removed[#removed + 1] = bufnr
     elseif document then
       local reason = not created[document.uri] and objection(document)
       if reason then
@@ -195,6 +215,7 @@ function M.apply(params, ctx)
       break_undo(bufnr)
     end
   end
+  vim.iter(removed):each(leave)
   params.label = nil -- Neovim would print it over the user's command line
   local result = vim.lsp.handlers["workspace/applyEdit"](nil, params, ctx)
   for uri in pairs(uris) do
@@ -271,6 +292,27 @@ local highlights = vim.api.nvim_create_namespace("opal.edits")
 --- For how long a change is highlighted.
 local SHOWN_MS = 1500
 
+--- Goes through a unified diff: its hunks and the lines that are not on both sides.
+---@param diff string
+---@param visit fun(kind: "@"|"+"|"-", row: integer, text: string) row: in the new text, from 0; where a line is gone, that of the next
+function M.walk(diff, visit)
+  local row ---@type integer? of the next line of the new text; nil before the first hunk
+  for line in vim.gsplit(diff, "\n", { plain = true }) do
+    local kind, text = line:sub(1, 1), line:sub(2)
+    local start, count = line:match("^@@ %-[%d,]+ %+(%d+),?(%d*) @@")
+    if start then
+      -- Where nothing is left, the line before is named.
+      row = tonumber(start) - (count == "0" and 0 or 1)
+      visit("@", row, text)
+    elseif row and (kind == "+" or kind == "-") then
+      visit(kind, row, text)
+    end
+    if row and (kind == "+" or kind == " ") then
+      row = row + 1
+    end
+  end
+end
+
 --- Highlights for a moment what an edit changed, where its buffer is visible. The cursor stays where it is.
 ---@param uri string
 ---@param diff string unified
@@ -279,28 +321,16 @@ function M.show_edit(uri, diff)
   local bufnr = vim.uri_to_bufnr(uri)
   local is_visible = #vim.fn.win_findbuf(bufnr) > 0
   local added, removed = 0, 0
-  local row ---@type integer? of the next line of the new text; nil before the first hunk
-  local function show()
-    if is_visible and row < vim.api.nvim_buf_line_count(bufnr) then
-      vim.api.nvim_buf_set_extmark(bufnr, highlights, row, 0, { line_hl_group = "DiffAdd" })
-    end
-  end
-  for line in vim.gsplit(diff, "\n", { plain = true }) do
-    local kind = line:sub(1, 1)
-    local start, count = line:match("^@@ %-[%d,]+ %+(%d+),?(%d*) @@")
-    if start then
-      -- Where nothing is left, the line before is named.
-      row = tonumber(start) - (count == "0" and 0 or 1)
-    elseif row and kind == "+" then
-      added = added + 1
-      show()
-      row = row + 1
-    elseif row and kind == "-" then
+  M.walk(diff, function(kind, row)
+    if kind == "-" then
       removed = removed + 1
-    elseif row and kind == " " then
-      row = row + 1
+    elseif kind == "+" then
+      added = added + 1
+      if is_visible and row < vim.api.nvim_buf_line_count(bufnr) then
+        vim.api.nvim_buf_set_extmark(bufnr, highlights, row, 0, { line_hl_group = "DiffAdd" })
+      end
     end
-  end
+  end)
   if is_visible then
     vim.defer_fn(function()
       if vim.api.nvim_buf_is_valid(bufnr) then

@@ -1,6 +1,17 @@
 --- What other Lua code may call. Each function has its twin in `:Opal`.
 local M = {}
 
+--- Runs `act` with the session of the current directory; says so if there is none.
+---@param act fun(session: opal.Session)
+local function with_session(act)
+  local session = require("opal.session").find()
+  if session then
+    act(session)
+  else
+    vim.notify("Opal is not running here.")
+  end
+end
+
 ---@class opal.PromptOpts
 ---@field selection? opal.Selection shown to the model beside the text
 
@@ -40,12 +51,46 @@ end
 
 --- Stops the run. What was queued is shown, not sent.
 function M.abort()
-  local session = require("opal.session").find()
-  if session then
+  with_session(function(session)
     session:abort()
-  else
-    vim.notify("Opal is not running here.")
-  end
+  end)
+end
+
+--- Takes changes of files back: those of the last turn that made any, all in the current buffer's file, or the
+--- hunk under the cursor.
+---@param what? "file"|"hunk"
+function M.undo(what)
+  with_session(function(session)
+    require("opal.changes").undo(session, what)
+  end)
+end
+
+--- Takes the last undo back.
+function M.redo()
+  with_session(function(session)
+    require("opal.changes").redo(session)
+  end)
+end
+
+--- Lists in the quickfix window what the session changed in files.
+function M.changes()
+  with_session(function(session)
+    require("opal.changes").list(session)
+  end)
+end
+
+--- Lets a summary stand for what is older, as the model sees it.
+function M.compact()
+  with_session(function(session)
+    session:compact()
+  end)
+end
+
+--- Goes back in the conversation, and on from there.
+function M.branch()
+  with_session(function(session)
+    require("opal.branch").choose(session)
+  end)
 end
 
 --- Goes on with a stored session.
@@ -64,12 +109,9 @@ end
 
 --- Shows the state of the session in a message.
 function M.state()
-  local session = require("opal.session").find()
-  if session then
+  with_session(function(session)
     session:show_state()
-  else
-    vim.notify("Opal is not running here.")
-  end
+  end)
 end
 
 --- Says in a few words what the session of the current directory does; empty without one. For status lines.

@@ -361,6 +361,7 @@ M.error_codes = {
 ---@field summary string One line, at most 200 characters.
 ---@field on_branch boolean Whether the entry is on the branch that the conversation stands on.
 ---@field parent_id? string Absent at a root.
+---@field text? string The whole text of a `user` entry, to be said again in other words.
 
 ---@class opal.SessionBranchParams
 ---@field session_id string A live session.

@@ -19,9 +19,18 @@ local sessions = {} ---@type table<string, opal.Session> by directory
 ---@field state opal.SessionStatus
 ---@field waiting_for? opal.WaitingFor
 ---@field usage? opal.ContextUsage
+---@field loading? opal.Past the conversation so far is being written into the transcript
+---@field turn? string the running turn
+---@field edited string[] turns that changed files, oldest first
+---@field undos string[] what was taken back from here, latest last
+---@field brings boolean what is being taken back is an undo
+---@field compacting? integer tokens when the running compaction began
 ---@field commands table<string, boolean> running calls; true if it is a command
 local Session = {}
 Session.__index = Session
+
+---@class opal.Past what is being read of the conversation so far
+---@field turn? string that of the last entry
 
 ---@return string
 local function working_dir()
@@ -50,6 +59,9 @@ function M.current(resume)
     seq = 0,
     state = "idle",
     commands = {},
+    edited = {},
+    undos = {},
+    brings = false,
   }, Session)
   -- Before the start: a server that ends at once is gone by its hook.
   sessions[dir] = self
@@ -149,19 +161,25 @@ function Session:start()
     end
     if self.id ~= result.session_id then
       self.id, self.seq = result.session_id, 0
+      self.turn, self.edited, self.undos = nil, {}, {}
       self.transcript = require("opal.transcript").new(self.id, self.dir)
       if resumed then
-        self:show_history()
+        self.transcript:show()
+        self:show_history({})
       end
     end
     self:take_state(result.state)
     self:show_status()
-    local waiting = self.waiting
-    self.waiting = {}
-    for _, act in ipairs(waiting) do
-      act()
-    end
+    self:go_on()
   end)
+end
+
+--- Does what had to wait.
+---@private
+function Session:go_on()
+  while not self.loading and #self.waiting > 0 do
+    table.remove(self.waiting, 1)()
+  end
 end
 
 --- The server is gone: say so, and let the next prompt start anew.
@@ -185,29 +203,31 @@ function Session:lost(reason)
   self:show_status()
 end
 
---- Runs `act` as soon as the session has started.
----@private
+--- Runs `act` as soon as the session has started and the transcript shows its past.
 ---@param act fun()
 function Session:when_started(act)
-  if self.id then
+  if self.id and not self.loading then
     act()
   else
     self.waiting[#self.waiting + 1] = act
   end
 end
 
----@private
 ---@param method string
 ---@param params table
 ---@param done? fun(result: any)
-function Session:request(method, params, done)
+---@param refused? fun(err: lsp.ResponseError): boolean? true: nobody has to be told
+function Session:request(method, params, done, refused)
   params.session_id = self.id
   client.request(self.client, method, params, function(err, result)
-    if err and err.code == protocol.error_codes.busy then
-      vim.notify(
-        "Opal is still at work. Say it with :Opal steer, queue it with :Opal follow_up, or stop with :Opal abort.",
-        vim.log.levels.WARN
-      )
+    if err and refused and refused(err) then
+      return
+    elseif err and err.code == protocol.error_codes.busy then
+      local advice = "Say it with :Opal steer, queue it with :Opal follow_up, or stop with :Opal abort."
+      if method ~= protocol.methods.prompt then
+        advice = "Wait for it, or stop it with :Opal abort."
+      end
+      vim.notify("Opal is still at work. " .. advice, vim.log.levels.WARN)
     elseif err then
       report(err)
     elseif done then
@@ -264,6 +284,13 @@ function Session:abort()
   end)
 end
 
+function Session:compact()
+  self:when_started(function()
+    self.transcript:show()
+    self:request(protocol.methods.session_compact, {})
+  end)
+end
+
 function Session:open()
   self:when_started(function()
     local window = self.transcript:show()
@@ -293,31 +320,90 @@ function Session:show_state()
   end)
 end
 
---- Writes the conversation so far into the transcript, page by page.
+---@param n integer
+---@return string
+local function tokens(n)
+  return n < 1000 and tostring(n) or (n < 10000 and "%.1fk" or "%.0fk"):format(n / 1000)
+end
+
+---@param before? integer tokens
+---@param after integer tokens
+---@param summary? string absent if only tool output was left out
+---@param by_itself? boolean without a model
+---@return string
+local function compacted(before, after, summary, by_itself)
+  local sizes = (before and tokens(before) .. " → " or "") .. tokens(after) .. " tokens"
+  return "✓ compacted: "
+    .. sizes
+    .. (not summary and " (only old tool output left out)" or "")
+    .. (by_itself and " (no model could be asked for the summary)" or "")
+end
+
+---@type table<string, fun(session: opal.Session, transcript: opal.Transcript, content: any, past: opal.Past, entry_id: string)>
+local told = {
+  user = function(_, transcript, content, past)
+    past.turn = content.turn_id
+    transcript:said(content.text)
+  end,
+  steering = function(_, transcript, content)
+    transcript:said(content.text)
+  end,
+  assistant = function(_, transcript, content, _, entry_id)
+    transcript:complete("entry" .. entry_id, content.text)
+    if content.interrupted then
+      transcript:note("The answer was cut off here.")
+    end
+  end,
+  tool_result = function(session, transcript, content, past)
+    transcript:call_started(content.tool, content.call_id, {})
+    transcript:call_ended(content.call_id, content.result, false)
+    if (content.result.diff or "") ~= "" then
+      session:changed_files(past.turn)
+    end
+  end,
+  undo = function(_, transcript, content)
+    transcript:note("↶ Changes taken back in " .. table.concat(content.files, ", "))
+  end,
+  compaction = function(_, transcript, content)
+    transcript:note(compacted(content.tokens_before, content.tokens_after, content.summary))
+  end,
+}
+
+--- Writes the conversation so far into the transcript, page by page, and then does what waited for that.
 ---@private
+---@param past opal.Past
 ---@param cursor? string
-function Session:show_history(cursor)
-  local transcript = self.transcript
-  transcript:show()
-  self:request(protocol.methods.session_history, { cursor = cursor }, function(history)
-    for _, entry in ipairs(history.entries) do
-      local content = entry.content
-      if content.kind == "user" or content.kind == "steering" then
-        transcript:said(content.text)
-      elseif content.kind == "assistant" then
-        transcript:complete("entry" .. entry.entry_id, content.text)
-        if content.interrupted then
-          transcript:note("The answer was cut off here.")
+function Session:show_history(past, cursor)
+  self.loading = past
+  local params = { session_id = self.id, cursor = cursor }
+  client.request(self.client, protocol.methods.session_history, params, function(err, history)
+    if self.loading ~= past then
+      return -- it has become another conversation meanwhile
+    elseif err then
+      report(err)
+    else
+      for _, entry in ipairs(history.entries) do
+        local tell = told[entry.content.kind]
+        if tell then
+          tell(self, self.transcript, entry.content, past, entry.entry_id)
         end
-      elseif content.kind == "tool_result" then
-        transcript:call_started(content.tool, content.call_id, {})
-        transcript:call_ended(content.call_id, content.result, false)
+      end
+      if history.next_cursor then
+        self:show_history(past, history.next_cursor)
+        return
       end
     end
-    if history.next_cursor then
-      self:show_history(history.next_cursor)
-    end
+    self.loading = nil
+    self:go_on()
   end)
+end
+
+---@private
+---@param turn_id? string
+function Session:changed_files(turn_id)
+  if turn_id and not vim.tbl_contains(self.edited, turn_id) then
+    table.insert(self.edited, turn_id)
+  end
 end
 
 ---@private
@@ -325,6 +411,9 @@ end
 function Session:take_state(state)
   self.seq = math.max(self.seq, state.seq)
   self.state, self.waiting_for, self.usage = state.status, state.waiting_for, state.usage
+  -- An undo has an id like a turn.
+  local is_turn = not (state.waiting_for and state.waiting_for.kind == "undo")
+  self.turn = is_turn and state.turn_id or nil
 end
 
 --- Brings the bar above the transcript and the user's own status line up to date.
@@ -355,6 +444,10 @@ function Session:status()
     text = "running " .. waiting_for.tool
   elseif waiting_for.kind == "answer" then
     text = "asks: " .. waiting_for.title
+  elseif waiting_for.kind == "undo" then
+    text = "putting files back"
+  elseif waiting_for.kind == "compaction" then
+    text = "compacting the conversation"
   elseif waiting_for.kind == "retry" then
     text = ("tries again in %d s: %s"):format(math.ceil(waiting_for.delay_ms / 1000), waiting_for.reason)
   else
@@ -391,8 +484,12 @@ local endings = {
 
 ---@type table<string, fun(session: opal.Session, transcript: opal.Transcript, event: any)>
 local on = {
-  turn_start = function(_, transcript, event)
+  turn_start = function(session, transcript, event)
+    session.turn = event.turn_id
     transcript:said(event.text, vim.tbl_map(shown, event.attachments or {}))
+  end,
+  turn_end = function(session)
+    session.turn = nil
   end,
   thinking_delta = function(_, transcript, event)
     transcript:delta(event.message_id, event.delta, true)
@@ -421,7 +518,8 @@ local on = {
   tool_output = function(_, transcript, event)
     transcript:output(event.call_id, event.delta)
   end,
-  document_edited = function(_, transcript, event)
+  document_edited = function(session, transcript, event)
+    session:changed_files(session.turn)
     local added, removed = require("opal.documents").show_edit(event.uri, event.diff)
     if not transcript:is_visible() then
       local name = transcript:relative(vim.uri_to_fname(event.uri))
@@ -434,6 +532,40 @@ local on = {
     transcript:call_ended(event.call_id, event.result, is_command)
     if is_command then
       require("opal.documents").refresh()
+    end
+  end,
+  changes_undone = function(session, transcript, event)
+    local done = session.brings and "↷ Changes brought again in " or "↶ Changes taken back in "
+    session.brings = false
+    local parts = {}
+    if #event.files > 0 then
+      parts[1] = done .. table.concat(event.files, ", ")
+    end
+    if #event.conflicts > 0 then
+      parts[#parts + 1] = "✗ Left as they are: " .. table.concat(event.conflicts, ", ")
+    end
+    transcript:note(table.concat(parts, "\n"))
+  end,
+  branched = function(session, transcript)
+    session.undos = {}
+    transcript:clear()
+    session:show_history({})
+  end,
+  compaction_start = function(session, transcript, event)
+    session.compacting = event.used
+    transcript:line("compaction", "▸ compacting…")
+  end,
+  compaction_end = function(session, transcript, event)
+    local text = "✗ not compacted: " .. (event.error or "")
+    if not event.error then
+      text = compacted(session.compacting, event.used, event.summary, event.fallback)
+    end
+    session.compacting = nil
+    local shown_before = transcript:settle("compaction", function()
+      return text
+    end)
+    if not shown_before then
+      transcript:note(text)
     end
   end,
   message_queued = function(_, transcript, event)
@@ -463,7 +595,7 @@ local on = {
     transcript:note("✗ " .. event.message .. (event.hint and ("\n" .. event.hint) or ""))
   end,
   agent_end = function(session, transcript, event)
-    session.state, session.waiting_for = "idle", nil
+    session.state, session.waiting_for, session.turn = "idle", nil, nil
     transcript:flush()
     if event.reason ~= "completed" then
       transcript:note(endings[event.reason] or ("Ended: " .. tostring(event.reason)))

@@ -59,11 +59,24 @@ function M.new(session_id, dir)
     name = "opal://" .. session_id,
     dir = dir,
     status = "",
-    deltas = {},
     output_due = false,
   }, Transcript)
   self:create()
   return self
+end
+
+---@private
+function Transcript:forget()
+  self.last, self.messages, self.thoughts, self.lines, self.deltas = nil, {}, {}, {}, {}
+end
+
+--- Empties it: the conversation has become another one.
+function Transcript:clear()
+  self:forget()
+  self:write(function(bufnr)
+    vim.api.nvim_buf_clear_namespace(bufnr, namespace, 0, -1)
+    vim.api.nvim_buf_set_lines(bufnr, 0, -1, true, {})
+  end)
 end
 
 ---@private
@@ -72,7 +85,7 @@ function Transcript:create()
     vim.api.nvim_buf_delete(self.bufnr, { force = true })
   end
   self.bufnr = vim.api.nvim_create_buf(false, true)
-  self.last, self.messages, self.thoughts, self.lines = nil, {}, {}, {}
+  self:forget()
   -- A resumed session may have the transcript of a server that is gone beside it.
   local name, n = self.name, 1
   while vim.fn.bufexists(name) == 1 do

@@ -20,6 +20,8 @@ pub struct Node {
     pub created_at_ms: i64,
     /// One line.
     pub summary: String,
+    /// The whole of a prompt.
+    pub prompt: Option<String>,
     /// Whether the conversation stands on it or behind it.
     pub on_branch: bool,
 }
@@ -38,6 +40,7 @@ pub fn tree(session: &LoadedSession) -> (Option<EntryId>, Vec<Node>) {
             kind: entry.kind.clone(),
             created_at_ms: entry.created_at_ms,
             summary: summary(entry, &what),
+            prompt: if let What::User { text, .. } = what { Some(text) } else { None },
             on_branch: on_branch.contains(&entry.id),
         });
         seen.insert(entry.id, if node.is_some() { Some(entry.id) } else { above });
