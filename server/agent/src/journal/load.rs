@@ -28,6 +28,8 @@ pub struct Loaded {
     pub(crate) last_message: u64,
     pub(crate) used: u64,
     pub(crate) usage: Usage,
+    /// USD, as far as prices were known.
+    pub(crate) cost: Option<f64>,
     /// Results that calls at the end of the conversation lack, to be appended.
     pub(crate) missing: Vec<ToolResultRecord>,
     /// The answer that was streaming, to be appended.
@@ -169,8 +171,11 @@ impl Loaded {
                 if let Some(usage) = assistant.usage {
                     self.usage.add(&usage.into());
                 }
+                if let Some(cost) = assistant.cost {
+                    self.cost = Some(self.cost.unwrap_or_default() + cost);
+                }
             }
-            Record::ToolResult(_) | Record::Compaction(_) | Record::Note(_) => {}
+            Record::ToolResult(_) | Record::Compaction(_) | Record::ModelChange(_) | Record::Note(_) => {}
         }
     }
 }

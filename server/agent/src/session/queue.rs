@@ -60,12 +60,10 @@ impl Session {
         let turn = Turn {
             attachments,
             asking: Asking {
-                provider: self.options.provider.clone(),
                 model: self.options.model.clone(),
                 instructions: self.options.instructions.clone(),
                 thinking: self.options.thinking,
                 cache_key: self.options.id.to_string(),
-                max_output_tokens: self.options.max_output_tokens,
                 toolbox: self.options.toolbox.clone(),
             },
             context: self.options.context.clone(),

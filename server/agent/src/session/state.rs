@@ -67,6 +67,8 @@ pub(super) struct Run {
     pub(super) last_text: String,
     pub(super) calls: Vec<RunningCall>,
     pub(super) usage: Usage,
+    /// USD, as far as prices are known.
+    pub(super) cost: Option<f64>,
     /// Something was queued since it began.
     pub(super) queued: bool,
     /// Who waits for the run to stop.
@@ -125,6 +127,7 @@ impl Run {
             last_text: String::new(),
             calls: Vec::new(),
             usage: Usage::default(),
+            cost: None,
             queued: false,
             aborts: Vec::new(),
         }
@@ -144,7 +147,7 @@ impl Session {
             queue: self.queue.iter().cloned().collect(),
             questions: self.questions.open().cloned().collect(),
             usage: self.usage,
-            model: format!("{}/{}", options.provider.name(), options.model),
+            model: options.model.name(),
             thinking: options.thinking,
             permission_mode: options.context.permissions().mode,
             working_dir: options.context.working_dir.to_string(),

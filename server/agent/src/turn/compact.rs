@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use provider::{AnswerEvent, Initiator, Item, Provider, Request, Usage};
+use provider::{AnswerEvent, Initiator, Item, Request, Usage};
 use store::{Entry, LoadedSession};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use crate::compaction::{self, Input, PROMPT, Plan, Summarise};
 use crate::event::{Compacted, Failure, Trigger};
 use crate::journal::record::CompactionRecord;
 use crate::journal::{self, StoredSession};
+use crate::model::Model;
 use crate::report::{Report, Reporter};
 
 /// Tokens of a summary at most.
@@ -21,9 +22,7 @@ const SUMMARY: u32 = 8_192;
 #[derive(Debug, Clone)]
 pub(crate) struct Compactor {
     pub(crate) stored: StoredSession,
-    pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) model: String,
-    pub(crate) window: Option<u64>,
+    pub(crate) model: Model,
     pub(crate) reporter: Reporter,
     pub(crate) cancelled: CancellationToken,
 }
@@ -42,11 +41,12 @@ impl Compactor {
     /// Compacts, or leaves everything as it is; either way the session was told.
     pub(crate) async fn run(&self, trigger: Trigger, keep: Option<u64>) -> Outcome {
         let Some(used_now) = self.reporter.compaction_starts(trigger).await else { return Outcome::Aborted };
+        let window = self.model.window();
         let outcome = self.compact(Input {
             trigger,
             used_now,
-            window: self.window,
-            keep: keep.unwrap_or_else(|| compaction::default_keep(self.window)),
+            window,
+            keep: keep.unwrap_or_else(|| compaction::default_keep(window)),
         });
         let failure = match outcome.await {
             Ok(()) => return Outcome::Done,
@@ -91,8 +91,8 @@ impl Compactor {
 
     /// Asks the model; without its answer the summary is put together here.
     async fn summarise(&self, summarise: Summarise) -> Result<(CompactionRecord, Option<Usage>), Outcome> {
-        let mut answer = self.provider.answer(Request {
-            model: self.model.clone(),
+        let mut answer = self.model.provider.answer(Request {
+            model: self.model.info.id.clone(),
             instructions: PROMPT.into(),
             tools: Arc::new([]),
             items: Arc::new(vec![Arc::new(Item::user(summarise.request.as_str()))]),
