@@ -7,6 +7,7 @@ mod thinking;
 use std::sync::Arc;
 
 use crate::body::Preludes;
+use crate::catalog::Catalog;
 use crate::draft::Draft;
 use crate::endpoint::KeyHeader;
 use crate::http::Segments;
@@ -34,6 +35,7 @@ impl Wire for Anthropic {
         // Lets the models that think within a budget do so between calls too; the others always do.
         ("anthropic-beta", "interleaved-thinking-2025-05-14"),
     ];
+    const CATALOG: Catalog = Catalog::Anthropic;
     type Decoder = decode::Decoder;
 
     fn render(&self, request: &Request, replays: impl Fn(&Answer) -> bool) -> Segments {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use self::dialect::Dialect;
 use crate::body::Preludes;
+use crate::catalog::Catalog;
 use crate::draft::Draft;
 use crate::endpoint::KeyHeader;
 use crate::http::Segments;
@@ -34,6 +35,7 @@ impl Wire for Chat {
     const PATH: &str = "chat/completions";
     const KEY: KeyHeader = KeyHeader::Bearer;
     const HEADERS: &[(&str, &str)] = &[];
+    const CATALOG: Catalog = Catalog::OpenAi;
     type Decoder = decode::Decoder;
 
     fn render(&self, request: &Request, replays: impl Fn(&Answer) -> bool) -> Segments {

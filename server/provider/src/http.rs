@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use reqwest::header::LOCATION;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Client, StatusCode, Url, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -24,6 +24,9 @@ use crate::{ProviderError, Timeouts};
 
 /// Of the body of an error this much is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// What is got, lists of models as a rule, is read up to here.
+const MAX_GOT_BYTES: usize = 16 << 20;
 
 /// A piece of this size is sent as it is, not copied.
 const LARGE_PIECE: usize = 16 << 10;
@@ -134,6 +137,32 @@ impl Http {
         };
         match response.status() {
             status if status.is_success() => Ok(http::Response::from(response).into_body()),
+            status if status.is_redirection() => Err(SendError::Refused(redirected(&response, status))),
+            _ => Err(SendError::Refused(self.refusal(response).await)),
+        }
+    }
+
+    /// Gets what is at `url`, an address of the same service. `None`: there is nothing.
+    pub(crate) async fn get(&self, url: Url) -> Result<Option<Bytes>, SendError> {
+        let client = self.client.get_or_try_init(|| self.connect()).await.map_err(SendError::Unreached)?;
+        let mut headers = self.target.headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.remove(CONTENT_TYPE);
+        let unreached = |error| SendError::Unreached(self.unreached(&error));
+        let mut response = client.get(url).headers(headers).send().await.map_err(unreached)?;
+        match response.status() {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(None),
+            status if status.is_success() => {
+                let mut body = BytesMut::new();
+                while let Some(piece) = response.chunk().await.map_err(unreached)? {
+                    body.extend_from_slice(&piece);
+                    if body.len() > MAX_GOT_BYTES {
+                        let message = format!("the answer has more than {} MiB", MAX_GOT_BYTES >> 20);
+                        return Err(SendError::Refused(Failure::new(Class::InvalidRequest, message)));
+                    }
+                }
+                Ok(Some(body.freeze()))
+            }
             status if status.is_redirection() => Err(SendError::Refused(redirected(&response, status))),
             _ => Err(SendError::Refused(self.refusal(response).await)),
         }

@@ -16,6 +16,7 @@ mod chat;
 mod responses;
 
 mod body;
+mod catalog;
 mod conversation;
 mod draft;
 mod lenient;
@@ -38,9 +39,11 @@ use std::fmt;
 use std::pin::Pin;
 
 use futures::Stream;
+use futures::future::{self, BoxFuture};
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
 pub use anthropic::anthropic;
+pub use catalog::{Candidate, CopilotModel, LocalServer, Policy, copilot_models, probe};
 pub use chat::chat;
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;
@@ -59,6 +62,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Nothing is sent before the stream is polled. Dropping the stream closes the connection at
     /// once. The last item is either a batch that ends with [`AnswerEvent::Finished`] or an error.
     fn answer(&self, request: Request) -> AnswerStream;
+
+    /// The models that the service lists, with what is known of each. Empty if it lists none, which says
+    /// nothing about which models it has.
+    fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
+        Box::pin(future::ready(Ok(Vec::new())))
+    }
 }
 
 /// One answer as it comes: each item holds every complete event of one read from the socket, so that

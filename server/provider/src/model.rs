@@ -6,6 +6,7 @@
 
 mod registry;
 
+use self::registry::Weights;
 use crate::{ThinkingLevel, Usage};
 
 /// What is known of one model. `None` is unknown, never "no".
@@ -53,24 +54,28 @@ impl ModelInfo {
     /// What Opal itself knows of a model, by its id: with or without a vendor before it and a date behind it,
     /// as in `gpt-5`, `anthropic/claude-sonnet-4.5` and `claude-sonnet-4-5-20250929`.
     pub fn known(id: &str) -> Self {
-        registry::find(id)
+        registry::find(id).0
     }
 
-    /// The same model on a server of the user's own: it costs nothing, and what fits into it depends on the
-    /// memory there, which only the server knows.
-    #[must_use]
-    pub fn served_locally(self) -> Self {
-        Self { context_window: None, max_prompt_tokens: None, max_output_tokens: None, price: None, ..self }
+    /// The same on a server of the user's own. What fits into an open model depends on the memory there and
+    /// is often much less than it could take, so only the server can say.
+    pub fn known_locally(id: &str) -> Self {
+        match registry::find(id) {
+            (known, Weights::Open) => Self { context_window: None, ..known },
+            (known, Weights::Closed) => known,
+        }
     }
 
     /// These facts, and where `other` knows something, that. The id stays.
     #[must_use]
     pub fn overlay(self, other: Self) -> Self {
+        // A limit of the prompt belongs to its window.
+        let fits = |prompt: &u64| other.context_window.is_none_or(|window| *prompt < window);
         Self {
             id: self.id,
             name: other.name.or(self.name),
             context_window: other.context_window.or(self.context_window),
-            max_prompt_tokens: other.max_prompt_tokens.or(self.max_prompt_tokens),
+            max_prompt_tokens: other.max_prompt_tokens.or(self.max_prompt_tokens.filter(fits)),
             max_output_tokens: other.max_output_tokens.or(self.max_output_tokens),
             tools: other.tools.or(self.tools),
             images: other.images.or(self.images),

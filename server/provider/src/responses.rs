@@ -6,6 +6,7 @@ mod render;
 use std::sync::Arc;
 
 use crate::body::Preludes;
+use crate::catalog::Catalog;
 use crate::draft::Draft;
 use crate::endpoint::KeyHeader;
 use crate::http::Segments;
@@ -29,6 +30,7 @@ impl Wire for Responses {
     const PATH: &str = "responses";
     const KEY: KeyHeader = KeyHeader::Bearer;
     const HEADERS: &[(&str, &str)] = &[];
+    const CATALOG: Catalog = Catalog::OpenAi;
     type Decoder = decode::Decoder;
 
     fn render(&self, request: &Request, replays: impl Fn(&Answer) -> bool) -> Segments {

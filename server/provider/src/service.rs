@@ -12,18 +12,21 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::{FutureExt, stream};
 use http_body::Body;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::catalog::{self, Catalog};
 use crate::classify::{Class, Failure, plain};
 use crate::draft::Draft;
 use crate::endpoint::{KeyHeader, Target};
 use crate::http::{Http, Segments, SendError};
 use crate::models::Models;
 use crate::{
-    Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, Provider, ProviderError, Request, Timeouts, sse,
+    Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, ModelInfo, Provider, ProviderError, Request,
+    Timeouts, sse,
 };
 
 /// An API that services speak.
@@ -34,6 +37,8 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
     const KEY: KeyHeader;
     /// What goes along with each request.
     const HEADERS: &[(&str, &str)];
+    /// How its services list their models.
+    const CATALOG: Catalog;
     type Decoder: Decode + 'static;
 
     /// The body. `replays` tells whether the thinking of an answer may go back to this model.
@@ -86,6 +91,10 @@ impl<W: Wire> Provider for Service<W> {
         let run =
             Run { service: self.inner.clone(), request, state: State::Start, started: false, retried: false };
         Box::pin(stream::unfold(Box::new(run), |mut run| async move { Some((run.next().await?, run)) }))
+    }
+
+    fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
+        Box::pin(catalog::models(&self.inner.http, W::PATH, W::CATALOG))
     }
 }
 

@@ -4,7 +4,7 @@
 //! (anomalyco/models.dev on GitHub) and compared with the vendors' own pages in September 2026. A price is
 //! left out where sources disagree. Models come and go faster than this table: what a service says in its
 //! list, and what the user configures, is believed over it. Windows of open models are those they were
-//! trained for, see [`ModelInfo::served_locally`].
+//! trained for, see [`ModelInfo::known_locally`].
 
 use crate::ThinkingLevel::{self, High, Low, Max, Medium, Minimal, Off, XHigh};
 use crate::{ModelInfo, Price};
@@ -22,6 +22,16 @@ struct Known {
     images: Option<bool>,
     thinking: Option<&'static [ThinkingLevel]>,
     price: Option<Price>,
+    weights: Weights,
+}
+
+/// Who can run a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weights {
+    /// Its vendor, and those who pass requests on to it.
+    Closed,
+    /// Anyone.
+    Open,
 }
 
 /// What a model has that takes no level: it thinks as it pleases, or not at all.
@@ -151,16 +161,17 @@ const KNOWN: &[Known] = &[
 /// Members of a family that see, though the others do not, have one of these in their names.
 const SEEING: &[&str] = &["-vl", "vision", "omni"];
 
-/// A model that takes tools, as nearly all do.
+/// A vendor's model. All of them take tools.
 const fn of(id: &'static str, name: &'static str) -> Known {
-    Known { name: Some(name), ..family(id) }
+    Known { name: Some(name), weights: Weights::Closed, ..family(id) }
 }
 
-/// Several of them; an id is the better name then.
+/// Open models of several sizes, which go by their ids.
 const fn family(id: &'static str) -> Known {
     Known { tools: Some(true), ..untested(id) }
 }
 
+/// Those of which not all take tools.
 const fn untested(id: &'static str) -> Known {
     Known {
         id,
@@ -172,6 +183,7 @@ const fn untested(id: &'static str) -> Known {
         images: None,
         thinking: None,
         price: None,
+        weights: Weights::Open,
     }
 }
 
@@ -216,13 +228,13 @@ pub(super) fn ids() -> impl Iterator<Item = &'static str> {
 }
 
 /// What is known of a model by its id.
-pub(super) fn find(id: &str) -> ModelInfo {
+pub(super) fn find(id: &str) -> (ModelInfo, Weights) {
     let plain = plain(id);
     let fitting = KNOWN.iter().filter_map(|known| Some((known, Rest::of(plain.strip_prefix(known.id)?)?)));
     let Some((known, rest)) = fitting.max_by_key(|(known, _)| known.id.len()) else {
-        return ModelInfo::new(id);
+        return (ModelInfo::new(id), Weights::Open);
     };
-    ModelInfo {
+    let info = ModelInfo {
         id: id.to_owned(),
         name: known.name.filter(|_| rest == Rest::Release).map(str::to_owned),
         context_window: known.context_window,
@@ -234,7 +246,8 @@ pub(super) fn find(id: &str) -> ModelInfo {
         price: known.price.filter(|_| rest == Rest::Release),
         is_default: false,
         preview: plain.ends_with("-preview"),
-    }
+    };
+    (info, known.weights)
 }
 
 /// An id without the vendor, in the one spelling that the table has: `us.anthropic.claude-sonnet-4.5@20250929`

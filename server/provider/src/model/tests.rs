@@ -175,9 +175,22 @@ fn what_the_other_knows_wins() {
 }
 
 #[test]
-fn a_local_server_alone_knows_what_fits() {
+fn a_smaller_window_has_no_room_for_the_prompt_of_a_larger() {
+    for (window, budget) in [(32_000, 32_000), (272_000, 144_000), (300_000, 272_000)] {
+        let configured = ModelInfo { context_window: Some(window), ..ModelInfo::default() };
+        let info = ModelInfo::known("gpt-5").overlay(configured);
+        assert_eq!(info.prompt_budget(), Some(budget), "{window}");
+    }
+}
+
+#[test]
+fn a_local_server_alone_knows_what_fits_an_open_model() {
     expect!["? | ?/?/? | tools, no images |  | ?"]
-        .assert_eq(&shown(&ModelInfo::known("qwen3-coder:30b").served_locally()));
+        .assert_eq(&shown(&ModelInfo::known_locally("qwen3-coder:30b")));
+    // Nobody runs these at home: the server passes requests on.
+    for id in ["gpt-5", "claude-sonnet-4-5", "gemini-2.5-pro", "my-own"] {
+        assert_eq!(ModelInfo::known_locally(id), ModelInfo::known(id), "{id}");
+    }
 }
 
 #[test]
