@@ -97,6 +97,11 @@ impl AuthFile {
         }
     }
 
+    /// What was read makes no sense.
+    pub(super) fn damaged(&self, reason: &impl std::fmt::Display) -> AuthFileError {
+        AuthFileError::Damaged { path: self.path.display().to_string(), reason: reason.to_string() }
+    }
+
     fn replace(&self, stored: &Stored) -> io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)?;
