@@ -130,12 +130,17 @@ async fn files_that_stay_are_told() {
 
 #[tokio::test]
 async fn what_the_user_changed_since_is_not_lost() {
-    let (_model, opal) = talk(&["first", "second"]).await;
+    let (model, opal) = talk(&["first", "second"]).await;
     opal.editor.type_over("a", "second\n", "second, typed\n");
     let params = json!({ "entry_id": entry(&opal, "answer first").await, "restore_files": true });
     let branched = ask(&opal, "session/branch", params).await;
     assert_eq!(branched["restored"]["conflicts"][0]["path"], "a", "{branched}");
     assert_eq!(opal.text("a"), "second, typed\n");
+    // And the model does not take the file to be what it was.
+    model.expect_new_prefix();
+    model.next(|t| t.text("Hm."));
+    assert_eq!(opal.run("go on").await, "completed");
+    assert!(model.last_request().user_texts()[1].contains("have not been put back"));
 }
 
 #[tokio::test]

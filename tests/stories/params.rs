@@ -47,6 +47,7 @@ async fn a_wrong_parameter_is_named() {
             "attachments[0]",
         ),
         ("agent/prompt", json!({ "session_id": id, "text": "a", "turn_id": 7 }), "turn_id"),
+        ("agent/prompt", json!({ "session_id": id, "text": "a", "turn_id": "t1" }), "turn_id"),
         ("agent/steer", json!({ "session_id": id }), "text"),
         ("agent/follow_up", json!({ "session_id": id, "text": null }), "text"),
         ("agent/cancel_queued", json!({ "session_id": id }), "message_id"),

@@ -1,7 +1,9 @@
 //! What a session changed, and taking it back.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tests::editor::Apply;
+use tests::editor::{Apply, Outcome, Reply, Save};
 use tests::{FakeModel, Opal, Profile, calls};
 
 trait Undo {
@@ -154,6 +156,31 @@ async fn what_the_user_typed_since_stays() {
 }
 
 #[tokio::test]
+async fn what_the_user_typed_while_it_was_saved_stays() {
+    for is_open in [true, false] {
+        let model = FakeModel::start().await;
+        let start = Opal::start(&model).mode("auto_edit").file("a", NUMBERS);
+        let opal = if is_open { start.open("a").await } else { start.await };
+        // A formatter, as far as anyone can tell.
+        opal.editor.on_save(Save::Format(|text| text.replace("nine", "typed")));
+        let id = turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;
+        assert_eq!(opal.text("a"), NUMBERS.replace("two", "2").replace("nine", "typed"));
+        opal.undo(json!({ "turn_id": id })).await;
+        assert_eq!(opal.text("a"), NUMBERS.replace("nine", "typed"), "open: {is_open}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_formatter_made_of_a_change_goes_with_it() {
+    let (model, opal) = numbers().await;
+    opal.editor.on_save(Save::Format(|text| text.replace("2", "2;")));
+    let id = turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;
+    assert_eq!(opal.text("a"), NUMBERS.replace("two", "2;"));
+    opal.undo(json!({ "turn_id": id })).await;
+    assert_eq!(opal.text("a"), NUMBERS);
+}
+
+#[tokio::test]
 async fn what_clashes_is_shown_and_left() {
     let (model, opal) = numbers().await;
     let id = turn(
@@ -226,6 +253,21 @@ async fn a_file_that_nobody_has_open() {
 }
 
 #[tokio::test]
+async fn an_undo_that_nobody_answered_can_be_tried_again() {
+    let model = FakeModel::start().await;
+    let start = Opal::start(&model).mode("auto_edit").editor_patience(Duration::from_millis(200));
+    let opal = start.file("a", NUMBERS).open("a").await;
+    let id = turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;
+    opal.editor.on_edit(Apply { outcome: Outcome::Pretend, reply: Reply::Never, ..Apply::default() });
+    let undone = opal.undo(json!({ "turn_id": id })).await;
+    assert!(undone["conflicts"][0]["reason"].as_str().unwrap().contains("did not answer"), "{undone}");
+    assert_eq!(opal.text("a"), NUMBERS.replace("two", "2"));
+    opal.undo(json!({ "turn_id": id })).await;
+    assert_eq!(opal.text("a"), NUMBERS);
+    opal.editor.forgive();
+}
+
+#[tokio::test]
 async fn not_while_a_turn_runs() {
     let (model, opal) = numbers().await;
     let id = turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;
@@ -233,7 +275,7 @@ async fn not_while_a_turn_runs() {
     let running = opal.prompt("2").await;
     running.until("message_delta").await;
     assert!(opal.refused(json!({ "turn_id": id })).await.contains("a turn is running"));
-    for bad in [json!({}), json!({ "hunk_id": "x" }), json!({ "turn_id": "t1", "path": "a" })] {
+    for bad in [json!({}), json!({ "hunk_id": "x" }), json!({ "turn_id": "t1", "path": "a", "x": 1 })] {
         assert!(opal.refused(bad).await.contains("turn_id: expected"));
     }
     running.abort().await;
@@ -251,4 +293,17 @@ async fn another_editor_sees_it_too() {
     let told = second.until(None, from, "changes_undone", |_| true).await;
     assert_eq!((&told["turn_id"], &told["files"]), (&undone["turn_id"], &json!(["a"])));
     second.until(None, from, "agent_end", |_| true).await;
+}
+
+#[tokio::test]
+async fn a_hunk_of_one_turn() {
+    let (model, opal) = numbers().await;
+    turn(&model, &opal, "1", &[("edit", calls::edit("a", "one", "1"))]).await;
+    let second = turn(&model, &opal, "2", &[("edit", calls::edit("a", "ten", "10"))]).await;
+    let params = json!({ "session_id": opal.session, "turn_id": second });
+    let changes = opal.editor.request("session/changes", params).await.unwrap();
+    let hunks = changes["files"][0]["hunks"].as_array().unwrap();
+    assert_eq!(hunks.len(), 1);
+    opal.undo(json!({ "path": "a", "hunk_id": hunks[0]["hunk_id"], "turn_id": second })).await;
+    assert_eq!(opal.text("a"), NUMBERS.replace("one", "1"));
 }

@@ -565,11 +565,11 @@ export interface Hunk {
 export interface SessionUndoParams {
   /** A live session. */
   session_id: string;
-  /** With `path`: only this hunk of `session/changes`. */
+  /** With `path`: only this hunk of `session/changes`, asked with the same `turn_id` if it was asked with one. */
   hunk_id?: string;
   /** Absolute, relative to the working directory, or a URI: everything the session changed in this file. */
   path?: string;
-  /** A turn, or an undo, which is thereby taken back itself. */
+  /** A turn, or an undo, which is thereby taken back itself. With `hunk_id`: the turn whose changes showed it. */
   turn_id?: string;
 }
 

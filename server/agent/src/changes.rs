@@ -11,3 +11,6 @@ mod log;
 pub mod undo;
 
 pub(crate) use log::Log;
+
+#[cfg(test)]
+mod tests;

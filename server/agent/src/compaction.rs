@@ -98,6 +98,7 @@ pub(crate) fn plan(branch: &[&Entry], input: Input) -> Plan {
         fallback: false,
         tokens_before: input.used_now,
         tokens_after: input.used_now,
+        usage: None,
     };
 
     if input.trigger == Trigger::Threshold && kept_from.is_some() {

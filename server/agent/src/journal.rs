@@ -163,6 +163,13 @@ impl Journal {
         }
     }
 
+    /// Drops what was kept of an answer.
+    pub(crate) fn forget_draft(&mut self) {
+        if self.unborn.is_none() {
+            drop(self.store.append(&self.session, Append { draft: Draft::Clear, ..Append::default() }));
+        }
+    }
+
     /// Keeps the session's settings and its queue.
     pub(crate) fn settings(&mut self, settings: &impl Serialize) -> Vec<Commit> {
         if let Some(unborn) = &mut self.unborn {

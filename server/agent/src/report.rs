@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provider::{AnswerEvent, Initiator, Item, Part, Usage};
+use provider::{AnswerEvent, Initiator, Item, Part};
 use serde_json::Value;
 use store::{EntryId, NewBlob};
 use tokio::sync::{mpsc, oneshot};
@@ -13,7 +13,7 @@ use crate::client::{Asked, QuestionKind};
 use crate::event::{Compacted, EndReason, Failure, Trigger};
 use crate::id::CallId;
 use crate::journal::Loaded;
-use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord};
+use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord, TookBackRecord};
 use crate::result::ToolResult;
 use crate::session::{Branched, CommandError, Place};
 
@@ -34,10 +34,9 @@ pub(crate) enum Report {
         trigger: Trigger,
         reply: oneshot::Sender<u64>,
     },
-    /// An entry that lets the model see less from now on, and what the summary cost.
+    /// An entry that lets the model see less from now on.
     Compacted {
         record: Box<CompactionRecord>,
-        spent: Option<Usage>,
         reply: oneshot::Sender<Result<EntryId, Failure>>,
     },
     /// The conversation as it is now, or why nothing has changed.
@@ -76,6 +75,8 @@ pub(crate) enum Report {
     },
     /// A change came to something else than was expected.
     Left(LeftRecord),
+    /// A change that takes others back stands.
+    TookBack(TookBackRecord),
     /// A change was seen to stand.
     Edited {
         uri: String,
@@ -148,13 +149,9 @@ impl Reporter {
         answer.await.ok()
     }
 
-    pub(crate) async fn compacted(
-        &self,
-        record: CompactionRecord,
-        spent: Option<Usage>,
-    ) -> Result<EntryId, Failure> {
+    pub(crate) async fn compacted(&self, record: CompactionRecord) -> Result<EntryId, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.report(Report::Compacted { record: Box::new(record), spent, reply }).await;
+        self.report(Report::Compacted { record: Box::new(record), reply }).await;
         answer.await.unwrap_or_else(|_gone| Err(Failure::closed()))
     }
 
@@ -176,6 +173,10 @@ impl Reporter {
 
     pub(crate) async fn left(&self, left: LeftRecord) {
         self.report(Report::Left(left)).await;
+    }
+
+    pub(crate) async fn took_back(&self, took_back: TookBackRecord) {
+        self.report(Report::TookBack(took_back)).await;
     }
 
     pub(crate) async fn edited(&self, uri: String, diff: String) {

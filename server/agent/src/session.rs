@@ -294,9 +294,9 @@ impl Session {
                 let _ = reply.send(next);
             }
             Report::CompactionStarts { trigger, reply } => self.compaction_starts(trigger, reply),
-            Report::Compacted { record, spent, reply } => {
-                if let Some(spent) = spent {
-                    self.spend(&spent);
+            Report::Compacted { record, reply } => {
+                if let Some(usage) = record.usage {
+                    self.spend(&usage.into());
                 }
                 let id = self.compacted(&record);
                 self.reply(move |failure| {
@@ -310,11 +310,13 @@ impl Session {
             }
             Report::Retry { attempt, delay, reason } => {
                 let message_id = self.void_message();
+                self.forget_draft();
                 self.set_phase(Phase::Retry { attempt, delay, reason: reason.clone() });
                 self.emit(Event::Retry { message_id, attempt, delay, reason });
             }
             Report::Failed(failure) => {
                 self.end_message();
+                self.forget_draft();
                 self.emit(Event::Error { failure });
             }
             Report::CallStarted { call_id, tool, args } => {
@@ -346,6 +348,9 @@ impl Session {
             }
             Report::Left(left) => {
                 self.record(EntryKind::Note, &NoteRecord::Left(left), None);
+            }
+            Report::TookBack(took_back) => {
+                self.record(EntryKind::Note, &NoteRecord::TookBack(took_back), None);
             }
             Report::Edited { uri, diff } => self.emit(Event::DocumentEdited { uri, diff }),
             Report::Undone { result, reply } => {

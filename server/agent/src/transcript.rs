@@ -8,6 +8,9 @@ use provider::{Answer, Block, Item, ItemKind, Part, StopReason, ToolCall};
 use crate::compaction::tokens;
 use crate::id::CallId;
 
+/// What calls of an answer that was cut off are told.
+const CUT_OFF: &str = "not run: the answer was cut off at the output limit";
+
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     /// Shared with requests. They are done before the next item comes, so nothing is copied then.
@@ -56,10 +59,15 @@ impl Transcript {
         self.push(ItemKind::User { parts: vec![Part::Text(text)] });
     }
 
-    /// Takes an answer; its calls are open until [`Transcript::end_call`].
+    /// Takes an answer; its calls are open until [`Transcript::end_call`], except those of one that was cut
+    /// off: they are never run.
     pub(crate) fn push_answer(&mut self, answer: Answer) {
+        let is_cut_off = answer.stop == StopReason::Length;
         self.open = answer.tool_calls().map(|call| OpenCall { call: call.clone(), result: None }).collect();
         self.push(ItemKind::Assistant(answer));
+        if is_cut_off {
+            self.close_open(CUT_OFF);
+        }
     }
 
     pub(crate) fn unmeasured(&self) -> u64 {

@@ -79,7 +79,7 @@ pub struct Written {
     /// What stands now. It differs from what was written if the user typed meanwhile or a formatter ran.
     pub text: Rope,
     pub expected: Rope,
-    /// What the change made of the file, a formatter included: all that is not the user's typing.
+    /// What the change made of the file, a formatter included: all that cannot be the user's typing.
     pub left: Rope,
     pub on_disk: OnDisk,
 }

@@ -148,9 +148,11 @@ impl SessionWorkspace {
         let typed = text != expected;
         let now = held.connection.documents.get_by_uri(&uri);
         let text = now.map_or(text, |document| document.text().clone());
-        let left = if typed { expected.clone() } else { text.clone() };
         // The disk tells whether it was saved.
         let on_disk = if self.is_dirty(name, &text).await { OnDisk::NotSaved } else { OnDisk::Saved };
+        // What stands there unsaved was typed since.
+        let is_typed = typed || on_disk == OnDisk::NotSaved;
+        let left = if is_typed { expected.clone() } else { left(&base.text, &expected, &text).await };
         if on_disk == OnDisk::Saved {
             lock(&self.to_save).remove(name);
         }
@@ -224,12 +226,12 @@ impl SessionWorkspace {
             (document, Some(disk))
                 if applied(&disk) || document.as_ref() == Some(&disk) && Some(&disk) != was =>
             {
-                let left = disk.clone();
+                let left = left(&base.text, &expected, &disk).await;
                 Ok(Written { uri, text: disk, expected, left, on_disk: OnDisk::Saved })
             }
             (Some(document), _) if applied(&document) => {
                 lock(&self.to_save).insert(base.name.clone(), document.clone());
-                let left = document.clone();
+                let left = left(&base.text, &expected, &document).await;
                 Ok(Written { uri, text: document, expected, left, on_disk: OnDisk::NotSaved })
             }
             // The editor has gone before it had saved.
@@ -385,6 +387,17 @@ impl Workspace for SessionWorkspace {
     fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>> {
         self.save_all().boxed()
     }
+}
+
+/// What a change left where this stands now. A formatter cannot be told from the user, so what can be kept
+/// when the change is taken back is taken to be the user's.
+async fn left(base: &Rope, expected: &Rope, stands: &Rope) -> Rope {
+    if stands.is_instance(expected) || stands == expected {
+        return expected.clone();
+    }
+    let (base, expected, stands) = (base.clone(), expected.clone(), stands.clone());
+    // Comparing large texts may take seconds at worst.
+    blocking(move || if text::merge(&expected, &stands, &base).is_ok() { expected } else { stands }).await
 }
 
 /// Asks a client to save; what has come of it is seen on the disk.

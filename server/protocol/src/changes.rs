@@ -127,13 +127,13 @@ pub struct Hunk {
 pub struct SessionUndoParams {
     /// A live session.
     pub session_id: String,
-    /// A turn, or an undo, which is thereby taken back itself.
+    /// A turn, or an undo, which is thereby taken back itself. With `hunk_id`: the turn whose changes showed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn_id: Option<String>,
     /// Absolute, relative to the working directory, or a URI: everything the session changed in this file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// With `path`: only this hunk of `session/changes`.
+    /// With `path`: only this hunk of `session/changes`, asked with the same `turn_id` if it was asked with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hunk_id: Option<String>,
 }

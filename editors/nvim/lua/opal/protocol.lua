@@ -428,9 +428,9 @@ M.error_codes = {
 --- What to take back: a turn, or a file, or a hunk of a file.
 ---@class opal.SessionUndoParams
 ---@field session_id string A live session.
----@field hunk_id? string With `path`: only this hunk of `session/changes`.
+---@field hunk_id? string With `path`: only this hunk of `session/changes`, asked with the same `turn_id` if it was asked with one.
 ---@field path? string Absolute, relative to the working directory, or a URI: everything the session changed in this file.
----@field turn_id? string A turn, or an undo, which is thereby taken back itself.
+---@field turn_id? string A turn, or an undo, which is thereby taken back itself. With `hunk_id`: the turn whose changes showed it.
 
 --- What to change; what is absent stays.
 ---@class opal.SessionSetParams

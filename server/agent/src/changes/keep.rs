@@ -21,8 +21,6 @@ pub(crate) struct Planned<'a> {
     pub(crate) edits: &'a EditSet,
     /// The file goes.
     pub(crate) removed: bool,
-    /// Ids of the changes that this one takes back.
-    pub(crate) undoes: Vec<u64>,
 }
 
 /// A change that is stored and can be made. Whoever made it, or did not, says so.
@@ -53,7 +51,7 @@ pub(crate) async fn keep(
     context: &Context,
     reporter: &Reporter,
 ) -> Result<Kept, Failure> {
-    let Planned { base, edits, removed, undoes } = planned;
+    let Planned { base, edits, removed } = planned;
     let mut blob = None;
     let before = match context.left(&base.name) {
         _ if base.origin == Origin::Missing => BeforeRecord::Missing,
@@ -73,7 +71,6 @@ pub(crate) async fn keep(
         before,
         edits: record::edits(edits),
         removed,
-        undoes,
     };
     let id = reporter.changing(change, blob).await?;
     Ok(Kept { id, name: base.name.clone(), before: base.text.clone() })
@@ -96,6 +93,11 @@ impl Kept {
             reporter.left(LeftRecord { change: self.id, edits }).await;
         }
         context.set_left(self.name, left.map(|text| Left { change: self.id, text: text.clone() }));
+    }
+
+    /// That of its entry.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Nothing was changed after all.

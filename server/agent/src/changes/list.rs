@@ -1,5 +1,6 @@
 //! What a session changed, as a reader sees it: one diff for each file, from what it found to what stands.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use text::{Rope, hunks, unified};
@@ -48,25 +49,20 @@ pub async fn changes(
 ) -> Result<Changes, store::StoreError> {
     let log = stored.changes().await?;
     let log = Arc::new(log);
-    let mut files: Vec<(FileName, Vec<TurnId>)> = Vec::new();
-    let mut place = std::collections::HashMap::new();
-    for change in &log.changes {
-        if turn.is_none_or(|turn| *turn == change.turn_id) {
-            let at = *place.entry(&change.name).or_insert_with(|| {
-                files.push((change.name.clone(), Vec::new()));
-                files.len() - 1
-            });
-            let turns: &mut Vec<TurnId> = &mut files[at].1;
-            if turns.last() != Some(&change.turn_id) {
-                turns.push(change.turn_id.clone());
-            }
+    let mut files: Vec<(FileName, u64, Vec<TurnId>)> = Vec::new();
+    let mut place = HashMap::new();
+    for change in log.changes().filter(|change| turn.is_none_or(|turn| *turn == change.turn_id)) {
+        let at = *place.entry(&change.name).or_insert_with(|| {
+            files.push((change.name.clone(), change.id, Vec::new()));
+            files.len() - 1
+        });
+        let turns: &mut Vec<TurnId> = &mut files[at].2;
+        if turns.last() != Some(&change.turn_id) {
+            turns.push(change.turn_id.clone());
         }
     }
     let mut listed = Vec::new();
-    for (name, turns) in files {
-        let of_turn = |change: &&super::log::Change| turn.is_none_or(|turn| *turn == change.turn_id);
-        let first = log.changes.iter().filter(of_turn).find(|change| change.name == name);
-        let Some(first) = first.map(|change| change.id) else { continue };
+    for (name, first, turns) in files {
         let now = match workspace.read(&name).await {
             Ok(file) => Ok(Some(file.text)),
             Err(FileError::NotFound { .. }) => Ok(None),

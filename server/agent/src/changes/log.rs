@@ -1,6 +1,6 @@
 //! The changes of a session, in the order in which they happened.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use store::{BlobError, EntryKind, LoadedSession, Store};
 use text::Rope;
@@ -13,7 +13,9 @@ use crate::workspace::FileName;
 /// Every change that a session made, on whatever branch.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    pub(crate) changes: Vec<Change>,
+    /// By their ids.
+    changes: BTreeMap<u64, Change>,
+    by_file: HashMap<FileName, Vec<u64>>,
     /// Turns in which commands ran: they may have changed more.
     pub(crate) commands: Vec<TurnId>,
 }
@@ -26,7 +28,10 @@ pub(crate) struct Change {
     pub(crate) name: FileName,
     /// Whether it was taken back, and that was not taken back in turn.
     pub(crate) undone: bool,
+    /// The changes that this one took back.
     pub(crate) undoes: Vec<u64>,
+    /// For each change that it took back or brought again, whether that was undone before.
+    was_undone: Vec<(u64, bool)>,
     record: ChangeRecord,
 }
 
@@ -65,6 +70,7 @@ impl Log {
                 }
                 Some(Record::Note(NoteRecord::Change(record))) => log.push(entry.id.0, record),
                 Some(Record::Note(NoteRecord::Left(left))) => log.correct(left.change, left.edits),
+                Some(Record::Note(NoteRecord::TookBack(back))) => log.take_back(back.by, back.changes),
                 _ => {}
             }
         }
@@ -73,53 +79,80 @@ impl Log {
 
     fn push(&mut self, id: u64, record: ChangeRecord) {
         let Some(name) = record.file.name() else { return };
-        let undoes = record.undoes.clone();
-        for undone in &undoes {
-            self.set_undone(*undone, true);
-        }
         let turn_id = TurnId::new(record.turn_id.as_str());
-        self.changes.push(Change { id, turn_id, name, undone: false, undoes, record });
+        self.by_file.entry(name.clone()).or_default().push(id);
+        let change =
+            Change { id, turn_id, name, undone: false, undoes: Vec::new(), was_undone: Vec::new(), record };
+        self.changes.insert(id, change);
     }
 
     fn correct(&mut self, id: u64, edits: Option<Vec<EditRecord>>) {
-        let Some(at) = self.position(id) else { return };
         match edits {
-            Some(edits) => self.changes[at].record.edits = edits,
+            Some(edits) => {
+                if let Some(change) = self.changes.get_mut(&id) {
+                    change.record.edits = edits;
+                }
+            }
             None => {
-                let change = self.changes.remove(at);
-                for undone in change.undoes {
-                    self.set_undone(undone, false);
+                let not_made = self.changes.remove(&id);
+                if let Some(of_file) = not_made.and_then(|change| self.by_file.get_mut(&change.name)) {
+                    of_file.retain(|other| *other != id);
                 }
             }
         }
     }
 
-    /// Taking back what took something back brings that again.
-    fn set_undone(&mut self, id: u64, undone: bool) {
-        let Some(at) = self.position(id) else { return };
-        self.changes[at].undone = undone;
-        // Only what was before it, so this ends.
-        for earlier in self.changes[at].undoes.clone().into_iter().filter(|earlier| *earlier < id) {
-            self.set_undone(earlier, !undone);
+    /// The latest goes first; what had taken something back brings that again.
+    fn take_back(&mut self, by: u64, mut undoes: Vec<u64>) {
+        if !self.changes.contains_key(&by) {
+            return;
+        }
+        undoes.retain(|id| *id < by);
+        undoes.sort_unstable();
+        undoes.dedup();
+        let mut was_undone: BTreeMap<u64, bool> = BTreeMap::new();
+        for id in undoes.iter().rev() {
+            let Some(change) = self.changes.get(id) else { continue };
+            for (id, undone) in [(*id, true)].into_iter().chain(change.was_undone.clone()) {
+                if let Some(change) = self.changes.get_mut(&id) {
+                    was_undone.entry(id).or_insert(change.undone);
+                    change.undone = undone;
+                }
+            }
+        }
+        // What stands as before is none of its doing.
+        was_undone.retain(|id, undone| self.changes.get(id).is_some_and(|change| change.undone != *undone));
+        if let Some(change) = self.changes.get_mut(&by) {
+            change.undoes = undoes;
+            change.was_undone = was_undone.into_iter().collect();
         }
     }
 
-    fn position(&self, id: u64) -> Option<usize> {
-        self.changes.binary_search_by_key(&id, |change| change.id).ok()
+    /// All changes, in the order in which they happened.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.changes.values()
     }
 
-    /// The changes behind `leaf` that do not cancel each other: what to take back so that files stand as
-    /// they did then.
+    pub(crate) fn of_file(&self, name: &FileName) -> impl DoubleEndedIterator<Item = &Change> {
+        self.by_file.get(name).into_iter().flatten().filter_map(|id| self.changes.get(id))
+    }
+
+    /// The changes behind `leaf`: what to take back so that files stand as they did then. What was taken
+    /// back before anything else was done to the file is left out, together with what took it back.
     pub(crate) fn since(&self, leaf: u64) -> Vec<&Change> {
-        let mut since: Vec<&Change> = Vec::new();
-        for change in self.changes.iter().filter(|change| change.id > leaf) {
-            let is_there = |id: &u64| since.iter().any(|other| other.id == *id);
-            if !change.undoes.is_empty() && change.undoes.iter().all(is_there) {
-                since.retain(|other| !change.undoes.contains(&other.id));
+        let mut by_file: HashMap<&FileName, Vec<&Change>> = HashMap::new();
+        for change in self.changes.range(leaf.saturating_add(1)..).map(|(_, change)| change) {
+            let since = by_file.entry(&change.name).or_default();
+            let n_before = since.len().saturating_sub(change.undoes.len());
+            let is_last = since[n_before..].iter().map(|last| last.id).eq(change.undoes.iter().copied());
+            if is_last && !change.undoes.is_empty() {
+                since.truncate(n_before);
             } else {
                 since.push(change);
             }
         }
+        let mut since: Vec<&Change> = by_file.into_values().flatten().collect();
+        since.sort_unstable_by_key(|change| change.id);
         since
     }
 
@@ -131,8 +164,7 @@ impl Log {
         store: &Store,
     ) -> Result<HashMap<u64, Texts>, Lost> {
         let mut needed: HashSet<u64> = wanted.iter().copied().collect();
-        let of_file: Vec<&Change> = self.changes.iter().filter(|change| change.name == *name).collect();
-        for change in of_file.iter().rev() {
+        for change in self.of_file(name).rev() {
             if needed.contains(&change.id)
                 && let BeforeRecord::After { change: earlier, .. } = &change.record.before
             {
@@ -140,7 +172,7 @@ impl Log {
             }
         }
         let mut texts: HashMap<u64, Texts> = HashMap::new();
-        for change in of_file {
+        for change in self.of_file(name) {
             if needed.contains(&change.id) {
                 let before = match &change.record.before {
                     BeforeRecord::Missing => None,
@@ -179,3 +211,6 @@ fn applied(edits: &[EditRecord], text: &Rope) -> Result<Rope, Lost> {
 fn damaged(why: impl ToString) -> Lost {
     Lost::Damaged(why.to_string())
 }
+
+#[cfg(test)]
+mod tests;

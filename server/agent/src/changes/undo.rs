@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::event::Failure;
 use crate::id::TurnId;
 use crate::journal::StoredSession;
+use crate::journal::record::TookBackRecord;
 use crate::report::Reporter;
 use crate::workspace::{self, File, FileError, FileName, Origin, WriteError};
 
@@ -28,8 +29,8 @@ pub enum What {
     Turn(TurnId),
     /// Everything the session changed in a file.
     File(FileName),
-    /// One hunk of what [`super::list`] shows of a file.
-    Hunk { file: FileName, hunk: String },
+    /// One hunk of what [`super::list`] shows of a file, for the session or for a turn.
+    Hunk { file: FileName, hunk: String, turn: Option<TurnId> },
     /// Everything since an entry.
     Since(u64),
 }
@@ -128,7 +129,7 @@ impl Undo {
         let changes: Vec<&Change> = match what {
             What::Turn(turn) => of_turn(log, turn)?,
             What::File(name) => of_file(log, name, &self.context)?,
-            What::Hunk { file, hunk } => return self.hunk(log, file, hunk).await,
+            What::Hunk { file, hunk, turn } => return self.hunk(log, file, hunk, turn.as_ref()).await,
             What::Since(leaf) => log.since(*leaf),
         };
         let mut by_file: Vec<(FileName, Vec<u64>)> = Vec::new();
@@ -160,8 +161,10 @@ impl Undo {
         log: &Arc<Log>,
         name: &FileName,
         hunk: &str,
+        turn: Option<&TurnId>,
     ) -> Result<Vec<(FileName, Result<OneFile, String>)>, UndoError> {
-        let first = log.changes.iter().find(|change| change.name == *name).map(|change| change.id);
+        let mut of_turn = log.of_file(name).filter(|change| turn.is_none_or(|turn| *turn == change.turn_id));
+        let first = of_turn.next().map(|change| change.id);
         let first = first.ok_or_else(|| never_changed(name, &self.context))?;
         let (log, store, file) = (log.clone(), self.stored.store.clone(), name.clone());
         let read = tokio::task::spawn_blocking(move || log.texts(&file, &[first], &store));
@@ -197,13 +200,9 @@ impl Undo {
             let base = now.unwrap_or_else(missing);
             let new = target.clone().unwrap_or_default();
             let edits = smallest_edits(&base.text, &new);
-            let planned = Planned {
-                base: &base,
-                edits: &edits,
-                removed: target.is_none(),
-                undoes: file.undoes.clone(),
-            };
+            let planned = Planned { base: &base, edits: &edits, removed: target.is_none() };
             let kept = keep(planned, &self.context, &self.reporter).await.map_err(Refused::Store)?;
+            let by = kept.id();
             let diff = unified(&base.text, &new, &shown, &shown).text;
             let written = match &target {
                 Some(_) => self.write(&base, edits).await,
@@ -212,6 +211,10 @@ impl Undo {
             match written {
                 Ok((uri, left)) => {
                     kept.made(&new, left.as_ref(), &self.context, &self.reporter).await;
+                    if !file.undoes.is_empty() {
+                        let took_back = TookBackRecord { by, changes: file.undoes.clone() };
+                        self.reporter.took_back(took_back).await;
+                    }
                     self.reporter.edited(uri, diff.clone()).await;
                     return Ok(Some(diff));
                 }
@@ -221,7 +224,8 @@ impl Undo {
                     let why = "the edit was sent to the editor, but something else stands there now";
                     return Err(self.conflict(file, why, None));
                 }
-                // It may still have been made: it stays in the log, where it does no harm.
+                // It may still have been made: it stays in the log, but what it was to take back is not
+                // taken to be undone.
                 Err(error @ WriteError::Unanswered) => return Err(self.conflict(file, error, None)),
                 Err(error) => {
                     kept.not_made(&self.reporter).await;
@@ -312,7 +316,7 @@ fn without_hunk(hunk: &str, first: Option<&Rope>, now: Option<Rope>) -> Result<O
 }
 
 fn of_turn<'a>(log: &'a Log, turn: &TurnId) -> Result<Vec<&'a Change>, UndoError> {
-    let of_turn: Vec<&Change> = log.changes.iter().filter(|change| change.turn_id == *turn).collect();
+    let of_turn: Vec<&Change> = log.changes().filter(|change| change.turn_id == *turn).collect();
     if of_turn.is_empty() {
         return Err(UndoError::Nothing(format!("{turn} changed no file")));
     }
@@ -324,7 +328,7 @@ fn of_turn<'a>(log: &'a Log, turn: &TurnId) -> Result<Vec<&'a Change>, UndoError
 }
 
 fn of_file<'a>(log: &'a Log, name: &FileName, context: &Context) -> Result<Vec<&'a Change>, UndoError> {
-    let of_file: Vec<&Change> = log.changes.iter().filter(|change| change.name == *name).collect();
+    let of_file: Vec<&Change> = log.of_file(name).collect();
     if of_file.is_empty() {
         return Err(never_changed(name, context));
     }

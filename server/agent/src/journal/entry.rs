@@ -63,7 +63,11 @@ impl Record {
                 let output = into_parts(result.parts);
                 return Some(ItemKind::ToolResult { call_id: result.call_id, output });
             }
-            Self::Compaction(_) | Self::ModelChange(_) | Self::Note(NoteRecord::Change(_) | NoteRecord::Left(_)) => return None,
+            Self::Compaction(_)
+            | Self::ModelChange(_)
+            | Self::Note(NoteRecord::Change(_) | NoteRecord::Left(_) | NoteRecord::TookBack(_)) => {
+                return None;
+            }
         };
         Some(ItemKind::User { parts })
     }

@@ -175,7 +175,12 @@ impl Loaded {
                     self.cost = Some(self.cost.unwrap_or_default() + cost);
                 }
             }
-            Record::ToolResult(_) | Record::Compaction(_) | Record::ModelChange(_) | Record::Note(_) => {}
+            Record::Compaction(compaction) => {
+                if let Some(usage) = compaction.usage {
+                    self.usage.add(&usage.into());
+                }
+            }
+            Record::ToolResult(_) | Record::ModelChange(_) | Record::Note(_) => {}
         }
     }
 }

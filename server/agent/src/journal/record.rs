@@ -28,6 +28,8 @@ pub(crate) enum NoteRecord {
     Change(ChangeRecord),
     /// What came of a change, where that is not what was expected.
     Left(LeftRecord),
+    /// A change that takes others back stands.
+    TookBack(TookBackRecord),
 }
 
 /// A change of one file, stored before it is made. Its id is that of its entry.
@@ -42,9 +44,6 @@ pub(crate) struct ChangeRecord {
     /// The file is removed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) removed: bool,
-    /// The changes that this one takes back.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) undoes: Vec<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +80,14 @@ pub(crate) struct LeftRecord {
     pub(crate) change: u64,
     /// From the text before to what was left. `None`: the change was not made.
     pub(crate) edits: Option<Vec<EditRecord>>,
+}
+
+/// Which changes of the file another one took back. Stored when that one was seen to stand: until then those
+/// it was to take back can still be taken back, and if they were, that changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TookBackRecord {
+    pub(crate) by: u64,
+    pub(crate) changes: Vec<u64>,
 }
 
 /// Changes were taken back.
@@ -125,6 +132,9 @@ pub(crate) struct CompactionRecord {
     pub(crate) tokens_before: u64,
     /// An estimate.
     pub(crate) tokens_after: u64,
+    /// What the summary cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<UsageRecord>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,7 +265,7 @@ pub(crate) enum StopRecord {
     Length,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct UsageRecord {
     input: u64,

@@ -96,7 +96,6 @@ pub(crate) fn change(turn_id: &str) -> Record {
         before: BeforeRecord::Missing,
         edits: Vec::new(),
         removed: false,
-        undoes: Vec::new(),
     }))
 }
 
@@ -126,6 +125,7 @@ fn compaction() -> CompactionRecord {
         fallback: false,
         tokens_before: 900,
         tokens_after: 100,
+        usage: None,
     }
 }
 

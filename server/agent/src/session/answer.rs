@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provider::{AnswerEvent, StopReason, Usage};
+use provider::{AnswerEvent, Usage};
 use store::EntryKind;
 use tokio::time::Instant;
 
@@ -41,14 +41,10 @@ impl Session {
                 let text = answer.text();
                 let message_id = self.message_id();
                 self.count(answer.usage);
-                let cut_off = answer.stop == StopReason::Length;
                 let cost = answer.usage.and_then(|usage| self.cost(&usage));
                 let assistant = AssistantRecord::new(&message_id, &answer, cost);
                 self.record(EntryKind::Assistant, &assistant, Some(text.clone()));
                 self.transcript.push_answer(*answer);
-                if cut_off {
-                    self.transcript.close_open("not run: the answer was cut off at the output limit");
-                }
                 if let Some(run) = &mut self.run {
                     run.message = None;
                     run.text.clear();
@@ -117,6 +113,14 @@ impl Session {
         let Model { provider, info } = &self.options.model;
         let draft = AssistantRecord::interrupted(message_id, provider.name(), &info.id, &run.text);
         self.journal.draft(&draft);
+    }
+
+    /// What was kept of the answer is void: it fails, or begins anew.
+    pub(super) fn forget_draft(&mut self) {
+        let drafted = self.run.as_mut().and_then(|run| run.drafted.take());
+        if drafted.is_some() {
+            self.journal.forget_draft();
+        }
     }
 
     pub(super) fn count(&mut self, usage: Option<Usage>) {

@@ -1,5 +1,8 @@
 //! Compaction as the session sees it: when it is due, and what the conversation is afterwards.
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 use store::{EntryId, EntryKind};
 use tokio::sync::oneshot;
 
@@ -57,11 +60,13 @@ impl Session {
         let compactor = self.compactor(cancelled);
         let reporter = self.reporter.clone();
         self.tasks.spawn(async move {
-            let reason = match compactor.run(Trigger::Request, keep).await {
-                Outcome::Done | Outcome::Nothing => EndReason::Completed,
-                Outcome::Aborted => EndReason::Aborted,
-                Outcome::Failed(_) => EndReason::Error,
-            };
+            let compacted = AssertUnwindSafe(compactor.run(Trigger::Request, keep)).catch_unwind().await;
+            let reason =
+                match compacted.unwrap_or_else(|_panic| Outcome::Failed(Failure::bug("the compaction"))) {
+                    Outcome::Done | Outcome::Nothing => EndReason::Completed,
+                    Outcome::Aborted => EndReason::Aborted,
+                    Outcome::Failed(_) => EndReason::Error,
+                };
             reporter.report(Report::Ended(reason)).await;
         });
     }
@@ -80,6 +85,8 @@ impl Session {
     pub(super) fn compaction_ended(&mut self, result: Result<(Box<Loaded>, Compacted), String>) {
         let result = result.map(|(loaded, compacted)| {
             self.rebase(*loaded);
+            // The model has no text of a file before its eyes any more.
+            self.options.context.forget_seen();
             compacted
         });
         self.set_phase(Phase::Model);

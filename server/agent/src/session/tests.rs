@@ -1,6 +1,6 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use provider::{AnswerStream, Provider, Request};
+use provider::{AnswerEvent, AnswerStream, Provider, Request};
 use text::AbsPath;
 
 use super::*;
@@ -199,4 +199,30 @@ async fn a_client_that_attaches_again_is_not_asked_twice() {
     settle(&mut session).await;
     session.attach(onlooker.clone());
     assert_eq!(onlooker.told("asked"), 1);
+}
+
+#[tokio::test]
+async fn what_was_kept_of_an_answer_that_failed_is_dropped() {
+    let (mut session, _onlooker, _directory) = running();
+    settle(&mut session).await;
+    let stored = session.journal.stored();
+    session.report(Report::Answer(vec![AnswerEvent::TextDelta("half".into())]));
+    let long_ago = tokio::time::Instant::now().checked_sub(std::time::Duration::from_secs(9));
+    session.run.as_mut().unwrap().drafted = long_ago;
+    session.report(Report::Answer(vec![AnswerEvent::TextDelta(" done".into())]));
+    session.report(Report::Failed(Failure::bug("the test")));
+    session.report(Report::Ended(EndReason::Error));
+    session.keep_settings();
+    settle(&mut session).await;
+    assert_eq!(stored.load().await.unwrap().draft, None);
+}
+
+#[tokio::test]
+async fn another_place_in_the_conversation_is_not_cramped() {
+    let (mut session, _onlooker, _directory) = running();
+    session.report(Report::Ended(EndReason::Completed));
+    session.is_cramped = true;
+    let loaded = Loaded::default();
+    session.branched(Place { leaf: None, loaded, restored: Default::default(), files_differ: false });
+    assert!(!session.is_cramped);
 }

@@ -37,7 +37,7 @@ pub(crate) struct Place {
     pub(crate) leaf: Option<EntryId>,
     pub(crate) loaded: Loaded,
     pub(crate) restored: Undone,
-    /// Files were changed since and stand as they are.
+    /// Files were changed since, and not all were put back.
     pub(crate) files_differ: bool,
 }
 
@@ -109,6 +109,7 @@ impl Session {
         let commit = self.journal.move_to(leaf);
         self.outgoing.expect(vec![commit]);
         self.rebase(loaded);
+        self.is_cramped = false;
         self.options.context.forget_seen();
         if files_differ {
             let parts = record::parts(&[Part::Text(FILES_DIFFER.into())]);
@@ -176,11 +177,12 @@ async fn place(undo: &Undo, to: BranchTo) -> Result<Place, CommandError> {
     let leaf = if to.before { entry.parent } else { Some(entry.id) };
     // In the order in which things happened, whatever branch they are on.
     let since = if to.before { entry.id.0.saturating_sub(1) } else { entry.id.0 };
-    let mut restored = Undone::default();
-    let mut files_differ = false;
+    let (restored, files_differ);
     if to.restore_files {
         restored = undo.run(&What::Since(since)).await.map_err(CommandError::Undo)?;
+        files_differ = !restored.conflicts.is_empty() || undo.cancelled.is_cancelled();
     } else {
+        restored = Undone::default();
         files_differ = !undo.stored.changes().await.map_err(UndoError::from)?.since(since).is_empty();
     }
     let session = LoadedSession {

@@ -62,7 +62,7 @@ pub(super) async fn change(
         let was_seen =
             call.context.seen(&name, &base.text) == Seen::AsItStands || base.origin == Origin::Missing;
         let (context, reporter) = (&call.context, &call.reporter);
-        let planned = Planned { base: &base, edits: &edits, removed: false, undoes: Vec::new() };
+        let planned = Planned { base: &base, edits: &edits, removed: false };
         let kept = keep(planned, context, reporter).await.map_err(|failure| {
             ToolError::failed(format!(
                 "{shown} was not changed, because what stands there cannot be kept: {}",

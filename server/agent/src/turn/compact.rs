@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use provider::{AnswerEvent, Initiator, Item, Request, Usage};
+use provider::{AnswerEvent, Initiator, Item, Request};
 use store::{Entry, LoadedSession};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,11 @@ pub(crate) enum Outcome {
 impl Compactor {
     /// Compacts, or leaves everything as it is; either way the session was told.
     pub(crate) async fn run(&self, trigger: Trigger, keep: Option<u64>) -> Outcome {
-        let Some(used_now) = self.reporter.compaction_starts(trigger).await else { return Outcome::Aborted };
+        let Some(used_now) = self.reporter.compaction_starts(trigger).await else {
+            let result = Err("the session cannot be stored".into());
+            self.reporter.report(Report::CompactionEnded { result }).await;
+            return Outcome::Aborted;
+        };
         let window = self.model.window();
         let outcome = self.compact(Input {
             trigger,
@@ -63,12 +67,12 @@ impl Compactor {
 
     async fn compact(&self, input: Input) -> Result<(), Outcome> {
         let (session, plan) = self.plan(input).await?;
-        let (record, spent) = match plan {
+        let record = match plan {
             Plan::Nothing => return Err(Outcome::Nothing),
-            Plan::Blank(record) => (record, None),
+            Plan::Blank(record) => record,
             Plan::Summarise(summarise) => self.summarise(*summarise).await?,
         };
-        self.go_on(session, record, spent).await
+        self.go_on(session, record).await
     }
 
     async fn plan(&self, input: Input) -> Result<(LoadedSession, Plan), Outcome> {
@@ -90,7 +94,7 @@ impl Compactor {
     }
 
     /// Asks the model; without its answer the summary is put together here.
-    async fn summarise(&self, summarise: Summarise) -> Result<(CompactionRecord, Option<Usage>), Outcome> {
+    async fn summarise(&self, summarise: Summarise) -> Result<CompactionRecord, Outcome> {
         let mut answer = self.model.provider.answer(Request {
             model: self.model.info.id.clone(),
             instructions: PROMPT.into(),
@@ -116,28 +120,23 @@ impl Compactor {
                             "" => summarise.without_model(),
                             text => summarise.with(text.to_owned()),
                         };
-                        return Ok((record, answer.usage));
+                        return Ok(CompactionRecord { usage: answer.usage.map(Into::into), ..record });
                     }
                 }
                 Some(Err(error)) => {
                     tracing::warn!(%error, "no model could summarise the conversation");
-                    return Ok((summarise.without_model(), None));
+                    return Ok(summarise.without_model());
                 }
-                None => return Ok((summarise.without_model(), None)),
+                None => return Ok(summarise.without_model()),
             }
         }
     }
 
     /// Appends the entry, and builds the conversation anew as a later load would.
-    async fn go_on(
-        &self,
-        mut session: LoadedSession,
-        record: CompactionRecord,
-        spent: Option<Usage>,
-    ) -> Result<(), Outcome> {
+    async fn go_on(&self, mut session: LoadedSession, record: CompactionRecord) -> Result<(), Outcome> {
         let compacted = Compacted { summary: record.summary.clone(), fallback: record.fallback };
         let payload = serde_json::to_string(&record).map_err(|error| failed(error.to_string()))?;
-        let id = self.reporter.compacted(record, spent).await.map_err(Outcome::Failed)?;
+        let id = self.reporter.compacted(record).await.map_err(Outcome::Failed)?;
         session.entries.push(Entry {
             id,
             parent: session.record.leaf,

@@ -20,6 +20,7 @@ impl Backend {
         }
         if let Some(turn_id) = &params.turn_id {
             not_empty("turn_id", turn_id)?;
+            not_given("turn_id", turn_id)?;
         }
         let encoding = self.connection.documents.encoding();
         let attachments =
@@ -70,6 +71,17 @@ impl Backend {
         let params: SessionParams = decode(params)?;
         Ok(to_proto::state(reply(self.session(&params.session_id)?.state()).await?))
     }
+}
+
+/// Ids of Opal's own, as in `t1`, would mean two turns at once.
+fn not_given(name: &str, id: &str) -> Result<()> {
+    let number = id.strip_prefix(['t', 'u']).unwrap_or_default();
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::invalid_params(format!(
+            "{name}: ids such as t1 and u1 are Opal's own; choose another"
+        )));
+    }
+    Ok(())
 }
 
 fn not_empty(name: &str, text: &str) -> Result<()> {

@@ -46,7 +46,10 @@ impl Backend {
         let what = match (params.turn_id, params.path, params.hunk_id) {
             (Some(turn), None, None) => What::Turn(TurnId::new(turn)),
             (None, Some(path), None) => What::File(resolved(&session, &path).await?),
-            (None, Some(path), Some(hunk)) => What::Hunk { file: resolved(&session, &path).await?, hunk },
+            (turn, Some(path), Some(hunk)) => {
+                let (file, turn) = (resolved(&session, &path).await?, turn.map(TurnId::new));
+                What::Hunk { file, hunk, turn }
+            }
             _ => return Err(Error::invalid_params("turn_id: expected this, or path, or path and hunk_id")),
         };
         let undone = reply(session.undo(what)).await?.map_err(errors::command)?;

@@ -1,5 +1,6 @@
 use expect_test::{Expect, expect};
 
+use super::super::record::{CompactionRecord, StopRecord};
 use super::super::testing::*;
 use super::*;
 
@@ -72,6 +73,30 @@ fn a_call_left_open_deep_in_the_conversation() {
             assistant: done
         "#]],
     );
+}
+
+#[test]
+fn calls_of_an_answer_that_was_cut_off_were_never_run() {
+    let Record::Assistant(called) = reading(&["a"]) else { unreachable!() };
+    let cut_off = Record::Assistant(AssistantRecord { stop: StopRecord::Length, ..called });
+    check(
+        vec![user("1"), cut_off, user("2")],
+        expect![[r#"
+            user: 1
+            assistant:  +a
+            result a: not run: the answer was cut off at the o… (51 characters)
+            user: 2
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_summary_cost_is_counted() {
+    let Record::Compaction(compaction) = summary("S", None) else { unreachable!() };
+    let usage = Usage { input_total: 7, output_total: 2, total: 9, ..Usage::default() };
+    let paid = Record::Compaction(CompactionRecord { usage: Some(usage.into()), ..compaction });
+    let loaded = load(&session(entries(vec![user("1"), measured("2", 5), paid])));
+    assert_eq!((loaded.usage.input_total, loaded.usage.output_total, loaded.used), (7, 2, 100));
 }
 
 #[test]
