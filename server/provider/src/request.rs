@@ -20,6 +20,9 @@ pub struct Request {
     /// Routes requests of one conversation to the same prompt cache; at most 64 characters.
     pub cache_key: String,
     pub max_output_tokens: Option<u32>,
+    /// Whether the model sees images. If it does not, it is told where they were. `None`: unknown, and they
+    /// are sent.
+    pub images: Option<bool>,
     pub initiator: Initiator,
 }
 
@@ -54,6 +57,10 @@ pub enum Initiator {
 }
 
 impl Request {
+    pub(crate) fn shows_images(&self) -> bool {
+        self.images != Some(false)
+    }
+
     /// Whether the model is one of OpenAI's that reason. They take parameters that others refuse, and refuse
     /// some that others take.
     pub(crate) fn is_for_reasoning_model(&self) -> bool {
