@@ -19,6 +19,7 @@ pub(crate) fn request(items: Vec<Item>) -> Request {
         thinking: None,
         cache_key: "session".into(),
         max_output_tokens: None,
+        context_window: None,
         images: None,
         initiator: Initiator::User,
     }
