@@ -215,12 +215,16 @@ fn a_longer_conversation_only_adds_to_the_end() {
 fn a_model_that_sees_no_images_reads_where_they_were() {
     let preludes = Preludes::default();
     let render = |request: &Request| body(request, &preludes, |_| true).pieces().to_vec();
-    check_unseen(render, "input", expect![[r#"
+    check_unseen(
+        render,
+        "input",
+        expect![[r#"
         {"content":[{"text":"One.","type":"input_text"}],"role":"user","type":"message"}
         {"content":[{"text":"Look:","type":"input_text"},{"text":"[An image (image/png) was here; this model cannot see images.]","type":"input_text"},{"text":"See?","type":"input_text"}],"role":"user","type":"message"}
         {"arguments":"{\"path\":\"a\"}","call_id":"call_a","name":"read","type":"function_call"}
         {"arguments":"{\"path\":\"a\"}","call_id":"call_b","name":"read","type":"function_call"}
         {"call_id":"call_a","output":"[An image (image/png) was here; this model cannot see images.]","type":"function_call_output"}
         {"call_id":"call_b","output":"b\n[An image (image/png) was here; this model cannot see images.]","type":"function_call_output"}
-    "#]]);
+    "#]],
+    );
 }
