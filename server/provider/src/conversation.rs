@@ -91,7 +91,7 @@ pub(crate) fn data_url(mime_type: &str, data: &str) -> String {
 }
 
 pub(crate) fn has_images(parts: &[Part]) -> bool {
-    parts.iter().any(|part| matches!(part, Part::Image { .. }))
+    parts.iter().any(Part::is_image)
 }
 
 /// The arguments of a call as the JSON of an object. Servers that parse them refuse the whole conversation

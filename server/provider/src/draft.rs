@@ -18,6 +18,7 @@ pub(crate) struct Draft {
     pub(crate) model: String,
     pub(crate) response_id: Option<String>,
     pub(crate) usage: Option<Usage>,
+    context_window: Option<u64>,
     /// What was said before.
     items: Arc<Vec<Arc<Item>>>,
     started: bool,
@@ -33,6 +34,7 @@ impl Draft {
             model: request.model.clone(),
             response_id: None,
             usage: None,
+            context_window: request.context_window,
             items: request.items.clone(),
             started: false,
             any_text: false,
@@ -78,13 +80,19 @@ impl Draft {
     }
 
     /// Ends the answer. Without a `stop` its blocks tell why the model stopped.
+    ///
+    /// # Errors
+    /// A failure, if what came is no answer but a conversation that did not fit.
     pub(crate) fn finish(
         &mut self,
         mut blocks: Vec<Block>,
         stop: Option<StopReason>,
         out: &mut Vec<AnswerEvent>,
-    ) {
+    ) -> Result<(), Failure> {
         self.start(out);
+        if let Some(failure) = self.overflow(&blocks, stop) {
+            return Err(failure);
+        }
         let has_calls = blocks.iter().any(|block| matches!(block, Block::ToolCall(_)));
         if has_calls {
             self.tell_calls_apart(&mut blocks);
@@ -97,6 +105,21 @@ impl Draft {
             stop: stop.unwrap_or(if has_calls { StopReason::ToolUse } else { StopReason::Stop }),
             usage: self.usage,
         })));
+        Ok(())
+    }
+
+    /// The failure that an answer amounts to for which the prompt left no room. An answer that says something
+    /// is one, even if by our count it cannot be: the count may be wrong, and the user has read it.
+    fn overflow(&self, blocks: &[Block], stop: Option<StopReason>) -> Option<Failure> {
+        let (window, usage) = (self.context_window.filter(|window| *window > 0)?, self.usage?);
+        let prompt = usage.input_total;
+        let says_something = blocks.iter().any(|block| !matches!(block, Block::Thinking { .. }));
+        let without_a_word = stop == Some(StopReason::Length) && usage.output_total == 0;
+        let fills_it = prompt.saturating_mul(100) >= window.saturating_mul(99);
+        (!says_something && (prompt > window || without_a_word && fills_it)).then(|| {
+            let message = format!("the answer is empty: the prompt has {prompt} tokens, the window {window}");
+            Failure::new(Class::ContextOverflow, message)
+        })
     }
 
     /// Why an answer that ends here is none.
@@ -143,14 +166,50 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{answer, call, request};
+    use crate::samples::{answer, call, request, said, thought};
 
     fn ids(calls: Vec<Block>) -> Vec<String> {
         let mut draft = Draft::new(&request(vec![answer(vec![call("call_0")])]), "work");
         let mut out = Vec::new();
-        draft.finish(calls, None, &mut out);
+        draft.finish(calls, None, &mut out).unwrap();
         let Some(AnswerEvent::Finished(answer)) = out.pop() else { panic!() };
         answer.tool_calls().map(|call| call.call_id.clone()).collect()
+    }
+
+    #[track_caller]
+    fn check_overflow(
+        window: Option<u64>,
+        (input, output): (u64, u64),
+        stop: Option<StopReason>,
+        blocks: Vec<Block>,
+        overflows: bool,
+    ) {
+        let mut draft = Draft::new(&Request { context_window: window, ..request(vec![]) }, "work");
+        draft.usage = Some(Usage { input_total: input, output_total: output, ..Usage::default() });
+        let mut out = Vec::new();
+        let failure = draft.finish(blocks, stop, &mut out).err();
+        assert_eq!(failure.map(|failure| failure.class), overflows.then_some(Class::ContextOverflow));
+        assert_eq!(matches!(out.last(), Some(AnswerEvent::Finished(_))), !overflows);
+    }
+
+    #[test]
+    fn an_empty_answer_to_a_full_window_is_none() {
+        let (window, length) = (Some(1000), Some(StopReason::Length));
+        check_overflow(window, (990, 0), length, vec![], true);
+        check_overflow(window, (989, 0), length, vec![], false);
+        check_overflow(window, (990, 0), None, vec![], false);
+        // It ran out of room while it thought: with a smaller prompt it may get further, but it did begin.
+        check_overflow(window, (990, 10), length, vec![thought("{}")], false);
+        check_overflow(None, (990, 0), length, vec![], false);
+        check_overflow(Some(0), (0, 0), length, vec![], false);
+
+        check_overflow(window, (1001, 0), None, vec![], true);
+        check_overflow(window, (1001, 5), None, vec![thought("{}")], true);
+        check_overflow(window, (1000, 5), None, vec![], false);
+        // These say something.
+        check_overflow(window, (1001, 5), None, vec![said("Yes.")], false);
+        check_overflow(window, (1001, 5), None, vec![call("call_1")], false);
+        check_overflow(Some(u64::MAX), (u64::MAX, 0), length, vec![], true);
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(crate) struct Rendering {
     pub(crate) form: &'static str,
     /// Whether the thinking goes back to the service that produced it.
     pub(crate) replay: bool,
+    /// Whether images are shown. Of an item that has none they always are, so that its JSON stays.
+    pub(crate) images: bool,
 }
 
 /// The JSON of an item.
@@ -70,6 +72,42 @@ impl From<Vec<u8>> for Rendered {
     }
 }
 
+impl ItemKind {
+    fn parts(&self) -> &[Part] {
+        match self {
+            Self::User { parts } | Self::ToolResult { output: parts, .. } => parts,
+            Self::Assistant(_) => &[],
+        }
+    }
+
+    fn has_images(&self) -> bool {
+        self.parts().iter().any(Part::is_image)
+    }
+
+    /// The same for a model that sees none: it reads where they were, and in the order in which they were.
+    fn without_images(&self) -> Self {
+        let parts = self.parts().iter().map(|part| match part {
+            Part::Image { mime_type, .. } => {
+                Part::Text(format!("[An image ({mime_type}) was here; this model cannot see images.]"))
+            }
+            Part::Text(_) => part.clone(),
+        });
+        match self {
+            Self::User { .. } => Self::User { parts: parts.collect() },
+            Self::ToolResult { call_id, .. } => {
+                Self::ToolResult { call_id: call_id.clone(), output: parts.collect() }
+            }
+            Self::Assistant(answer) => Self::Assistant(answer.clone()),
+        }
+    }
+}
+
+impl Part {
+    pub(crate) fn is_image(&self) -> bool {
+        matches!(self, Self::Image { .. })
+    }
+}
+
 impl Item {
     pub fn new(kind: ItemKind) -> Self {
         Self { kind, kept: Mutex::default() }
@@ -84,14 +122,18 @@ impl Item {
     pub(crate) fn rendered(
         &self,
         mut wanted: Rendering,
-        render: impl FnOnce(Rendering) -> Rendered,
+        render: impl FnOnce(&ItemKind, Rendering) -> Rendered,
     ) -> Rendered {
         let mut kept = self.kept();
         wanted.replay &= !kept.replay_refused;
+        wanted.images |= !self.kind.has_images();
         match &kept.rendering {
             Some((rendering, rendered)) if *rendering == wanted => rendered.clone(),
             _ => {
-                let rendered = render(wanted);
+                let rendered = match wanted.images {
+                    true => render(&self.kind, wanted),
+                    false => render(&self.kind.without_images(), wanted),
+                };
                 kept.rendering = Some((wanted, rendered.clone()));
                 rendered
             }

@@ -20,6 +20,12 @@ pub struct Request {
     /// Routes requests of one conversation to the same prompt cache; at most 64 characters.
     pub cache_key: String,
     pub max_output_tokens: Option<u32>,
+    /// Tokens of prompt and answer together, as far as it is known. Some services cut off what does not fit
+    /// without a word; with this it can be told from an answer.
+    pub context_window: Option<u64>,
+    /// Whether the model sees images. If it does not, it is told where they were. `None`: unknown, and they
+    /// are sent.
+    pub images: Option<bool>,
     pub initiator: Initiator,
 }
 
@@ -54,6 +60,10 @@ pub enum Initiator {
 }
 
 impl Request {
+    pub(crate) fn shows_images(&self) -> bool {
+        self.images != Some(false)
+    }
+
     /// Whether the model is one of OpenAI's that reason. They take parameters that others refuse, and refuse
     /// some that others take.
     pub(crate) fn is_for_reasoning_model(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use expect_test::Expect;
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,6 +19,8 @@ pub(crate) fn request(items: Vec<Item>) -> Request {
         thinking: None,
         cache_key: "session".into(),
         max_output_tokens: None,
+        context_window: None,
+        images: None,
         initiator: Initiator::User,
     }
 }
@@ -104,4 +107,33 @@ pub(crate) fn check_shared(first: &[Bytes], second: &[Bytes], n_end: usize) {
         let small = at < 3 || old.len() < 40;
         assert!(small || old.as_ptr() == new.as_ptr(), "piece {at} was rendered again: {old:?}");
     }
+}
+
+/// What a family shows of images to a model that sees none: the messages of the field, one a line. What has
+/// no images is rendered once, whichever model is asked.
+#[track_caller]
+pub(crate) fn check_unseen(render: impl Fn(&Request) -> Vec<Bytes>, field: &str, shown: Expect) {
+    let request = request(vec![
+        Item::user("One."),
+        Item::new(ItemKind::User {
+            parts: vec![Part::Text("Look:".into()), image(), Part::Text("See?".into())],
+        }),
+        answer(vec![call("call_a"), call("call_b")]),
+        result_of("call_a", vec![image()]),
+        result_of("call_b", vec![Part::Text("b".into()), image()]),
+    ]);
+    let render = |images| render(&Request { images, ..request.clone() });
+    let seen = render(Some(true));
+    let unseen = render(Some(false));
+    let body: Value = serde_json::from_str(&joined(&unseen)).unwrap();
+    shown.assert_eq(&lines(&body[field]));
+
+    check_shared(&unseen, &render(Some(false)), 0);
+    let first = |pieces: &[Bytes]| {
+        let first = pieces.iter().find(|piece| piece.windows(4).any(|text| text == b"One."));
+        first.unwrap().as_ptr()
+    };
+    assert_eq!(first(&unseen), first(&seen));
+    assert_eq!(render(Some(true)), seen, "after a switch back");
+    assert_eq!(render(None), seen, "where nobody knows");
 }

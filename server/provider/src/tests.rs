@@ -48,6 +48,8 @@ fn request(items: Vec<Arc<Item>>) -> Request {
         thinking: None,
         cache_key: "session".into(),
         max_output_tokens: None,
+        context_window: None,
+        images: None,
         initiator: Initiator::User,
     }
 }

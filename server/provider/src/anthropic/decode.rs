@@ -168,8 +168,7 @@ impl Decoder {
         };
         self.slots.values_mut().for_each(|slot| slot.end(out));
         let blocks = self.blocks(stop.is_none());
-        self.draft.finish(blocks, stop, out);
-        Ok(())
+        self.draft.finish(blocks, stop, out)
     }
 
     /// What has been received. Unless the answer is `complete`, there may be half a call among it.

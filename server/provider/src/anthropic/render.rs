@@ -66,8 +66,8 @@ fn messages(request: &Request, replays: impl Fn(&Answer) -> bool) -> Vec<Message
                     ItemKind::Assistant(answer) => (Role::Assistant, answer.has_replay() && replays(answer)),
                     ItemKind::User { .. } | ItemKind::ToolResult { .. } => (Role::User, false),
                 };
-                let how = Rendering { form: "anthropic", replay };
-                (role, item.rendered(how, |how| render(&item.kind, how.replay)).here)
+                let how = Rendering { form: "anthropic", replay, images: request.shows_images() };
+                (role, item.rendered(how, |kind, how| render(kind, how.replay)).here)
             }
             Piece::Unanswered(call_id) => {
                 let mut out = Vec::new();

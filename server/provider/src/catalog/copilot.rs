@@ -18,6 +18,8 @@ pub struct CopilotModel {
     pub is_chat: bool,
     /// It can be asked for a stream.
     pub streams: bool,
+    /// How many premium requests of the plan one request counts as.
+    pub multiplier: Option<f64>,
 }
 
 /// Whether the account has accepted a model's terms.
@@ -75,6 +77,7 @@ fn model(entry: &Value) -> Option<CopilotModel> {
         is_listed: is(&entry["model_picker_enabled"]).unwrap_or(true),
         is_chat: capabilities["type"].as_str().is_none_or(|kind| kind == "chat"),
         streams: is(&supports["streaming"]).unwrap_or(true),
+        multiplier: entry["billing"]["multiplier"].as_f64(),
     })
 }
 

@@ -49,7 +49,13 @@ impl Candidate {
 ///
 /// Whatever answers with something else than a list of models is no model server: the ports are popular.
 pub async fn probe(candidates: &[Candidate]) -> Option<LocalServer> {
-    let mut answers = stream::iter(candidates).map(find).buffered(candidates.len().max(1));
+    probe_within(PROBE_LIMIT, candidates).await
+}
+
+pub(super) async fn probe_within(limit: Duration, candidates: &[Candidate]) -> Option<LocalServer> {
+    let found = stream::iter(candidates)
+        .map(|candidate| async move { tokio::time::timeout(limit, find(candidate)).await.ok().flatten() });
+    let mut answers = found.buffered(candidates.len().max(1));
     let mut first = None;
     while let Some(answer) = answers.next().await {
         match answer {
@@ -73,8 +79,7 @@ async fn find(candidate: &Candidate) -> Option<LocalServer> {
     };
     let target = Target::new(endpoint, "models", KeyHeader::Bearer, &[]).ok()?;
     let url = target.url.clone();
-    let http = Http::new(target, Timeouts { connect: PROBE_LIMIT, ..Timeouts::default() });
-    let list = tokio::time::timeout(PROBE_LIMIT, json(&http, url)).await.ok()?.ok()?;
+    let list = json(&Http::new(target, Timeouts::default()), url).await.ok()?;
     if !openai::is_list(&list) {
         return None;
     }

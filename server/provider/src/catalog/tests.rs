@@ -251,7 +251,7 @@ async fn probed(servers: &[(&str, &Server)]) -> String {
     let port = |server: &Server| server.url().rsplit(':').next().unwrap().parse().unwrap();
     let candidates: Vec<_> =
         servers.iter().map(|(name, server)| Candidate::new(*name, port(server))).collect();
-    match probe(&candidates).await {
+    match local::probe_within(Duration::from_secs(20), &candidates).await {
         Some(LocalServer { name, base_url, models }) => {
             let (_, server) = servers.iter().find(|(of, _)| *of == name).unwrap();
             assert_eq!(base_url, format!("{}/v1", server.url()));
@@ -264,7 +264,6 @@ async fn probed(servers: &[(&str, &Server)]) -> String {
 #[tokio::test]
 async fn a_local_server_is_known_by_its_list() {
     let of = |reply: Reply| Server::start(move |_| reply.clone()).unwrap();
-    let silent = of(Reply::stream(vec![Step::Wait(Arc::default())]));
     let page = of(Reply::new(200, "text/html", "<html>Jenkins</html>"));
     let other = of(Reply::json(200, r#"{"data":[{"name":"a"}]}"#));
     let bare = of(Reply::json(200, r#"[{"id":"a"}]"#));
@@ -277,14 +276,18 @@ async fn a_local_server_is_known_by_its_list() {
 
     assert_eq!(probed(&[("ollama", &ollama), ("llamacpp", &llama_cpp)]).await, "ollama: qwen3:8b");
     assert_eq!(probed(&[("llamacpp", &llama_cpp), ("ollama", &ollama)]).await, "llamacpp: a.gguf");
-    assert_eq!(
-        probed(&[("silent", &silent), ("page", &page), ("ollama", &ollama)]).await,
-        "ollama: qwen3:8b"
-    );
+    assert_eq!(probed(&[("page", &page), ("ollama", &ollama)]).await, "ollama: qwen3:8b");
     assert_eq!(probed(&[("ollama", &empty), ("llamacpp", &llama_cpp)]).await, "llamacpp: a.gguf");
     assert_eq!(probed(&[("other", &other), ("ollama", &empty), ("bare", &bare)]).await, "ollama: ");
     assert_eq!(probed(&[("missing", &missing), ("page", &page), ("other", &other)]).await, "nothing");
     assert_eq!(probed(&[]).await, "nothing");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_not_waited_for() {
+    let server = Server::start(|_| Reply::stream(vec![Step::Wait(Arc::default())])).unwrap();
+    let port = server.url().rsplit(':').next().unwrap().parse().unwrap();
+    assert_eq!(probe(&[Candidate::new("silent", port)]).await, None);
 }
 
 #[tokio::test]

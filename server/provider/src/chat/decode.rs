@@ -148,8 +148,7 @@ impl Decoder {
         self.content(|inline, say| inline.finish(say), out);
         self.end_thinking(out);
         let blocks = self.blocks(stop.is_none() && self.finish_reason.is_some());
-        self.draft.finish(blocks, stop, out);
-        Ok(())
+        self.draft.finish(blocks, stop, out)
     }
 
     /// What has been received. Unless the answer is `complete`, there may be half a call among it.

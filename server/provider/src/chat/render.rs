@@ -31,9 +31,10 @@ pub(super) fn body(
     body.push(options(request, dialect));
     body.open(preludes.get(request, prelude));
 
+    let images = request.shows_images();
     let pieces = in_order(&request.items);
     let last_user = pieces.iter().rposition(Piece::is_user);
-    let mut images = Vec::new();
+    let mut shown_below = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
         let rendered = match piece {
             Piece::Item(item) => {
@@ -45,17 +46,17 @@ pub(super) fn body(
                     }
                     ItemKind::User { .. } | ItemKind::ToolResult { .. } => false,
                 };
-                item.rendered(Rendering { form, replay }, |how| render(&item.kind, ids, how.replay))
+                item.rendered(Rendering { form, replay, images }, |kind, how| render(kind, ids, how.replay))
             }
             Piece::Unanswered(call_id) => result(ids, call_id, NO_RESULT.into()).into(),
         };
         if !piece.is_result() {
-            show(&mut body, images.drain(..));
+            show(&mut body, shown_below.drain(..));
         }
         body.item(rendered.here);
-        images.extend(Some(rendered.after).filter(|after| !after.is_empty()));
+        shown_below.extend(Some(rendered.after).filter(|after| !after.is_empty()));
     }
-    show(&mut body, images.drain(..));
+    show(&mut body, shown_below.drain(..));
     body.close("]}")
 }
 

@@ -268,7 +268,7 @@ impl Decoder {
         }
         let blocks = self.blocks(stop.is_none());
         self.draft.usage = parse(response.usage).map(|usage| normalised(&usage));
-        self.draft.finish(blocks, stop, out);
+        self.draft.finish(blocks, stop, out)?;
         Ok(Progress::Finished)
     }
 

@@ -32,8 +32,8 @@ pub(super) fn body(request: &Request, preludes: &Preludes, replays: impl Fn(&Ans
                     ItemKind::Assistant(answer) => answer.has_replay() && replays(answer),
                     ItemKind::User { .. } | ItemKind::ToolResult { .. } => false,
                 };
-                let how = Rendering { form: "responses", replay };
-                body.item(item.rendered(how, |how| render(&item.kind, how.replay)).here);
+                let how = Rendering { form: "responses", replay, images: request.shows_images() };
+                body.item(item.rendered(how, |kind, how| render(kind, how.replay)).here);
             }
             Piece::Unanswered(call_id) => {
                 let mut out = Vec::new();

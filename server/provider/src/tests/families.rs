@@ -241,3 +241,21 @@ async fn a_conversation_goes_on_in_another_family() {
     "#]]
     .assert_eq(&shown);
 }
+
+/// What some servers make of a conversation that does not fit, in each family.
+#[tokio::test]
+async fn a_prompt_that_leaves_no_room_is_an_overflow() {
+    let chat = r#"{"choices":[{"message":{"content":""},"finish_reason":"length"}],"usage":{"prompt_tokens":4095,"completion_tokens":0}}"#;
+    let responses = r#"{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[],"usage":{"input_tokens":4095,"output_tokens":0}}"#;
+    let anthropic = r#"{"type":"message","content":[],"stop_reason":"max_tokens","usage":{"input_tokens":4095,"output_tokens":0}}"#;
+    let families: [(Connect, &str); 3] =
+        [(crate::chat, chat), (crate::responses, responses), (crate::anthropic, anthropic)];
+    for (connect, body) in families {
+        let server = Server::start(move |_| Reply::json(200, body)).unwrap();
+        let provider = connect(endpoint(&server.url()), Timeouts::default()).unwrap();
+        for (window, code) in [(Some(4096), Some("context_overflow")), (Some(8192), None), (None, None)] {
+            let answer = ask(&provider, Request { context_window: window, ..prompt() }).await;
+            assert_eq!(answer.as_ref().err().map(ProviderError::code), code, "{answer:?}");
+        }
+    }
+}

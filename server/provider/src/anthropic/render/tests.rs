@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::samples::{
-    answer, answer_of, call, call_with, check_shared, full_request, image, joined, lines, request, result,
-    result_of, said, thought,
+    answer, answer_of, call, call_with, check_shared, check_unseen, full_request, image, joined, lines,
+    request, result, result_of, said, thought,
 };
 use crate::{Item, ThinkingLevel};
 
@@ -224,4 +224,19 @@ fn a_longer_conversation_only_adds_to_the_end() {
     check_shared(&first, &second, first.len() - unmarked);
     let without_marks = |pieces: &[Bytes]| joined(pieces).replace(CACHE_MARK, "");
     assert!(without_marks(&second).starts_with(without_marks(&first).trim_end_matches("]}")));
+}
+
+#[test]
+fn a_model_that_sees_no_images_reads_where_they_were() {
+    let preludes = Preludes::default();
+    let render = |request: &Request| body(request, &preludes, |_| true).pieces().to_vec();
+    check_unseen(
+        render,
+        "messages",
+        expect![[r#"
+        {"content":[{"text":"One.","type":"text"},{"text":"Look:","type":"text"},{"text":"[An image (image/png) was here; this model cannot see images.]","type":"text"},{"cache_control":{"type":"ephemeral"},"text":"See?","type":"text"}],"role":"user"}
+        {"content":[{"id":"call_a","input":{"path":"a"},"name":"read","type":"tool_use"},{"id":"call_b","input":{"path":"a"},"name":"read","type":"tool_use"}],"role":"assistant"}
+        {"content":[{"content":"[An image (image/png) was here; this model cannot see images.]","tool_use_id":"call_a","type":"tool_result"},{"cache_control":{"type":"ephemeral"},"content":"b\n[An image (image/png) was here; this model cannot see images.]","tool_use_id":"call_b","type":"tool_result"}],"role":"user"}
+    "#]],
+    );
 }

@@ -19,7 +19,7 @@ fn shown(model: &CopilotModel) -> String {
     ];
     let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
     format!(
-        "{} ({}): {:?} in {:?}, out {:?}; {}; {:?}; {}; thinks {:?}\n",
+        "{} ({}): {:?} in {:?}, out {:?}; {}; {:?}; {}; thinks {:?}; x{:?}\n",
         info.id,
         info.name.as_deref().unwrap_or_default(),
         info.context_window,
@@ -29,6 +29,7 @@ fn shown(model: &CopilotModel) -> String {
         model.policy,
         model.supported_endpoints.join(" "),
         levels,
+        model.multiplier,
     )
 }
 
@@ -37,14 +38,14 @@ fn a_whole_list() {
     let list = serde_json::from_str(LIST).unwrap();
     let shown: String = copilot_models(&list).iter().map(shown).collect();
     expect![[r#"
-        gpt-5.4 (GPT-5.4): Some(400000) in Some(272000), out Some(128000); offered images tools chat; Enabled; /responses ws:/responses; thinks Some(["low", "medium", "high", "xhigh"])
-        gpt-5-mini (GPT-5 mini): Some(264000) in Some(128000), out Some(64000); offered default images tools chat; Enabled; /chat/completions /responses; thinks Some(["low", "medium", "high", "xhigh"])
-        claude-sonnet-4.5 (Claude Sonnet 4.5): Some(200000) in Some(128000), out Some(32000); offered images tools chat; Enabled; /chat/completions /v1/messages; thinks Some(["none", "minimal", "low", "medium", "high", "xhigh", "max"])
-        gemini-3-pro-preview (Gemini 3 Pro (Preview)): Some(128000) in Some(109000), out Some(64000); offered preview images tools chat; Unconfigured { terms: Some("Terms for Gemini 3 Pro (Preview)") }; /chat/completions; thinks None
-        gpt-4.1 (GPT-4.1): Some(128000) in Some(64000), out Some(16384); offered images tools chat; Enabled; ; thinks None
-        grok-code-fast-1 (Grok Code Fast 1): Some(128000) in Some(128000), out Some(64000); tools chat; Disabled; /chat/completions; thinks None
-        gpt-3.5-turbo (GPT 3.5 Turbo): Some(16384) in Some(16384), out Some(4096); tools chat; Enabled; ; thinks None
-        text-embedding-3-small (Embedding V3 small): None in None, out None; ; Enabled; ; thinks None
+        gpt-5.4 (GPT-5.4): Some(400000) in Some(272000), out Some(128000); offered images tools chat; Enabled; /responses ws:/responses; thinks Some(["low", "medium", "high", "xhigh"]); xSome(1.0)
+        gpt-5-mini (GPT-5 mini): Some(264000) in Some(128000), out Some(64000); offered default images tools chat; Enabled; /chat/completions /responses; thinks Some(["low", "medium", "high", "xhigh"]); xSome(0.0)
+        claude-sonnet-4.5 (Claude Sonnet 4.5): Some(200000) in Some(128000), out Some(32000); offered images tools chat; Enabled; /chat/completions /v1/messages; thinks Some(["none", "minimal", "low", "medium", "high", "xhigh", "max"]); xSome(1.0)
+        gemini-3-pro-preview (Gemini 3 Pro (Preview)): Some(128000) in Some(109000), out Some(64000); offered preview images tools chat; Unconfigured { terms: Some("Terms for Gemini 3 Pro (Preview)") }; /chat/completions; thinks None; xNone
+        gpt-4.1 (GPT-4.1): Some(128000) in Some(64000), out Some(16384); offered images tools chat; Enabled; ; thinks None; xNone
+        grok-code-fast-1 (Grok Code Fast 1): Some(128000) in Some(128000), out Some(64000); tools chat; Disabled; /chat/completions; thinks None; xNone
+        gpt-3.5-turbo (GPT 3.5 Turbo): Some(16384) in Some(16384), out Some(4096); tools chat; Enabled; ; thinks None; xNone
+        text-embedding-3-small (Embedding V3 small): None in None, out None; ; Enabled; ; thinks None; xNone
     "#]].assert_eq(&shown);
 }
 

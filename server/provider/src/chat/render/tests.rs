@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::samples::{
-    answer, answer_of, call, call_with, check_shared, full_request, image, joined, lines, request, result,
-    result_of, said, thought,
+    answer, answer_of, call, call_with, check_shared, check_unseen, full_request, image, joined, lines,
+    request, result, result_of, said, thought,
 };
 use crate::{Item, ThinkingLevel};
 
@@ -218,4 +218,23 @@ fn a_longer_conversation_only_adds_to_the_end() {
     let third = render(&request);
     assert!(!joined(&third).contains("reasoning"));
     check_shared(&third, &render(&request), 1);
+}
+
+#[test]
+fn a_model_that_sees_no_images_reads_where_they_were() {
+    let preludes = Preludes::default();
+    let render =
+        |request: &Request| body(request, Dialect::Compatible, &preludes, |_| true).pieces().to_vec();
+    check_unseen(
+        render,
+        "messages",
+        expect![[r#"
+        {"content":"Be brief.","role":"system"}
+        {"content":"One.","role":"user"}
+        {"content":"Look:\n\n[An image (image/png) was here; this model cannot see images.]\n\nSee?","role":"user"}
+        {"content":"","role":"assistant","tool_calls":[{"function":{"arguments":"{\"path\":\"a\"}","name":"read"},"id":"call_a","type":"function"},{"function":{"arguments":"{\"path\":\"a\"}","name":"read"},"id":"call_b","type":"function"}]}
+        {"content":"[An image (image/png) was here; this model cannot see images.]","role":"tool","tool_call_id":"call_a"}
+        {"content":"b\n[An image (image/png) was here; this model cannot see images.]","role":"tool","tool_call_id":"call_b"}
+    "#]],
+    );
 }

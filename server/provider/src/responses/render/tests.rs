@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::*;
 use crate::Item;
 use crate::samples::{
-    answer, answer_of, call, call_with, check_shared, full_request, image, joined, lines, request, result,
-    result_of, said, thought,
+    answer, answer_of, call, call_with, check_shared, check_unseen, full_request, image, joined, lines,
+    request, result, result_of, said, thought,
 };
 
 fn thinking(id: &str) -> Block {
@@ -209,4 +209,22 @@ fn a_longer_conversation_only_adds_to_the_end() {
     assert!(!third[4].windows(4).any(|window| window == b"rs_1"));
     assert_eq!(third[4].as_ptr(), render(&request)[4].as_ptr());
     assert!(!request.items[1].refuse_replay());
+}
+
+#[test]
+fn a_model_that_sees_no_images_reads_where_they_were() {
+    let preludes = Preludes::default();
+    let render = |request: &Request| body(request, &preludes, |_| true).pieces().to_vec();
+    check_unseen(
+        render,
+        "input",
+        expect![[r#"
+        {"content":[{"text":"One.","type":"input_text"}],"role":"user","type":"message"}
+        {"content":[{"text":"Look:","type":"input_text"},{"text":"[An image (image/png) was here; this model cannot see images.]","type":"input_text"},{"text":"See?","type":"input_text"}],"role":"user","type":"message"}
+        {"arguments":"{\"path\":\"a\"}","call_id":"call_a","name":"read","type":"function_call"}
+        {"arguments":"{\"path\":\"a\"}","call_id":"call_b","name":"read","type":"function_call"}
+        {"call_id":"call_a","output":"[An image (image/png) was here; this model cannot see images.]","type":"function_call_output"}
+        {"call_id":"call_b","output":"b\n[An image (image/png) was here; this model cannot see images.]","type":"function_call_output"}
+    "#]],
+    );
 }
