@@ -195,6 +195,8 @@ impl Turn {
             thinking: asking.thinking,
             cache_key: asking.cache_key.clone(),
             max_output_tokens: info.max_output_tokens,
+            context_window: info.context_window,
+            images: info.images,
             initiator,
         });
         loop {

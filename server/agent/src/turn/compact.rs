@@ -104,6 +104,8 @@ impl Compactor {
             // Another conversation than the session's, whose cache it would only disturb.
             cache_key: format!("{}-compaction", self.stored.session),
             max_output_tokens: Some(SUMMARY),
+            context_window: self.model.info.context_window,
+            images: None,
             initiator: Initiator::Agent,
         });
         loop {
