@@ -19,6 +19,7 @@ mod conversation;
 mod draft;
 mod lenient;
 
+mod access;
 mod classify;
 mod endpoint;
 mod http;
