@@ -1,23 +1,20 @@
 //! The HTTP side: clients, built when they are first needed and kept for their connections.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
+mod segments;
+mod tls;
+
 use std::error::Error;
 use std::io;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Client, Method, StatusCode, Url, redirect};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::sync::OnceCell;
 
+pub(crate) use self::segments::Segments;
+use self::tls::{plain_tls, system_tls};
 use crate::classify::{Class, Failure};
 use crate::endpoint::{Target, shown};
 use crate::{ProviderError, Timeouts};
@@ -29,18 +26,6 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// Lists of models, the longest of these responses, have some hundred KB.
 const MAX_CALL_BYTES: usize = 8 << 20;
-
-/// A piece of this size is sent as it is, not copied.
-const LARGE_PIECE: usize = 16 << 10;
-/// Smaller ones are copied together up to this.
-const GATHERED: usize = 128 << 10;
-
-/// A request body in pieces, the large ones shared, not copied. Its length is known, so it is sent with one.
-#[derive(Debug, Clone)]
-pub(crate) struct Segments {
-    pieces: VecDeque<Bytes>,
-    left: u64,
-}
 
 /// Sends requests. Cheap to clone; the clones share their connections.
 #[derive(Debug, Clone)]
@@ -65,59 +50,6 @@ pub(crate) enum SendError {
     Refused(Failure),
     /// It did not answer.
     Unreached(ProviderError),
-}
-
-impl Segments {
-    /// Small pieces are copied together: a long conversation has thousands of them, and each would cost
-    /// more on its way to the socket than its copy.
-    pub(crate) fn new(pieces: Vec<Bytes>) -> Self {
-        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let mut gathered = VecDeque::new();
-        let mut small = Vec::new();
-        for piece in pieces {
-            if piece.len() < LARGE_PIECE {
-                if small.len() + piece.len() > GATHERED {
-                    gathered.push_back(mem::take(&mut small).into());
-                }
-                if small.is_empty() {
-                    small.reserve(GATHERED.min(usize::try_from(left).unwrap_or(GATHERED)));
-                }
-                small.extend_from_slice(&piece);
-                continue;
-            }
-            if !small.is_empty() {
-                gathered.push_back(mem::take(&mut small).into());
-            }
-            gathered.push_back(piece);
-        }
-        if !small.is_empty() {
-            gathered.push_back(small.into());
-        }
-        Self { pieces: gathered, left }
-    }
-}
-
-impl Body for Segments {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.pieces.pop_front().map(|piece| {
-            self.left -= piece.len() as u64;
-            Ok(Frame::data(piece))
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
 }
 
 impl Http {
@@ -289,32 +221,6 @@ fn redirected(from: &Url, headers: &HeaderMap, status: StatusCode) -> Failure {
     let to = location.and_then(|location| from.join(location).ok());
     let to = to.as_ref().map_or_else(|| "elsewhere".to_owned(), |url: &Url| shown(url));
     Failure::new(Class::InvalidRequest, format!("the address redirects to {to} (HTTP {})", status.as_u16()))
-}
-
-/// TLS as the system trusts it.
-async fn system_tls() -> Result<ClientConfig, String> {
-    let read = tokio::task::spawn_blocking(|| {
-        let config = tls_builder()?.with_platform_verifier().map_err(|error| error.to_string())?;
-        Ok(with_protocols(config.with_no_client_auth()))
-    });
-    read.await.map_err(|error| error.to_string())?
-}
-
-/// TLS that trusts nobody, for where none is spoken.
-fn plain_tls() -> Result<ClientConfig, String> {
-    Ok(with_protocols(tls_builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth()))
-}
-
-fn tls_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
-    // Named here: a default for the whole process would be a race between those who set it.
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(ring);
-    builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
-}
-
-fn with_protocols(mut config: ClientConfig) -> ClientConfig {
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
 }
 
 /// The innermost cause, in words.
