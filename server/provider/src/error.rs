@@ -44,6 +44,9 @@ pub enum ProviderError {
     /// The service has the model, but not under this API.
     #[error("{provider} serves {model} under another API: {message}")]
     WrongApi { provider: String, model: String, message: String },
+    /// The account cannot use this model, or there is none of this name.
+    #[error("{provider} does not offer {model}: {message}")]
+    ModelUnavailable { provider: String, model: String, message: String },
     /// The service understood and said no.
     #[error("{provider} refused the request: {message}")]
     InvalidRequest { provider: String, message: String },
@@ -77,6 +80,7 @@ impl ProviderError {
             Self::Cut { .. } => "cut",
             Self::Idle { .. } => "idle",
             Self::WrongApi { .. } => "wrong_api",
+            Self::ModelUnavailable { .. } => "model_unavailable",
             Self::InvalidRequest { .. } => "invalid_request",
         }
     }
@@ -109,7 +113,12 @@ impl ProviderError {
                 "Check that the server runs, that base_url is right, and the network and its proxy settings."
             }
             Self::Idle { .. } => "Try again; a local server may need longer to load its model.",
-            Self::WrongApi { .. } => "Set another api for the provider in the configuration.",
+            Self::WrongApi { .. } => {
+                "Choose another model, or set another api for the provider in the configuration."
+            }
+            Self::ModelUnavailable { .. } => {
+                "Choose another model, or enable this one in the settings of the account."
+            }
             Self::InvalidRequest { .. } => {
                 "Check the provider's base_url and api, and the model's name, in the configuration."
             }

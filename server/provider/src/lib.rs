@@ -14,6 +14,9 @@ mod anthropic;
 mod chat;
 mod responses;
 
+mod auth;
+mod copilot;
+
 mod body;
 mod conversation;
 mod draft;
@@ -21,8 +24,10 @@ mod lenient;
 
 mod access;
 mod classify;
+mod clock;
 mod endpoint;
 mod http;
+mod kept;
 mod models;
 mod service;
 mod sse;
@@ -32,7 +37,7 @@ mod recorded;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::pin::Pin;
@@ -41,7 +46,9 @@ use futures::Stream;
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
 pub use anthropic::anthropic;
+pub use auth::{Account, Domain, DomainError, Quota, account};
 pub use chat::chat;
+pub use copilot::{Copilot, CopilotConfig, CopilotModel, Identity, ModelPolicy};
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};

@@ -199,10 +199,11 @@ impl<W: Wire, A: Access> Run<W, A> {
         let (model, provider, origin) = (&self.request.model, access.name(), access.origin());
         tracing::debug!(provider, model, items = self.request.items.len(), "asking");
         let body = wire.render(&self.request, models.same(&self.request, origin));
-        let body = http.post(&target, access.headers(&self.request), body).await.map_err(|error| match error {
-            SendError::Refused(failure) => Ended::Failure(failure),
-            SendError::Unreached(error) => Ended::Error(error),
-        })?;
+        let body =
+            http.post(&target, access.headers(&self.request), body).await.map_err(|error| match error {
+                SendError::Refused(failure) => Ended::Failure(failure),
+                SendError::Unreached(error) => Ended::Error(error),
+            })?;
         Ok(Reading {
             body,
             idle: http.timeouts().idle,
