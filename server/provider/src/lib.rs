@@ -46,7 +46,10 @@ use futures::Stream;
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
 pub use anthropic::anthropic;
-pub use auth::{Account, Domain, DomainError, Quota, account};
+pub use auth::{
+    Account, DeviceCode, DeviceFlow, Domain, DomainError, FoundToken, Granted, Quota, SignInError, account,
+    existing_tokens, find_existing_tokens,
+};
 pub use chat::chat;
 pub use copilot::{Copilot, CopilotConfig, CopilotModel, Identity, ModelPolicy};
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
