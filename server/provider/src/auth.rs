@@ -1,7 +1,7 @@
 //! Signing in to GitHub.
 //!
 //! The device flow ([`DeviceFlow`]), tokens that other programs have left ([`existing_tokens`]), and what an
-//! account may use ([`account`]). Nothing here stores a token: that is for whoever asked for it.
+//! account may use ([`account()`]). Nothing here stores a token: that is for whoever asked for it.
 
 mod account;
 mod device;

@@ -50,6 +50,11 @@ impl<T: Send + Sync + 'static> Kept<T> {
         flight.await
     }
 
+    /// The value, however old.
+    pub(crate) fn latest(&self) -> Option<Arc<T>> {
+        self.lock().value.clone()
+    }
+
     /// Drops the value, if it is one of these.
     pub(crate) fn forget(&self, which: impl Fn(&T) -> bool) {
         let mut state = self.lock();

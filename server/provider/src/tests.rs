@@ -410,6 +410,13 @@ async fn a_refusal_that_no_retry_helps_is_told() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_refused_is_not_sent_again() {
+    let server = Server::start(|_| Reply::new(401, "text/plain", "token expired")).unwrap();
+    let error = ask(&provider(&server), prompt()).await.unwrap_err();
+    assert_eq!((error.code(), server.requests()), ("unauthorized", 1));
+}
+
+#[tokio::test]
 async fn thinking_goes_back_to_a_deployment_with_a_name_of_its_own() {
     let last = Arc::new(Mutex::new(String::new()));
     let keep = last.clone();

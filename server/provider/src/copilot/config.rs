@@ -156,3 +156,30 @@ fn url_or(configured: Option<&str>, default: impl FnOnce() -> String) -> String 
         None => default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_each_github_is() {
+        for (domain, login, api) in [
+            ("github.com", "https://github.com/login/device/code", "https://api.github.com/copilot"),
+            ("acme.ghe.com", "https://acme.ghe.com/login/device/code", "https://api.acme.ghe.com/copilot"),
+            (
+                "git.acme.example",
+                "https://git.acme.example/login/device/code",
+                "https://api.git.acme.example/copilot",
+            ),
+        ] {
+            let config = CopilotConfig { domain: Domain::parse(domain).unwrap(), ..CopilotConfig::default() };
+            assert_eq!(config.login_target("login/device/code").unwrap().url.as_str(), login);
+            assert_eq!(config.api_target("copilot", &Secret::new("ghu_1")).unwrap().url.as_str(), api);
+            assert_eq!(config.github_host(), domain);
+        }
+        let github_url = Some("http://127.0.0.1:4000/".to_owned());
+        let config = CopilotConfig { github_url, api_url: Some("  ".into()), ..CopilotConfig::default() };
+        assert_eq!(config.login_target("login").unwrap().url.as_str(), "http://127.0.0.1:4000/login");
+        assert_eq!(config.api_url(), "https://api.github.com");
+    }
+}

@@ -11,7 +11,8 @@ use crate::http::Http;
 use crate::kept::Kept;
 use crate::{CopilotConfig, ProviderError, Secret};
 
-/// After an exchange that failed the token at hand is used for this long before the next.
+/// After an exchange that failed the token at hand is used for this long before the next, or for as long as
+/// the service asks to wait.
 const PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -45,7 +46,8 @@ impl Credentials {
             match (exchanged, old.filter(|old| old.is_valid(now))) {
                 (Err(error), Some(old)) if error.is_retryable() => {
                     tracing::warn!(%error, "the exchange failed; the old token is still good");
-                    Ok(old.kept_until(now + PAUSE))
+                    let pause = error.retry_after().unwrap_or_default().max(PAUSE);
+                    Ok(old.kept_until(now.checked_add(pause).unwrap_or(now)))
                 }
                 (exchanged, _) => exchanged,
             }

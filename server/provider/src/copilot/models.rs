@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use reqwest::Method;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -199,7 +200,14 @@ impl Models {
     /// # Errors
     /// When there is no token. A list that cannot be read is no error: the model's name has to do.
     pub(super) async fn prepare(&self, request: &mut Request) -> Result<Family, ProviderError> {
-        let list = self.current().await?;
+        let list = match self.list.latest().filter(|list| list.read.is_ok()) {
+            Some(list) => {
+                // An old one will do. If it is, the next one is on its way when this has been polled.
+                let _ = self.current().now_or_never();
+                list
+            }
+            None => self.current().await?,
+        };
         let models = list.read.as_deref().unwrap_or_default();
         let Some(model) = models.iter().find(|model| model.id == request.model) else {
             let family = Family::guessed(&request.model);

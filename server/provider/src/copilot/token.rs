@@ -54,9 +54,9 @@ impl Token {
         now < self.expires
     }
 
-    /// The same, with the next exchange put off for a while.
+    /// The same, with the next exchange put off, as long as this one is good.
     pub(super) fn kept_until(&self, refresh_from: SystemTime) -> Self {
-        Self { refresh_from, ..self.clone() }
+        Self { refresh_from: refresh_from.min(self.expires), ..self.clone() }
     }
 }
 
@@ -109,6 +109,15 @@ mod tests {
             life(&json!({ "token": "t", "expires_at": "soon", "refresh_in": 600 }), 1000),
             (1360, 1660)
         );
+    }
+
+    #[test]
+    fn an_exchange_is_not_put_off_beyond_the_end() {
+        let answer = json!({ "token": "t", "expires_at": 2000, "refresh_in": 600 });
+        let token = Token::read(&answer, &CopilotConfig::default(), at(1000)).unwrap();
+        assert!(token.kept_until(at(1900)).is_fresh(at(1899)));
+        assert!(!token.kept_until(at(1900)).is_fresh(at(1900)));
+        assert!(!token.kept_until(at(9000)).is_fresh(at(2000)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Answers through each API, and what goes along with a request.
 
 use expect_test::expect;
+use replay::Step;
 
 use super::*;
 use crate::{Block, Initiator, Item, ItemKind, Part, ThinkingLevel};
@@ -240,6 +241,19 @@ async fn the_list_is_kept_for_ten_minutes_and_when_it_cannot_be_read() {
     assert_eq!((n_models().await, hub.count("/models")), (8, 2));
     hub.clock.pass(Duration::from_secs(61));
     assert_eq!((n_models().await, hub.count("/models")), (8, 3));
+}
+
+#[tokio::test]
+async fn no_answer_waits_for_a_newer_list() {
+    let hub = Hub::start(|received, nth| match (received.path.as_str(), nth) {
+        ("/models", 1) => Reply::stream(vec![Step::Hang]),
+        _ => recorded(received, nth),
+    });
+    hub.ask(with_model("gpt-4.1")).await.unwrap();
+    hub.clock.pass(Duration::from_secs(601));
+    hub.ask(with_model("gpt-4.1")).await.unwrap();
+    hub.server.received(5).await;
+    assert_eq!((hub.count("/models"), hub.count("/chat/completions")), (2, 2));
 }
 
 #[tokio::test]

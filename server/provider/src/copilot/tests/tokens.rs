@@ -83,6 +83,22 @@ async fn a_failed_exchange_leaves_the_old_token_while_it_is_good() {
 }
 
 #[tokio::test]
+async fn an_exchange_that_is_limited_is_not_tried_before_its_time() {
+    let hub = Hub::start(|received, nth| match (received.path.as_str(), nth) {
+        (EXCHANGE, 1) => {
+            Reply::json(403, r#"{"message":"API rate limit exceeded"}"#).header("retry-after", "120")
+        }
+        _ => good(received, nth),
+    });
+    hub.told().await;
+    hub.clock.pass(Duration::from_secs(26 * 60));
+    for (pass, n_exchanges) in [(0, 2), (119, 2), (2, 3)] {
+        hub.clock.pass(Duration::from_secs(pass));
+        assert_eq!((hub.told().await.as_str(), hub.count(EXCHANGE)), ("Hello there.", n_exchanges));
+    }
+}
+
+#[tokio::test]
 async fn a_refused_token_is_replaced_once_for_all() {
     let hub = Hub::start(|received, nth| match received.path.as_str() {
         "/responses" if bearer(received) == "Bearer tid=secret1" => {
