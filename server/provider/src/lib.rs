@@ -1,9 +1,9 @@
 //! Talking to models.
 //!
 //! A [`Provider`] turns a [`Request`] into a stream of [`AnswerEvent`]s, whatever wire its service
-//! speaks. This crate knows HTTP, server-sent events and the vendors' habits. It deliberately knows
-//! nothing of sessions, tools that run, files or editors, and it never waits before a retry: what to
-//! do about a [`ProviderError`] is the caller's decision.
+//! speaks. This crate knows HTTP, server-sent events, the vendors' habits, and how to sign in. It
+//! deliberately knows nothing of sessions, tools that run, files or editors, and it never waits before a
+//! retry: what to do about a [`ProviderError`] is the caller's decision.
 
 mod answer;
 mod error;

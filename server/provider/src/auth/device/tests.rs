@@ -99,7 +99,8 @@ async fn a_sign_in() {
     assert_eq!(code.verification_uri, "https://github.com/login/device");
     assert_eq!(code.verification_uri_complete, None);
     assert!(!format!("{flow:?}").contains("0f1xture5"));
-    let granted = flow.wait().await.unwrap();
+    // In a task, as its caller will have it.
+    let granted = tokio::spawn(flow.wait()).await.unwrap().unwrap();
     assert_eq!(granted.token.reveal(), "ghu_FixtureToken0000000000000000000000");
     assert!(granted.refresh_token.is_none() && granted.expires_in.is_none());
     assert!(!format!("{granted:?}").contains("ghu_"));
