@@ -59,7 +59,10 @@ pub enum Event {
         uri: String,
         diff: String,
     },
-    ModelChanged { model: String, thinking: Option<ThinkingLevel> },
+    ModelChanged {
+        model: String,
+        thinking: Option<ThinkingLevel>,
+    },
     CompactionStart {
         trigger: Trigger,
         used: u64,
@@ -78,7 +81,12 @@ pub enum Event {
     Branched {
         leaf: Option<EntryId>,
     },
-    TurnEnd { turn_id: TurnId, message: String, usage: Usage, cost: Option<f64> },
+    TurnEnd {
+        turn_id: TurnId,
+        message: String,
+        usage: Usage,
+        cost: Option<f64>,
+    },
     AgentAbort,
     AgentEnd {
         reason: EndReason,

@@ -14,9 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use provider::{
-    AnswerEvent, Initiator, Item, ProviderError, Request, StopReason, ThinkingLevel, ToolCall,
-};
+use provider::{AnswerEvent, Initiator, Item, ProviderError, Request, StopReason, ThinkingLevel, ToolCall};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

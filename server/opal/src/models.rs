@@ -75,7 +75,8 @@ impl Models {
             return Ok(name);
         }
         if let Some(copilot) = self.copilot().await? {
-            let offered = self.list(COPILOT, &copilot).await.map_err(|error| NoModel::asked(COPILOT, error))?;
+            let offered =
+                self.list(COPILOT, &copilot).await.map_err(|error| NoModel::asked(COPILOT, error))?;
             return match offered.iter().find(|model| model.is_default).or(offered.first()) {
                 Some(model) => Ok(format!("{COPILOT}/{}", model.id)),
                 None => Err(NoModel::NoDefault(COPILOT.into())),
@@ -100,7 +101,8 @@ impl Models {
             return Err(form());
         }
         let handle = self.provider(settings, provider).await?;
-        let listed = self.listed(provider).and_then(|models| models.iter().find(|model| model.id == id).cloned());
+        let listed =
+            self.listed(provider).and_then(|models| models.iter().find(|model| model.id == id).cloned());
         let info = settings.overlay(provider, facts(id, listed, settings.is_local(provider)));
         Ok(Model { provider: handle, info: Arc::new(info) })
     }
@@ -166,7 +168,11 @@ impl Models {
         lock(&self.lists).remove(name);
     }
 
-    pub(crate) async fn provider(&self, settings: &Settings, name: &str) -> Result<Arc<dyn Provider>, NoModel> {
+    pub(crate) async fn provider(
+        &self,
+        settings: &Settings,
+        name: &str,
+    ) -> Result<Arc<dyn Provider>, NoModel> {
         if let Some(provider) = lock(&self.providers).get(name) {
             return Ok(provider.clone());
         }
@@ -209,7 +215,11 @@ impl Models {
         found
     }
 
-    async fn list(&self, name: &str, provider: &Arc<dyn Provider>) -> Result<Arc<[ModelInfo]>, ProviderError> {
+    async fn list(
+        &self,
+        name: &str,
+        provider: &Arc<dyn Provider>,
+    ) -> Result<Arc<[ModelInfo]>, ProviderError> {
         if let Some(models) = self.listed(name) {
             return Ok(models);
         }

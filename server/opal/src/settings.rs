@@ -229,7 +229,6 @@ impl Settings {
         self.shell = env("OPAL_SHELL").or(self.shell.take());
         Ok(())
     }
-
 }
 
 impl NoModel {
@@ -241,14 +240,18 @@ impl NoModel {
                  or start a model server such as Ollama; ~/.opal/config.toml and OPAL_BASE_URL name any other. `opal \
                  demo` works without."
             }
-            Self::NoChoice => "Name one as provider/model, or set `model` in ~/.opal/config.toml; `opal models` lists them.",
+            Self::NoChoice => {
+                "Name one as provider/model, or set `model` in ~/.opal/config.toml; `opal models` lists them."
+            }
             Self::SignedOut => "Sign in with `opal login`.",
             Self::Auth(_) => "Look at auth.json in ~/.opal, or sign in again with `opal login`.",
             Self::Asked(error) => error.hint().unwrap_or("Try again, or name a model as provider/model."),
             Self::Form(_) => "Name a model as in work/gpt-5, with the provider before the first slash.",
             Self::UnknownProvider { .. } => "Correct the name, or add the provider to ~/.opal/config.toml.",
             Self::NoDefault(_) => "Set OPAL_MODEL, or `model` in ~/.opal/config.toml.",
-            Self::KeyCommand { .. } => "Run the command of api_key_command in ~/.opal/config.toml yourself, and correct it.",
+            Self::KeyCommand { .. } => {
+                "Run the command of api_key_command in ~/.opal/config.toml yourself, and correct it."
+            }
             Self::NoKey { .. } => "Set the variable in the environment that starts the editor.",
             Self::Provider { .. } => "Correct the provider's entry in ~/.opal/config.toml or OPAL_BASE_URL.",
         }

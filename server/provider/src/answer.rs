@@ -20,7 +20,8 @@ pub enum AnswerEvent {
 /// One complete answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// Who gave it; what can be replayed depends on it.
+    /// Who gave it; what can be replayed depends on it. The provider's name, with a mark of the account
+    /// where the service binds thinking to one (`copilot#1f2e3d4c`).
     pub provider: String,
     /// The model as the service last reported it.
     pub model: String,

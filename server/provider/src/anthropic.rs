@@ -6,6 +6,7 @@ mod thinking;
 
 use std::sync::Arc;
 
+use self::thinking::Thinking;
 use crate::body::Preludes;
 use crate::catalog::Catalog;
 use crate::draft::Draft;
@@ -22,19 +23,25 @@ pub fn anthropic(endpoint: Endpoint, timeouts: Timeouts) -> Result<Arc<dyn Provi
     Ok(Arc::new(Service::new(endpoint, timeouts, Anthropic::default())?))
 }
 
+pub(crate) const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
+/// Lets the models that think within a budget do so between calls too; the others always do.
+pub(crate) const INTERLEAVED: (&str, &str) = ("anthropic-beta", "interleaved-thinking-2025-05-14");
+
+/// Whether [`INTERLEAVED`] changes anything.
+pub(crate) fn thinks_within_budget(request: &Request) -> bool {
+    let max_tokens = request.max_output_tokens.unwrap_or(u32::MAX);
+    matches!(Thinking::of(&request.model, request.thinking, max_tokens), Some(Thinking::Enabled { .. }))
+}
+
 #[derive(Debug, Default)]
-struct Anthropic {
+pub(crate) struct Anthropic {
     preludes: Preludes,
 }
 
 impl Wire for Anthropic {
     const PATH: &str = "messages";
     const KEY: KeyHeader = KeyHeader::XApiKey;
-    const HEADERS: &[(&str, &str)] = &[
-        ("anthropic-version", "2023-06-01"),
-        // Lets the models that think within a budget do so between calls too; the others always do.
-        ("anthropic-beta", "interleaved-thinking-2025-05-14"),
-    ];
+    const HEADERS: &[(&str, &str)] = &[VERSION, INTERLEAVED];
     const CATALOG: Catalog = Catalog::Anthropic;
     type Decoder = decode::Decoder;
 

@@ -4,20 +4,19 @@
 //! out of it, what cannot be read at all is left out of the list, and a service without one has an empty one.
 
 mod anthropic;
-pub(crate) mod copilot;
 mod local;
 mod openai;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
-pub use self::copilot::{CopilotModel, Policy, copilot_models};
 pub use self::local::{Candidate, LocalServer, probe};
 
 use crate::classify::{Class, Failure, Report};
+use crate::endpoint::Target;
 use crate::http::{Http, SendError};
 use crate::{ModelInfo, ProviderError};
 
@@ -31,27 +30,36 @@ pub(crate) enum Catalog {
     Anthropic,
 }
 
+/// A service whose lists are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) http: &'a Http,
+    /// Where its answers come from.
+    pub(crate) target: &'a Target,
+}
+
 /// The models of a service, with what Opal itself knows of them. `path` is what the API adds to the base URL.
 pub(crate) async fn models(
-    http: &Http,
+    source: Source<'_>,
     path: &str,
     catalog: Catalog,
 ) -> Result<Vec<ModelInfo>, ProviderError> {
+    let target = source.target;
     let list = async {
-        let url = beside(&http.target.url, path, "models");
-        let is_local = http.target.is_local();
+        let url = beside(&target.url, path, "models");
+        let is_local = target.is_local();
         let listed = match catalog {
-            Catalog::Anthropic => anthropic::models(http, url).await?,
-            Catalog::OpenAi => match openai::models(&json(http, url).await?) {
+            Catalog::Anthropic => anthropic::models(source, url).await?,
+            Catalog::OpenAi => match openai::models(&source.json(url).await?) {
                 listed if is_local && listed.iter().any(|model| model.context_window.is_none()) => {
-                    local::detailed(http, path, listed).await
+                    local::detailed(source, path, listed).await
                 }
                 listed => listed,
             },
         };
         Ok(merged(listed, is_local))
     };
-    let provider = || http.target.name.clone();
+    let provider = || target.name.clone();
     let ended = match tokio::time::timeout(LIMIT, list).await {
         Ok(Ok(models)) => {
             tracing::debug!(provider = provider(), n_models = models.len(), "listed the models");
@@ -63,7 +71,7 @@ pub(crate) async fn models(
     let error = match ended {
         SendError::Unreached(error) => error,
         SendError::Refused(mut failure) => {
-            failure.message = http.target.masked(failure.message);
+            failure.message = target.masked(failure.message);
             // There is no conversation that could be too long.
             if failure.class == Class::ContextOverflow {
                 failure.class = Class::InvalidRequest;
@@ -86,17 +94,25 @@ fn merged(listed: Vec<ModelInfo>, is_local: bool) -> Vec<ModelInfo> {
     merged.collect()
 }
 
-/// The JSON at an address of the service; `null` if nothing is there.
-async fn json(http: &Http, url: Url) -> Result<Value, SendError> {
-    let Some(body) = http.get(url).await? else {
-        return Ok(Value::Null);
-    };
-    let failure = match serde_json::from_slice::<Value>(&body) {
-        Ok(json) if json.get("error").is_none_or(Value::is_null) => return Ok(json),
-        Ok(json) => Failure::reported(Report::from_json(&json)),
-        Err(_) => Failure::new(Class::InvalidRequest, "what came is not a list of models"),
-    };
-    Err(SendError::Refused(failure))
+impl Source<'_> {
+    /// The JSON at an address of the service; `null` if nothing is there.
+    async fn json(&self, url: Url) -> Result<Value, SendError> {
+        let target = self.target.getting(url);
+        let response = self.http.call(&target, Method::GET, None).await.map_err(SendError::Unreached)?;
+        match response.status {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                return Ok(Value::Null);
+            }
+            status if !status.is_success() => return Err(SendError::Refused(response.failure())),
+            _ => {}
+        }
+        let failure = match serde_json::from_slice::<Value>(&response.body) {
+            Ok(json) if json.get("error").is_none_or(Value::is_null) => return Ok(json),
+            Ok(json) => Failure::reported(Report::from_json(&json)),
+            Err(_) => Failure::new(Class::InvalidRequest, "what came is not a list of models"),
+        };
+        Err(SendError::Refused(failure))
+    }
 }
 
 /// Another path of the same API. The query stays, as it does for answers.

@@ -26,9 +26,16 @@ pub fn chat(endpoint: Endpoint, timeouts: Timeouts) -> Result<Arc<dyn Provider>,
 }
 
 #[derive(Debug)]
-struct Chat {
+pub(crate) struct Chat {
     dialect: Dialect,
     preludes: Preludes,
+}
+
+impl Chat {
+    /// Of a service that is none of those with habits of their own.
+    pub(crate) fn compatible() -> Self {
+        Self { dialect: Dialect::Compatible, preludes: Preludes::default() }
+    }
 }
 
 impl Wire for Chat {

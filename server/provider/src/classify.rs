@@ -41,8 +41,8 @@ pub(crate) struct Failure {
     pub(crate) code: Option<String>,
     /// One line, as long as it came; see [`Failure::said`].
     pub(crate) message: String,
-    /// As in `HTTP 404 Not Found`, where the failure is a response.
-    status: Option<String>,
+    /// Where the failure is a response.
+    pub(crate) status: Option<StatusCode>,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -67,13 +67,10 @@ impl Failure {
 
     /// A response whose status is not a success. `body` may be cut off.
     pub(crate) fn response(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Self {
-        let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
-        let named = format!("HTTP {}{reason}", status.as_u16());
         let report = Report::from_body(body);
-        let mut failure = Self::of(Some(status.as_u16()), report, delay_in_headers(headers, now), &named);
-        if !failure.message.contains(status.as_str()) {
-            failure.status = Some(named);
-        }
+        let mut failure =
+            Self::of(Some(status.as_u16()), report, delay_in_headers(headers, now), &named(status));
+        failure.status = Some(status);
         if failure.class == Class::RateLimit && failure.retry_after.is_none() {
             failure.retry_after = reset_in_headers(headers, now);
         }
@@ -101,15 +98,17 @@ impl Failure {
 
     /// The message as it is shown: short, with the status. Secrets have to be out of it by now, because
     /// a shortened one is no longer found.
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let message = self.message.trim_end_matches(['.', ' ']);
         let message: Cow<'_, str> = match message.char_indices().nth(MAX_MESSAGE_CHARS) {
             Some((end, _)) => format!("{}…", &message[..end]).into(),
             None => message.into(),
         };
-        match &self.status {
-            Some(status) => format!("{message} ({status})"),
-            None => message.into_owned(),
+        match self.status {
+            Some(status) if !self.message.contains(status.as_str()) => {
+                format!("{message} ({})", named(status))
+            }
+            _ => message.into_owned(),
         }
     }
 
@@ -125,11 +124,16 @@ impl Failure {
             Class::ContentFilter => ProviderError::ContentFilter { provider, message },
             Class::Server => ProviderError::Server { provider, message, retry_after },
             Class::Cut => ProviderError::Cut { provider, message },
-            Class::Replay | Class::WrongEndpoint | Class::InvalidRequest => {
-                ProviderError::InvalidRequest { provider, message }
-            }
+            Class::WrongEndpoint => ProviderError::WrongApi { provider, model: model.to_owned(), message },
+            Class::Replay | Class::InvalidRequest => ProviderError::InvalidRequest { provider, message },
         }
     }
+}
+
+/// As in `HTTP 404 Not Found`.
+fn named(status: StatusCode) -> String {
+    let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+    format!("HTTP {}{reason}", status.as_u16())
 }
 
 impl Report {

@@ -8,6 +8,8 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+/// Shorter ones are not masked: it would blank ordinary words, and nobody has such a key.
+const MIN_SECRET_BYTES: usize = 4;
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// One configured service.
@@ -65,6 +67,11 @@ pub enum ConfigError {
 impl Secret {
     pub fn new(secret: impl Into<String>) -> Self {
         Self(secret.into())
+    }
+
+    /// The secret itself, for storing it where secrets are kept.
+    pub fn reveal(&self) -> &str {
+        &self.0
     }
 }
 
@@ -151,9 +158,22 @@ impl Target {
             }
             headers.insert(name, sent);
         }
-        // Shorter ones would blank ordinary words, and nobody has such a key.
-        secrets.retain(|secret| secret.len() >= 4);
+        secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
         Ok(Self { name: provider, url, headers, shown, secrets })
+    }
+
+    /// Another address of the same service, from which something is read.
+    pub(crate) fn getting(&self, url: Url) -> Self {
+        let mut headers = self.headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.remove(CONTENT_TYPE);
+        Self {
+            name: self.name.clone(),
+            url,
+            headers,
+            shown: self.shown.clone(),
+            secrets: self.secrets.clone(),
+        }
     }
 
     /// On this machine: no proxy leads there.
@@ -178,6 +198,13 @@ impl Target {
 
     fn ip(&self) -> Option<IpAddr> {
         self.url.host_str()?.trim_matches(['[', ']']).parse().ok()
+    }
+
+    /// Takes another secret that may come back in what the service says.
+    pub(crate) fn also_mask(&mut self, secret: &str) {
+        if secret.len() >= MIN_SECRET_BYTES {
+            self.secrets.push(secret.to_owned());
+        }
     }
 
     /// The text without any secret of this endpoint: servers do repeat what they were sent.

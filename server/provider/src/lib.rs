@@ -1,9 +1,9 @@
 //! Talking to models.
 //!
 //! A [`Provider`] turns a [`Request`] into a stream of [`AnswerEvent`]s, whatever wire its service
-//! speaks, and tells which models there are. This crate knows HTTP, server-sent events, the vendors' habits
-//! and their models. It deliberately knows nothing of sessions, tools that run, files or editors, and it never waits before a retry: what to
-//! do about a [`ProviderError`] is the caller's decision.
+//! speaks, and tells which models there are. This crate knows HTTP, server-sent events, the vendors' habits,
+//! their models, and how to sign in. It deliberately knows nothing of sessions, tools that run, files or
+//! editors, and it never waits before a retry: what to do about a [`ProviderError`] is the caller's decision.
 
 mod answer;
 mod error;
@@ -15,15 +15,21 @@ mod anthropic;
 mod chat;
 mod responses;
 
+mod auth;
+mod copilot;
+
 mod body;
 mod catalog;
 mod conversation;
 mod draft;
 mod lenient;
 
+mod access;
 mod classify;
+mod clock;
 mod endpoint;
 mod http;
+mod kept;
 mod models;
 mod service;
 mod sse;
@@ -33,7 +39,7 @@ mod recorded;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::pin::Pin;
@@ -43,8 +49,13 @@ use futures::future::{self, BoxFuture};
 
 pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
 pub use anthropic::anthropic;
-pub use catalog::{Candidate, CopilotModel, LocalServer, Policy, copilot_models, probe};
+pub use auth::{
+    Account, DeviceCode, DeviceFlow, Domain, DomainError, FoundToken, Granted, Quota, SignInError, account,
+    existing_tokens, find_existing_tokens,
+};
+pub use catalog::{Candidate, LocalServer, probe};
 pub use chat::chat;
+pub use copilot::{Copilot, CopilotConfig, CopilotModel, Identity, ModelPolicy};
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};

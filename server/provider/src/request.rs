@@ -78,10 +78,6 @@ impl ThinkingLevel {
     pub const ALL: [Self; 7] =
         [Self::Off, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::XHigh, Self::Max];
 
-    pub(crate) fn from_effort(effort: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.effort() == effort)
-    }
-
     /// As OpenAI names it, and most others do too.
     pub(crate) fn effort(self) -> &'static str {
         match self {

@@ -22,7 +22,7 @@ pub fn responses(endpoint: Endpoint, timeouts: Timeouts) -> Result<Arc<dyn Provi
 }
 
 #[derive(Debug, Default)]
-struct Responses {
+pub(crate) struct Responses {
     preludes: Preludes,
 }
 

@@ -18,11 +18,12 @@ use http_body::Body;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::catalog::{self, Catalog};
+use crate::access::{Access, Fixed};
+use crate::catalog::{self, Catalog, Source};
 use crate::classify::{Class, Failure, plain};
 use crate::draft::Draft;
 use crate::endpoint::{KeyHeader, Target};
-use crate::http::{Http, Segments, SendError};
+use crate::http::{Http, Segments, SendError, broken};
 use crate::models::Models;
 use crate::{
     Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, ModelInfo, Provider, ProviderError, Request,
@@ -62,51 +63,74 @@ pub(crate) enum Progress {
 }
 
 #[derive(Debug)]
-pub(crate) struct Service<W> {
-    inner: Arc<Inner<W>>,
+pub(crate) struct Service<W, A = Fixed> {
+    inner: Arc<Inner<W, A>>,
 }
 
 #[derive(Debug)]
-struct Inner<W> {
+struct Inner<W, A> {
     http: Http,
+    access: A,
     wire: W,
     models: Models,
     endings: Arc<Endings>,
 }
 
 impl<W: Wire> Service<W> {
+    /// A service at an endpoint that stays as it is configured.
     pub(crate) fn new(endpoint: Endpoint, timeouts: Timeouts, wire: W) -> Result<Self, ConfigError> {
-        let http = Http::new(Target::new(endpoint, W::PATH, W::KEY, W::HEADERS)?, timeouts);
-        let (models, endings) = (Models::default(), Arc::default());
-        Ok(Self { inner: Arc::new(Inner { http, wire, models, endings }) })
+        let target = Target::new(endpoint, W::PATH, W::KEY, W::HEADERS)?;
+        Ok(Self::with_access(Fixed(Arc::new(target)), Http::new(timeouts), wire))
     }
 }
 
-impl<W: Wire> Provider for Service<W> {
+impl<W: Wire, A: Access> Service<W, A> {
+    pub(crate) fn with_access(access: A, http: Http, wire: W) -> Self {
+        let (models, endings) = (Models::default(), Arc::default());
+        Self { inner: Arc::new(Inner { http, access, wire, models, endings }) }
+    }
+}
+
+impl<W: Wire, A: Access> Provider for Service<W, A> {
     fn name(&self) -> &str {
-        &self.inner.http.target.name
+        self.inner.access.name()
     }
 
     fn answer(&self, request: Request) -> AnswerStream {
-        let run =
-            Run { service: self.inner.clone(), request, state: State::Start, started: false, retried: false };
+        let run = Run {
+            service: self.inner.clone(),
+            request,
+            target: None,
+            state: State::Start,
+            started: false,
+            replayed_less: false,
+            renewed: false,
+        };
         Box::pin(stream::unfold(Box::new(run), |mut run| async move { Some((run.next().await?, run)) }))
     }
 
     fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
-        Box::pin(catalog::models(&self.inner.http, W::PATH, W::CATALOG))
+        Box::pin(async {
+            let target = self.inner.access.target().await?;
+            let source = Source { http: &self.inner.http, target: &target };
+            catalog::models(source, W::PATH, W::CATALOG).await
+        })
     }
 }
 
 /// One answer on its way.
-struct Run<W: Wire> {
-    service: Arc<Inner<W>>,
+struct Run<W: Wire, A> {
+    service: Arc<Inner<W, A>>,
     request: Request,
+    /// Where the request went last.
+    target: Option<Arc<Target>>,
     state: State<W::Decoder>,
     /// The caller knows that the answer has begun.
     started: bool,
     /// Thinking has been left out and the request sent again.
-    retried: bool,
+    replayed_less: bool,
+    /// The credentials have been renewed and the request sent again.
+    renewed: bool,
 }
 
 enum State<D> {
@@ -124,7 +148,7 @@ enum Ended {
     Error(ProviderError),
 }
 
-impl<W: Wire> Run<W> {
+impl<W: Wire, A: Access> Run<W, A> {
     async fn next(&mut self) -> Option<Result<Vec<AnswerEvent>, ProviderError>> {
         loop {
             let ended = match mem::replace(&mut self.state, State::Over) {
@@ -136,7 +160,7 @@ impl<W: Wire> Run<W> {
                     Err(ended) => ended,
                 },
                 State::Reading(mut reading) => {
-                    let (mut batch, ended) = reading.batch(&self.service.http).await;
+                    let (mut batch, ended) = reading.batch(self.service.access.name()).await;
                     if self.started {
                         batch.retain(|event| *event != AnswerEvent::Started);
                     }
@@ -180,44 +204,53 @@ impl<W: Wire> Run<W> {
         }
     }
 
-    async fn open(&self) -> Result<Reading<W::Decoder>, Ended> {
-        let Inner { http, wire, models, endings } = &*self.service;
+    async fn open(&mut self) -> Result<Reading<W::Decoder>, Ended> {
+        let Inner { http, access, wire, models, endings } = &*self.service;
         endings.settle().await;
-        let (model, provider) = (&self.request.model, &http.target.name);
+        let target = access.target().await.map_err(Ended::Error)?;
+        self.target = Some(target.clone());
+        let (model, provider, origin) = (&self.request.model, access.name(), access.origin());
         tracing::debug!(provider, model, items = self.request.items.len(), "asking");
-        let body = wire.render(&self.request, models.same(&self.request, provider));
-        let body = http.post(body).await.map_err(|error| match error {
-            SendError::Refused(failure) => Ended::Failure(failure),
-            SendError::Unreached(error) => Ended::Error(error),
-        })?;
+        let body = wire.render(&self.request, models.same(&self.request, origin));
+        let body =
+            http.post(&target, access.headers(&self.request), body).await.map_err(|error| match error {
+                SendError::Refused(failure) => Ended::Failure(failure),
+                SendError::Unreached(error) => Ended::Error(error),
+            })?;
         Ok(Reading {
             body,
             idle: http.timeouts().idle,
             format: Format::Unknown,
-            decoder: wire.decoder(Draft::new(&self.request, provider)),
+            decoder: wire.decoder(Draft::new(&self.request, origin)),
         })
     }
 
-    /// Once, if the service refused its own thinking and there is any to leave out.
+    /// Once each: without the thinking that the service refused to take back, if there is any, and with
+    /// renewed credentials.
     fn may_retry(&mut self, ended: &Ended) -> bool {
-        if !matches!(ended, Ended::Failure(Failure { class: Class::Replay, .. }))
-            || mem::replace(&mut self.retried, true)
-        {
-            return false;
+        let Ended::Failure(failure) = ended else { return false };
+        if failure.class == Class::Replay {
+            if mem::replace(&mut self.replayed_less, true) {
+                return false;
+            }
+            // All of them, so not `any`.
+            let changed = self.request.items.iter().filter(|item| item.refuse_replay()).count();
+            tracing::debug!(changed, "the service refused earlier thinking");
+            return changed > 0;
         }
-        // All of them, so not `any`.
-        let changed = self.request.items.iter().filter(|item| item.refuse_replay()).count();
-        tracing::debug!(changed, "the service refused earlier thinking");
-        changed > 0
+        let Some(target) = self.target.as_ref().filter(|_| !self.renewed) else { return false };
+        self.renewed = self.service.access.renews(target, failure);
+        self.renewed
     }
 
     fn error(&self, ended: Ended) -> ProviderError {
-        let target = &self.service.http.target;
         let error = match ended {
             Ended::Failure(mut failure) => {
-                failure.message = target.masked(failure.message);
+                if let Some(target) = &self.target {
+                    failure.message = target.masked(failure.message);
+                }
                 tracing::debug!(class = ?failure.class, code = failure.code, "the service reported a failure");
-                failure.into_error(&target.name, &self.request.model)
+                self.service.access.error(failure, &self.request.model)
             }
             Ended::Error(error) => error,
         };
@@ -270,10 +303,10 @@ impl<D: Decode> Reading<D> {
     const MAX_PAGE_BYTES: usize = 64 << 10;
 
     /// All that is there, or, if there is nothing, what comes next. Empty if that was no whole event.
-    async fn batch(&mut self, http: &Http) -> (Vec<AnswerEvent>, Option<Ended>) {
+    async fn batch(&mut self, provider: &str) -> (Vec<AnswerEvent>, Option<Ended>) {
         let mut out = Vec::new();
         let Ok(first) = tokio::time::timeout(self.idle, frame(&mut self.body)).await else {
-            let error = ProviderError::Idle { provider: http.target.name.clone(), after: self.idle };
+            let error = ProviderError::Idle { provider: provider.to_owned(), after: self.idle };
             return (out, Some(Ended::Error(error)));
         };
         let mut next = Some(first);
@@ -284,7 +317,7 @@ impl<D: Decode> Reading<D> {
                     taken += bytes.len();
                     self.feed(&bytes, &mut out)
                 }
-                Some(Err(error)) => self.finish(Some(&http.broken(&error)), &mut out),
+                Some(Err(error)) => self.finish(Some(&broken(&error)), &mut out),
                 None => self.finish(None, &mut out),
             };
             match read {

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use store::{Entry, EntryId, EntryKind};
 
 use super::record::{
-    AssistantRecord, CompactionRecord, ModelChangeRecord, NoteRecord, SteeringRecord, ToolResultRecord, UndoRecord, UserRecord,
-    into_parts,
+    AssistantRecord, CompactionRecord, ModelChangeRecord, NoteRecord, SteeringRecord, ToolResultRecord,
+    UndoRecord, UserRecord, into_parts,
 };
 
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use provider::{AnswerEvent, Usage};
 use store::EntryKind;
 use tokio::time::Instant;
 
-use super::state::Phase;
 use super::Session;
+use super::state::Phase;
 use crate::event::Event;
 use crate::id::MessageId;
 use crate::journal::record::AssistantRecord;

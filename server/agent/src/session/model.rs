@@ -13,7 +13,8 @@ impl Session {
     /// Another model, or another level, from the next turn on.
     pub(super) fn set_model(&mut self, model: Option<Model>, thinking: Option<ThinkingLevel>) {
         let is_new = |model: &Model| model.name() != self.options.model.name();
-        let has_changed = model.as_ref().is_some_and(is_new) || thinking.is_some_and(|level| self.options.thinking != Some(level));
+        let has_changed = model.as_ref().is_some_and(is_new)
+            || thinking.is_some_and(|level| self.options.thinking != Some(level));
         if let Some(model) = model {
             self.options.model = model;
             self.measure();

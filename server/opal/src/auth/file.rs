@@ -74,7 +74,8 @@ impl AuthFile {
             path: path(),
             reason: format!("line {}, column {}", error.line(), error.column()),
         })?;
-        let login = |StoredLogin { domain, token, account }| Login { domain, token: Secret::new(token), account };
+        let login =
+            |StoredLogin { domain, token, account }| Login { domain, token: Secret::new(token), account };
         Ok(stored.copilot.map(login))
     }
 

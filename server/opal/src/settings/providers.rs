@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use provider::{
-    CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price, Provider, ProviderError,
-    Secret, Timeouts,
+    CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price, Provider,
+    ProviderError, Secret, Timeouts,
 };
 use serde::Deserialize;
 
@@ -148,7 +148,14 @@ impl Known {
 impl ProviderSettings {
     pub(super) fn of_environment(api: Api, base_url: String, api_key: ApiKey, model: Option<String>) -> Self {
         let models = model.map(|id| ModelSettings { id, ..ModelSettings::default() });
-        Self { api, base_url, api_key, headers: Vec::new(), models: models.into_iter().collect(), implied: None }
+        Self {
+            api,
+            base_url,
+            api_key,
+            headers: Vec::new(),
+            models: models.into_iter().collect(),
+            implied: None,
+        }
     }
 }
 
@@ -244,7 +251,8 @@ impl Settings {
 
     /// The facts, and what the user says of the model.
     pub(crate) fn overlay(&self, provider: &str, info: ModelInfo) -> ModelInfo {
-        let models = self.providers.get(provider).map(|provider| provider.models.as_slice()).unwrap_or_default();
+        let models =
+            self.providers.get(provider).map(|provider| provider.models.as_slice()).unwrap_or_default();
         match models.iter().find(|model| model.id == info.id) {
             Some(model) => info.overlay(model.info()),
             None => info,

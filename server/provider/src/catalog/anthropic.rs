@@ -3,8 +3,9 @@
 use reqwest::Url;
 use serde_json::Value;
 
+use super::Source;
 use super::openai::{self, text, tokens};
-use crate::http::{Http, SendError};
+use crate::http::SendError;
 use crate::{ModelInfo, ThinkingLevel};
 
 /// As many as the service gives at a time.
@@ -13,7 +14,7 @@ const PAGE: &str = "1000";
 const MAX_PAGES: usize = 20;
 
 /// All pages.
-pub(super) async fn models(http: &Http, url: Url) -> Result<Vec<ModelInfo>, SendError> {
+pub(super) async fn models(source: Source<'_>, url: Url) -> Result<Vec<ModelInfo>, SendError> {
     let mut models = Vec::new();
     let mut after: Option<String> = None;
     for _ in 0..MAX_PAGES {
@@ -22,7 +23,7 @@ pub(super) async fn models(http: &Http, url: Url) -> Result<Vec<ModelInfo>, Send
         if let Some(id) = &after {
             page.query_pairs_mut().append_pair("after_id", id);
         }
-        let list = super::json(http, page).await?;
+        let list = source.json(page).await?;
         models.extend(openai::entries(&list).iter().filter_map(model));
         let last = text(&list, "last_id").filter(|_| list["has_more"] == true);
         if last.is_none() || last == after {

@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::openai::{self, text, tokens};
-use super::{beside, json, merged};
+use super::{Source, beside, merged};
 use crate::endpoint::{KeyHeader, Target};
 use crate::http::Http;
 use crate::{Endpoint, ModelInfo, Timeouts};
@@ -79,7 +79,8 @@ async fn find(candidate: &Candidate) -> Option<LocalServer> {
     };
     let target = Target::new(endpoint, "models", KeyHeader::Bearer, &[]).ok()?;
     let url = target.url.clone();
-    let list = json(&Http::new(target, Timeouts::default()), url).await.ok()?;
+    let http = Http::new(Timeouts::default());
+    let list = Source { http: &http, target: &target }.json(url).await.ok()?;
     if !openai::is_list(&list) {
         return None;
     }
@@ -90,13 +91,13 @@ async fn find(candidate: &Candidate) -> Option<LocalServer> {
 
 /// The models with what the servers that are mostly used tell elsewhere, above all how much of a
 /// conversation fits. Which server it is shows in which address has an answer.
-pub(super) async fn detailed(http: &Http, path: &str, listed: Vec<ModelInfo>) -> Vec<ModelInfo> {
+pub(super) async fn detailed(source: Source<'_>, path: &str, listed: Vec<ModelInfo>) -> Vec<ModelInfo> {
     let at = |other: &str| {
-        let mut url = beside(&http.target.url, path, "");
+        let mut url = beside(&source.target.url, path, "");
         let root = url.path().trim_end_matches('/').trim_end_matches("/v1").to_owned();
         url.set_path(&format!("{root}{other}"));
         async move {
-            let detail = tokio::time::timeout(DETAIL_LIMIT, json(http, url)).await;
+            let detail = tokio::time::timeout(DETAIL_LIMIT, source.json(url)).await;
             detail.ok().and_then(Result::ok).unwrap_or_default()
         }
     };
