@@ -242,7 +242,7 @@ async fn a_list_that_cannot_be_had_says_why() {
         unauthorized: work rejected the credentials: bad ***
         invalid_request: work refused the request: what came is not a list of models
         invalid_request: work refused the request: the address redirects to https://elsewhere.example/login (HTTP 302)
-        cut: the connection to work broke: http://server/v1 did not answer: connection closed
+        cut: the connection to work broke: the connection was lost before the answer was complete: connection closed
     "#]].assert_eq(&lines);
 }
 
