@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use provider::{
-    Account, Copilot, CopilotConfig, DeviceCode, DeviceFlow, Domain, DomainError, FoundToken, Provider as _,
-    ProviderError, Secret, SignInError, Timeouts, find_existing_tokens,
+    Account, Copilot, CopilotConfig, DeviceCode, DeviceFlow, Domain, DomainError, FoundToken, ProviderError,
+    Secret, SignInError, Timeouts, find_existing_tokens,
 };
 
 use crate::blocking::blocking;
-pub(crate) use file::AuthFileError;
+pub use file::AuthFileError;
 use file::{AuthFile, Login};
 
 #[derive(Debug)]

@@ -236,8 +236,7 @@ impl Models {
 
 /// What Opal knows of a model, and what its service says.
 fn facts(id: &str, listed: Option<ModelInfo>, is_local: bool) -> ModelInfo {
-    let known = ModelInfo { id: id.to_owned(), ..ModelInfo::known(id) };
-    let known = if is_local { known.served_locally() } else { known };
+    let known = if is_local { ModelInfo::known_locally(id) } else { ModelInfo::known(id) };
     match listed {
         Some(listed) => known.overlay(listed),
         None => known,

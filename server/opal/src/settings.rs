@@ -13,7 +13,7 @@ use provider::{Candidate, ConfigError, CopilotConfig, ProviderError, Secret};
 use serde::Deserialize;
 
 use crate::auth::AuthFileError;
-use providers::{Api, ApiKey, ProviderSettings, RawCopilot, RawProvider};
+use providers::{ApiKey, ProviderSettings, RawCopilot, RawProvider};
 
 /// The provider that `OPAL_BASE_URL` makes.
 const ENV_PROVIDER: &str = "env";
@@ -220,6 +220,7 @@ impl Settings {
                 self.providers.entry(known.name.into()).or_insert_with(|| known.settings());
             }
         }
+        self.providers.values_mut().for_each(|provider| provider.find_key(&env));
         if let Some(mode) = env("OPAL_PERMISSION_MODE") {
             self.permission_mode = Some(word("OPAL_PERMISSION_MODE", &mode)?);
         }

@@ -25,7 +25,7 @@ pub(super) struct Login {
 
 /// Why `auth.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AuthFileError {
+pub enum AuthFileError {
     #[error("{path} cannot be read")]
     Read {
         path: String,

@@ -26,7 +26,8 @@ pub(super) struct ProviderSettings {
 #[derive(Debug, Clone)]
 pub(super) enum ApiKey {
     None,
-    Env(String),
+    /// A variable, and what was in it when the settings were read.
+    Env(String, Option<Secret>),
     /// A program, and its arguments, that prints it.
     Command(Vec<String>),
     Known(Secret),
@@ -137,7 +138,7 @@ impl Known {
         ProviderSettings {
             api: self.api,
             base_url: self.base_url.into(),
-            api_key: ApiKey::Env(self.variable.into()),
+            api_key: ApiKey::Env(self.variable.into(), None),
             headers: Vec::new(),
             models: Vec::new(),
             implied: Some(self.model),
@@ -159,10 +160,19 @@ impl ProviderSettings {
     }
 }
 
+impl ProviderSettings {
+    /// Takes the key out of the environment.
+    pub(super) fn find_key(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+        if let ApiKey::Env(variable, key) = &mut self.api_key {
+            *key = env(variable).map(Secret::new);
+        }
+    }
+}
+
 impl From<RawProvider> for ProviderSettings {
     fn from(raw: RawProvider) -> Self {
         let api_key = match (raw.api_key_env, raw.api_key_command) {
-            (Some(variable), _) => ApiKey::Env(variable),
+            (Some(variable), _) => ApiKey::Env(variable, None),
             (None, Some(command)) => ApiKey::Command(command),
             (None, None) => ApiKey::None,
         };
@@ -291,10 +301,9 @@ impl Settings {
     pub(crate) fn key_status(&self, name: &str) -> KeyStatus {
         match self.providers.get(name).map(|provider| &provider.api_key) {
             None | Some(ApiKey::None) => KeyStatus { ready: true, source: None },
-            Some(ApiKey::Env(variable)) => KeyStatus {
-                ready: std::env::var(variable).is_ok_and(|key| !key.is_empty()),
-                source: Some(format!("the environment ({variable})")),
-            },
+            Some(ApiKey::Env(variable, key)) => {
+                KeyStatus { ready: key.is_some(), source: Some(format!("the environment ({variable})")) }
+            }
             Some(ApiKey::Command(command)) => {
                 let program = command.first().map(String::as_str).unwrap_or_default();
                 KeyStatus { ready: true, source: Some(format!("the command {program}")) }
@@ -321,10 +330,10 @@ impl ApiKey {
         match self {
             Self::None => Ok(None),
             Self::Known(key) => Ok(Some(key.clone())),
-            Self::Env(variable) => match std::env::var(variable) {
-                Ok(key) if !key.is_empty() => Ok(Some(Secret::new(key))),
-                _ => Err(NoModel::NoKey { provider: provider.into(), variable: variable.clone() }),
-            },
+            Self::Env(_, Some(key)) => Ok(Some(key.clone())),
+            Self::Env(variable, None) => {
+                Err(NoModel::NoKey { provider: provider.into(), variable: variable.clone() })
+            }
             Self::Command(command) => {
                 let failed = |reason: String| NoModel::KeyCommand { provider: provider.into(), reason };
                 let (program, arguments) =

@@ -1,7 +1,11 @@
 use expect_test::{Expect, expect};
+use std::sync::Arc;
+
 use futures::StreamExt;
+use provider::Timeouts;
 
 use super::*;
+use crate::models::Models;
 
 const WORK: &str = r#"
 model = "work/gpt-5"
@@ -25,15 +29,29 @@ fn load(file: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
     Settings::load(&lookup).map_err(|error| error.to_string().replace(&data_dir, "DATA"))
 }
 
-/// What a file and an environment make of a wish for a model.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// What a file and an environment make of a wish for a model. No server on this machine is looked for.
 #[track_caller]
 fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect) {
     let shown = match load(file, env) {
         Err(error) => format!("error: {error}"),
-        Ok(settings) => {
+        Ok(mut settings) => {
+            settings.local_servers.clear();
             let mut shown: String = settings.warnings.iter().map(|warning| format!("{warning}\n")).collect();
-            shown += &match settings.model(wish) {
-                Ok(model) => format!("{model:?}\n"),
+            let models = Models::new(&settings, Timeouts::default());
+            shown += &match run(models.resolve(&settings, wish)) {
+                Ok(model) => {
+                    let info = &model.info;
+                    format!(
+                        "{}, window {:?}, output {:?}\n",
+                        model.name(),
+                        info.context_window,
+                        info.max_output_tokens
+                    )
+                }
                 Err(error) => format!("no model: {error}\n{}\n", error.hint()),
             };
             shown += &format!("mode {:?}, hidden {:?}", settings.permission_mode, settings.secret_env);
@@ -47,11 +65,11 @@ fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect)
 fn the_users_file() {
     check(
         WORK,
-        &[],
+        &[("WORK_KEY", "k")],
         None,
         expect![[r#"
-        Model { provider: "work", id: "gpt-5", context_window: Some(272000), max_output_tokens: Some(32000) }
-        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            work/gpt-5, window Some(272000), output Some(32000)
+            mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
 }
 
@@ -67,8 +85,8 @@ fn the_environment_wins() {
         &env,
         None,
         expect![[r#"
-        Model { provider: "env", id: "vendor/model:free", context_window: None, max_output_tokens: None }
-        mode Some(ReadOnly), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            env/vendor/model:free, window None, output None
+            mode Some(ReadOnly), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
 }
 
@@ -80,8 +98,9 @@ fn a_wish_wins_over_both() {
         &env,
         Some("work/other"),
         expect![[r#"
-        Model { provider: "work", id: "other", context_window: None, max_output_tokens: None }
-        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            no model: the environment variable WORK_KEY with the key of `work` is not set
+            Set the variable in the environment that starts the editor.
+            mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
 }
 
@@ -93,8 +112,8 @@ fn a_provider_with_one_model_leaves_no_doubt() {
         &[],
         None,
         expect![[r#"
-        Model { provider: "a", id: "x/y", context_window: None, max_output_tokens: None }
-        mode None, hidden ["OPAL_API_KEY"]"#]],
+            a/x/y, window None, output None
+            mode None, hidden ["OPAL_API_KEY"]"#]],
     );
 }
 
@@ -105,9 +124,9 @@ fn without_a_model_the_user_is_told_what_to_do() {
         &[],
         None,
         expect![[r#"
-        no model: none is configured
-        Set OPAL_BASE_URL and OPAL_MODEL, or add a provider to ~/.opal/config.toml; `opal demo` works without.
-        mode None, hidden ["OPAL_API_KEY"]"#]],
+            no model: none is configured, nobody is signed in, and no model server runs on this machine
+            Sign in to GitHub Copilot with `opal login`, or set a key such as OPENAI_API_KEY or ANTHROPIC_API_KEY, or start a model server such as Ollama; ~/.opal/config.toml and OPAL_BASE_URL name any other. `opal demo` works without.
+            mode None, hidden ["OPAL_API_KEY"]"#]],
     );
     check(
         "",
@@ -120,7 +139,7 @@ fn without_a_model_the_user_is_told_what_to_do() {
     );
     check(
         WORK,
-        &[],
+        &[("WORK_KEY", "k")],
         Some("home/x"),
         expect![[r#"
         no model: there is no provider `home`; there are work
@@ -129,7 +148,7 @@ fn without_a_model_the_user_is_told_what_to_do() {
     );
     check(
         WORK,
-        &[],
+        &[("WORK_KEY", "k")],
         Some("gpt-5"),
         expect![[r#"
         no model: `gpt-5` is not of the form provider/model
@@ -146,11 +165,11 @@ fn unknown_keys_are_reported_with_the_nearest() {
         &[],
         None,
         expect![[r#"
-        config.toml: `permision_mode` is not known; did you mean `permission_mode`?
-        config.toml: `providers.a.baseurl` is not known; did you mean `base_url`?
-        config.toml: `providers.a.models.window` is not known; did you mean `context_window`?
-        Model { provider: "a", id: "m", context_window: None, max_output_tokens: None }
-        mode None, hidden ["OPAL_API_KEY"]"#]],
+            config.toml: `permision_mode` is not known; did you mean `permission_mode`?
+            config.toml: `providers.a.baseurl` is not known; did you mean `base_url`?
+            config.toml: `providers.a.models.window` is not known; did you mean `context_window`?
+            a/m, window None, output None
+            mode None, hidden ["OPAL_API_KEY"]"#]],
     );
 }
 
@@ -213,6 +232,8 @@ async fn each_api_has_its_path() {
             thinking: None,
             cache_key: String::new(),
             max_output_tokens: None,
+            context_window: None,
+            images: None,
             initiator: provider::Initiator::User,
         });
         assert!(answer.next().await.unwrap().is_err());

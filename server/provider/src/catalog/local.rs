@@ -53,7 +53,7 @@ pub async fn probe(candidates: &[Candidate]) -> Option<LocalServer> {
 }
 
 pub(super) async fn probe_within(limit: Duration, candidates: &[Candidate]) -> Option<LocalServer> {
-    let found = stream::iter(candidates)
+    let found = stream::iter(candidates.to_vec())
         .map(|candidate| async move { tokio::time::timeout(limit, find(candidate)).await.ok().flatten() });
     let mut answers = found.buffered(candidates.len().max(1));
     let mut first = None;
@@ -66,8 +66,8 @@ pub(super) async fn probe_within(limit: Duration, candidates: &[Candidate]) -> O
     first
 }
 
-async fn find(candidate: &Candidate) -> Option<LocalServer> {
-    let Candidate { name, port } = candidate;
+async fn find(candidate: Candidate) -> Option<LocalServer> {
+    let Candidate { name, port } = &candidate;
     // By number: a name would be looked up, and these servers listen to IPv4.
     let base_url = format!("http://127.0.0.1:{port}/v1");
     let endpoint = Endpoint {
