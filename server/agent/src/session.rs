@@ -418,7 +418,7 @@ impl Session {
             self.transcript.close_open("aborted by the user before it finished");
             if partial.is_some() || self.transcript.wants_answer() {
                 let (message_id, text) = partial.unwrap_or_else(|| (self.next_message_id(), String::new()));
-                let Model { provider, info } = self.options.model.clone();
+                let Model { provider, info } = self.asked().clone();
                 let interrupted = AssistantRecord::interrupted(&message_id, provider.name(), &info.id, &text);
                 self.transcript.push_partial(provider.name(), &info.id, text);
                 self.record(EntryKind::Assistant, &interrupted, None);

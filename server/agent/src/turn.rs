@@ -65,7 +65,7 @@ impl Turn {
     }
 
     async fn turn(&mut self) -> EndReason {
-        match attachments::read(&self.attachments, &self.context).await {
+        match attachments::read(&self.attachments, &self.context, &self.asking.model).await {
             Ok(parts) => self.reporter.report(Report::Opened { parts }).await,
             Err(failure) => {
                 self.reporter.report(Report::Failed(failure)).await;

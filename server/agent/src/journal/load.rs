@@ -171,16 +171,21 @@ impl Loaded {
                 if let Some(usage) = assistant.usage {
                     self.usage.add(&usage.into());
                 }
-                if let Some(cost) = assistant.cost {
-                    self.cost = Some(self.cost.unwrap_or_default() + cost);
-                }
+                self.pay(assistant.cost);
             }
             Record::Compaction(compaction) => {
                 if let Some(usage) = compaction.usage {
                     self.usage.add(&usage.into());
                 }
+                self.pay(compaction.cost);
             }
             Record::ToolResult(_) | Record::ModelChange(_) | Record::Note(_) => {}
+        }
+    }
+
+    fn pay(&mut self, cost: Option<f64>) {
+        if let Some(cost) = cost {
+            self.cost = Some(self.cost.unwrap_or_default() + cost);
         }
     }
 }

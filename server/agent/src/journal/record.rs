@@ -132,9 +132,12 @@ pub(crate) struct CompactionRecord {
     pub(crate) tokens_before: u64,
     /// An estimate.
     pub(crate) tokens_after: u64,
-    /// What the summary cost.
+    /// Of the request for the summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<UsageRecord>,
+    /// USD, if the price was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cost: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -127,6 +127,7 @@ fn compaction() -> CompactionRecord {
         tokens_before: 900,
         tokens_after: 100,
         usage: None,
+        cost: None,
     }
 }
 

@@ -110,7 +110,7 @@ impl Session {
             return;
         }
         run.drafted = Some(now);
-        let Model { provider, info } = &self.options.model;
+        let Model { provider, info } = &run.model;
         let draft = AssistantRecord::interrupted(message_id, provider.name(), &info.id, &run.text);
         self.journal.draft(&draft);
     }

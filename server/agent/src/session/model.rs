@@ -15,6 +15,7 @@ impl Session {
         let is_new = |model: &Model| model.name() != self.options.model.name();
         let has_changed = model.as_ref().is_some_and(is_new)
             || thinking.is_some_and(|level| self.options.thinking != Some(level));
+        let window = self.usage.window;
         if let Some(model) = model {
             self.options.model = model;
             self.measure();
@@ -24,6 +25,9 @@ impl Session {
             self.options.settings.thinking_level = Some(record::thinking_level(level).to_owned());
         }
         if !has_changed {
+            if self.usage.window != window {
+                self.emit(Event::UsageUpdate { usage: self.usage });
+            }
             return;
         }
         let model = self.options.model.name();
@@ -47,8 +51,13 @@ impl Session {
         self.is_cramped = false;
     }
 
-    /// What tokens of the present model cost, in USD.
+    /// The model that a run asks, which may be another than the one for the next.
+    pub(super) fn asked(&self) -> &Model {
+        self.run.as_ref().map_or(&self.options.model, |run| &run.model)
+    }
+
+    /// What tokens cost, in USD.
     pub(super) fn cost(&self, usage: &Usage) -> Option<f64> {
-        self.options.model.info.price.map(|price| price.cost(usage))
+        self.asked().info.price.map(|price| price.cost(usage))
     }
 }

@@ -73,7 +73,8 @@ impl Session {
             cancelled: cancel.clone(),
         };
         self.options.context.begin_turn();
-        self.run = Some(Run::new(Work::Turn, Some(turn_id), cancel, steering));
+        let model = self.options.model.clone();
+        self.run = Some(Run::new(Work::Turn, Some(turn_id), model, cancel, steering));
         self.tasks.spawn(turn.run());
     }
 

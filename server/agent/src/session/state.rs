@@ -12,6 +12,7 @@ use super::Session;
 use crate::client::Question;
 use crate::event::{ContextUsage, Queued, WaitingFor};
 use crate::id::{CallId, MessageId, SessionId, TurnId};
+use crate::model::Model;
 use crate::permission::Mode;
 
 /// Everything there is to know about a session.
@@ -69,6 +70,8 @@ pub(super) struct Run {
     pub(super) usage: Usage,
     /// USD, as far as prices are known.
     pub(super) cost: Option<f64>,
+    /// Who is asked, whatever is chosen meanwhile.
+    pub(super) model: Model,
     /// Something was queued since it began.
     pub(super) queued: bool,
     /// Who waits for the run to stop.
@@ -109,6 +112,7 @@ impl Run {
     pub(super) fn new(
         work: Work,
         turn_id: Option<TurnId>,
+        model: Model,
         cancel: CancellationToken,
         steering: watch::Sender<bool>,
     ) -> Self {
@@ -128,6 +132,7 @@ impl Run {
             calls: Vec::new(),
             usage: Usage::default(),
             cost: None,
+            model,
             queued: false,
             aborts: Vec::new(),
         }

@@ -103,7 +103,7 @@ impl Compactor {
             thinking: None,
             // Another conversation than the session's, whose cache it would only disturb.
             cache_key: format!("{}-compaction", self.stored.session),
-            max_output_tokens: Some(SUMMARY),
+            max_output_tokens: Some(SUMMARY.min(self.model.info.max_output_tokens.unwrap_or(SUMMARY))),
             context_window: self.model.info.context_window,
             images: None,
             initiator: Initiator::Agent,
@@ -122,7 +122,9 @@ impl Compactor {
                             "" => summarise.without_model(),
                             text => summarise.with(text.to_owned()),
                         };
-                        return Ok(CompactionRecord { usage: answer.usage.map(Into::into), ..record });
+                        let price = self.model.info.price;
+                        let cost = answer.usage.and_then(|usage| Some(price?.cost(&usage)));
+                        return Ok(CompactionRecord { usage: answer.usage.map(Into::into), cost, ..record });
                     }
                 }
                 Some(Err(error)) => {
