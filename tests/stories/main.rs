@@ -12,6 +12,7 @@ mod connections;
 mod crash;
 mod documents;
 mod edits;
+mod families;
 mod files;
 mod frames;
 mod handshake;

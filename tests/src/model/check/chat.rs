@@ -43,7 +43,7 @@ fn check_messages(messages: &[Value], problems: &mut Vec<String>) {
     let mut used = BTreeSet::new();
     // Calls that have no result yet.
     let mut open: Vec<&str> = Vec::new();
-    let last_user = messages.iter().rposition(|message| message["role"] == "user");
+    let last_user = messages.iter().rposition(|message| message["role"] == "user" && !is_of_results(message));
     for (at, message) in messages.iter().enumerate() {
         let mut problem = |text: String| problems.push(format!("messages[{at}]: {text}"));
         let role = message["role"].as_str().unwrap_or_default();
@@ -101,6 +101,13 @@ fn check_messages(messages: &[Value], problems: &mut Vec<String>) {
     if !open.is_empty() {
         problems.push(format!("no results for the calls {open:?}"));
     }
+}
+
+/// Whether a message shows the images that results had, which no user has sent.
+fn is_of_results(message: &Value) -> bool {
+    message["content"][0]["text"]
+        .as_str()
+        .is_some_and(|text| text.starts_with("Images from the tool results"))
 }
 
 fn check_content(content: &Value, problem: &mut impl FnMut(String)) {
