@@ -95,7 +95,7 @@ impl Auth {
         let token = match wanted.existing {
             Some(place) => self.existing_token(&config.domain, place).await?,
             None => {
-                let flow = DeviceFlow::start(&config).await?;
+                let flow = DeviceFlow::start(&config, timeouts).await?;
                 show(flow.code());
                 flow.wait().await?.token
             }

@@ -18,6 +18,7 @@ pub use self::local::{Candidate, LocalServer, probe};
 use crate::classify::{Class, Failure, Report};
 use crate::endpoint::Target;
 use crate::http::{Http, SendError};
+use crate::secret::masked;
 use crate::{ModelInfo, ProviderError};
 
 /// How long a list may take.
@@ -71,7 +72,7 @@ pub(crate) async fn models(
     let error = match ended {
         SendError::Unreached(error) => error,
         SendError::Refused(mut failure) => {
-            failure.message = target.masked(failure.message);
+            failure.message = masked(failure.message);
             // There is no conversation that could be too long.
             if failure.class == Class::ContextOverflow {
                 failure.class = Class::InvalidRequest;

@@ -8,8 +8,8 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// Shorter ones are not masked: it would blank ordinary words, and nobody has such a key.
-const MIN_SECRET_BYTES: usize = 4;
+use crate::Secret;
+
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// One configured service.
@@ -25,10 +25,6 @@ pub struct Endpoint {
     /// Sent with each request; they win over what would be sent otherwise.
     pub headers: Vec<(String, String)>,
 }
-
-/// A key or token. It is sent to its service and shown nowhere.
-#[derive(Clone)]
-pub struct Secret(String);
 
 /// The header that carries a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +45,9 @@ pub struct Timeouts {
     pub local_headers: Duration,
     /// Between two bytes of an answer. Models think for minutes without a word.
     pub idle: Duration,
+    /// As long as a second of those that a sign-in's code lives, and of those between two questions whether
+    /// the user has entered it. Tests have shorter ones.
+    pub code_second: Duration,
 }
 
 /// An endpoint that cannot be used as it is configured.
@@ -64,23 +63,6 @@ pub enum ConfigError {
     InvalidKey { provider: String },
 }
 
-impl Secret {
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    /// The secret itself, for storing it where secrets are kept.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
@@ -88,6 +70,7 @@ impl Default for Timeouts {
             headers: Duration::from_secs(120),
             local_headers: Duration::from_secs(600),
             idle: Duration::from_secs(300),
+            code_second: Duration::from_secs(1),
         }
     }
 }
@@ -99,7 +82,8 @@ pub(crate) struct Target {
     pub(crate) headers: HeaderMap,
     /// The base as it may be shown: no credentials, no query.
     pub(crate) shown: String,
-    secrets: Vec<String>,
+    /// In use as long as this is.
+    secrets: Vec<Secret>,
 }
 
 impl Target {
@@ -134,9 +118,9 @@ impl Target {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
 
-        let mut secrets: Vec<String> = url.password().map(str::to_owned).into_iter().collect();
-        if let Some(Secret(key)) = api_key.filter(|key| !key.0.trim().is_empty()) {
-            let key = key.trim();
+        let mut secrets: Vec<Secret> = url.password().map(Secret::new).into_iter().collect();
+        if let Some(secret) = api_key.filter(|key| !key.reveal().is_empty()) {
+            let key = secret.reveal();
             let (name, value) = match key_header {
                 KeyHeader::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
                 KeyHeader::XApiKey => (X_API_KEY, key.to_owned()),
@@ -145,7 +129,7 @@ impl Target {
                 .map_err(|_| ConfigError::InvalidKey { provider: provider.clone() })?;
             value.set_sensitive(true);
             headers.insert(name, value);
-            secrets.push(key.to_owned());
+            secrets.push(secret);
         }
         for (header, value) in configured {
             let sent = (HeaderName::try_from(&header), HeaderValue::try_from(&value));
@@ -154,11 +138,10 @@ impl Target {
             };
             if is_secret(&name) {
                 sent.set_sensitive(true);
-                secrets.push(value.strip_prefix("Bearer ").unwrap_or(&value).trim().to_owned());
+                secrets.push(Secret::new(value.strip_prefix("Bearer ").unwrap_or(&value)));
             }
             headers.insert(name, sent);
         }
-        secrets.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
         Ok(Self { name: provider, url, headers, shown, secrets })
     }
 
@@ -201,17 +184,8 @@ impl Target {
     }
 
     /// Takes another secret that may come back in what the service says.
-    pub(crate) fn also_mask(&mut self, secret: &str) {
-        if secret.len() >= MIN_SECRET_BYTES {
-            self.secrets.push(secret.to_owned());
-        }
-    }
-
-    /// The text without any secret of this endpoint: servers do repeat what they were sent.
-    pub(crate) fn masked(&self, text: String) -> String {
-        self.secrets.iter().fold(text, |text, secret| {
-            if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }
-        })
+    pub(crate) fn also_uses(&mut self, secret: Secret) {
+        self.secrets.push(secret);
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use self::segments::Segments;
 use self::tls::{plain_tls, system_tls};
 use crate::classify::{Class, Failure};
 use crate::endpoint::{Target, shown};
+use crate::secret::masked;
 use crate::{ProviderError, Timeouts};
 
 /// Of the body of an error this much is read.
@@ -106,7 +107,7 @@ impl Http {
             request = request.body(body);
         }
         let cut = |message: String| {
-            let message = target.masked(message);
+            let message = masked(message);
             ProviderError::Cut { provider: target.name.clone(), message }
         };
         let exchange = async {
@@ -163,7 +164,7 @@ impl Http {
         } else {
             format!("{base} did not answer: {}", reason(error))
         };
-        ProviderError::Cut { provider: target.name.clone(), message: target.masked(message) }
+        ProviderError::Cut { provider: target.name.clone(), message: masked(message) }
     }
 
     async fn refusal(&self, response: reqwest::Response) -> Failure {

@@ -10,6 +10,7 @@ mod error;
 mod item;
 mod model;
 mod request;
+mod secret;
 
 mod anthropic;
 mod chat;
@@ -56,12 +57,13 @@ pub use auth::{
 pub use catalog::{Candidate, LocalServer, probe};
 pub use chat::chat;
 pub use copilot::{Copilot, CopilotConfig, CopilotModel, Identity, ModelPolicy};
-pub use endpoint::{ConfigError, Endpoint, KeyHeader, Secret, Timeouts};
+pub use endpoint::{ConfigError, Endpoint, KeyHeader, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};
 pub use model::{ModelInfo, Price};
 pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};
 pub use responses::responses;
+pub use secret::{Masker, Secret, is_secret, mask};
 
 /// A service that answers requests. One value per configured provider, shared by all sessions.
 pub trait Provider: Send + Sync + fmt::Debug {

@@ -25,6 +25,7 @@ use crate::draft::Draft;
 use crate::endpoint::{KeyHeader, Target};
 use crate::http::{Http, Segments, SendError, broken};
 use crate::models::Models;
+use crate::secret::masked;
 use crate::{
     Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, ModelInfo, Provider, ProviderError, Request,
     Timeouts, sse,
@@ -247,7 +248,7 @@ impl<W: Wire, A: Access> Run<W, A> {
         let error = match ended {
             Ended::Failure(mut failure) => {
                 if let Some(target) = &self.target {
-                    failure.message = target.masked(failure.message);
+                    failure.message = masked(failure.message);
                 }
                 tracing::debug!(class = ?failure.class, code = failure.code, "the service reported a failure");
                 self.service.access.error(failure, &self.request.model)

@@ -31,7 +31,8 @@ fn endpoint(base_url: &str) -> Endpoint {
 }
 
 fn provider_at(base_url: &str) -> Arc<dyn Provider> {
-    let timeouts = Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG };
+    let timeouts =
+        Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG, ..Timeouts::default() };
     crate::responses(endpoint(base_url), timeouts).unwrap()
 }
 

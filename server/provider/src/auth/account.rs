@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::classify::Class;
 use crate::http::Http;
 use crate::lenient::count;
+use crate::secret::masked;
 use crate::{CopilotConfig, ProviderError, Secret, Timeouts};
 
 /// An account as Copilot sees it. The service promises nothing about it: what it does not say is `None`.
@@ -49,7 +50,7 @@ pub async fn account(config: &CopilotConfig, token: &Secret) -> Result<Account, 
         return Ok(Account::read(&response.json()));
     }
     let mut failure = response.failure();
-    failure.message = target.masked(failure.message);
+    failure.message = masked(failure.message);
     let provider = config.name.clone();
     Err(match failure.class {
         Class::Auth => ProviderError::SignInAgain { provider, message: failure.said() },

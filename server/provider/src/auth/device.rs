@@ -14,6 +14,7 @@ use crate::clock::{SharedClock, System};
 use crate::endpoint::Target;
 use crate::http::{Http, Response};
 use crate::lenient::count;
+use crate::secret::masked;
 use crate::{CopilotConfig, Secret, Timeouts};
 
 /// As GitHub's tools ask for; it grants no more than to see who it is.
@@ -44,6 +45,8 @@ pub struct DeviceFlow {
     deadline: Instant,
     interval: Duration,
     margin: f64,
+    /// As long as a second of the service's.
+    second: Duration,
 }
 
 /// What the user needs.
@@ -84,12 +87,17 @@ impl DeviceFlow {
     ///
     /// # Errors
     /// When the service cannot be reached or gives none.
-    pub async fn start(config: &CopilotConfig) -> Result<Self, SignInError> {
-        Self::start_at(config, Arc::new(System)).await
+    pub async fn start(config: &CopilotConfig, timeouts: &Timeouts) -> Result<Self, SignInError> {
+        Self::start_at(config, timeouts, Arc::new(System)).await
     }
 
-    pub(crate) async fn start_at(config: &CopilotConfig, clock: SharedClock) -> Result<Self, SignInError> {
-        let http = Http::new(Timeouts::default());
+    pub(crate) async fn start_at(
+        config: &CopilotConfig,
+        timeouts: &Timeouts,
+        clock: SharedClock,
+    ) -> Result<Self, SignInError> {
+        let http = Http::new(*timeouts);
+        let second = timeouts.code_second;
         let target = config.login_target("login/device/code")?;
         let host = config.github_host();
         let body = json!({ "client_id": config.identity.client_id, "scope": SCOPE }).to_string();
@@ -115,11 +123,12 @@ impl DeviceFlow {
             "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
         });
         let mut target = config.login_target("login/oauth/access_token")?;
-        target.also_mask(device_code);
+        target.also_uses(Secret::new(device_code));
         Ok(Self {
-            deadline: clock.now() + code.expires_in,
+            deadline: clock.now() + second.mul_f64(code.expires_in.as_secs_f64()),
             interval: seconds(&answer, "interval").unwrap_or(INTERVAL),
             margin: MARGIN,
+            second,
             body: body.to_string().into_bytes(),
             code,
             http,
@@ -142,7 +151,7 @@ impl DeviceFlow {
     pub async fn wait(mut self) -> Result<Granted, SignInError> {
         let mut ending = SignInError::Expired;
         loop {
-            let pause = self.interval.mul_f64(self.margin);
+            let pause = self.second.mul_f64(self.interval.as_secs_f64() * self.margin);
             let left = self.deadline.saturating_duration_since(self.clock.now());
             self.clock.sleep(pause.min(left)).await;
             if self.clock.now() >= self.deadline {
@@ -188,7 +197,7 @@ impl DeviceFlow {
             Some("slow_down") => Poll::SlowDown(seconds(&answer, "interval")),
             None if response.status == 429 => Poll::SlowDown(None),
             None if response.status.is_server_error() || !answer.is_object() => {
-                let message = self.target.masked(response.failure().said());
+                let message = masked(response.failure().said());
                 Poll::Lost(SignInError::Unreachable { host: self.host.clone(), message })
             }
             _ => Poll::Failed(refusal(&self.host, &self.target, response, &answer)),
@@ -215,7 +224,7 @@ fn refusal(host: &str, target: &Target, response: &Response, answer: &Value) -> 
         "" => response.failure().said(),
         error => plain(error),
     });
-    let (host, message) = (host.to_owned(), target.masked(message));
+    let (host, message) = (host.to_owned(), masked(message));
     match error {
         "expired_token" => SignInError::Expired,
         "access_denied" => SignInError::Denied,

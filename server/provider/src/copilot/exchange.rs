@@ -10,6 +10,7 @@ use super::token::Token;
 use crate::classify::{Class, plain};
 use crate::endpoint::Target;
 use crate::http::{Http, Response};
+use crate::secret::masked;
 use crate::{CopilotConfig, ProviderError, Secret};
 
 const PATH: &str = "copilot_internal/v2/token";
@@ -38,7 +39,7 @@ pub(super) async fn exchange(
 fn refusal(response: &Response, target: &Target, now: SystemTime) -> ProviderError {
     let provider = target.name.clone();
     let mut failure = response.failure();
-    failure.message = target.masked(failure.message);
+    failure.message = masked(failure.message);
     let message = failure.said();
     let status = response.status.as_u16();
     let is_limit = failure.message.to_lowercase().contains("rate limit");
@@ -49,7 +50,7 @@ fn refusal(response: &Response, target: &Target, now: SystemTime) -> ProviderErr
     if status == 403
         && let Some((message, url)) = details(&response.json())
     {
-        return ProviderError::NotEntitled { provider, message: target.masked(message), url };
+        return ProviderError::NotEntitled { provider, message: masked(message), url };
     }
     match status {
         401 => ProviderError::SignInAgain { provider, message },

@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::http::Http;
 use crate::kept::Kept;
 use crate::lenient::count;
+use crate::secret::masked;
 use crate::{ModelInfo, ProviderError, Request, ThinkingLevel};
 
 /// A list is good for this long: models come and go over days.
@@ -260,7 +261,7 @@ pub(super) async fn call(
             renewed = true;
             continue;
         }
-        failure.message = target.masked(failure.message);
+        failure.message = masked(failure.message);
         return Err(access.error(failure, ""));
     }
 }

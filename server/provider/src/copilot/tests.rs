@@ -83,7 +83,7 @@ impl Hub {
 }
 
 fn timeouts() -> Timeouts {
-    Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG }
+    Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG, ..Timeouts::default() }
 }
 
 fn config(server: &Server) -> CopilotConfig {

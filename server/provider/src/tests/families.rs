@@ -33,7 +33,8 @@ async fn told(connect: Connect, reply: Reply) -> String {
         reply.clone()
     })
     .unwrap();
-    let timeouts = Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG };
+    let timeouts =
+        Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG, ..Timeouts::default() };
     let provider = connect(endpoint(&format!("{}/v1", server.url())), timeouts).unwrap();
     let request = Request { thinking: Some(ThinkingLevel::Low), ..prompt() };
     let batches: Vec<_> = provider.answer(request).collect().await;

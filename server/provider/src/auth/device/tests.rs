@@ -63,7 +63,7 @@ impl SignIn {
     }
 
     async fn start(&self) -> Result<DeviceFlow, SignInError> {
-        DeviceFlow::start_at(&self.config(), self.clock.clone()).await
+        DeviceFlow::start_at(&self.config(), &Timeouts::default(), self.clock.clone()).await
     }
 
     async fn run(&self) -> Result<Granted, SignInError> {
@@ -240,7 +240,7 @@ async fn nobody_listens() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let config = CopilotConfig { github_url: Some(url.clone()), ..CopilotConfig::default() };
-    let error = DeviceFlow::start(&config).await.unwrap_err().to_string();
+    let error = DeviceFlow::start(&config, &Timeouts::default()).await.unwrap_err().to_string();
     assert_eq!(
         error.replace(&url, "GITHUB"),
         "127.0.0.1 could not be reached: could not connect to GITHUB: connection refused"
@@ -289,7 +289,7 @@ async fn dropping_a_sign_in_ends_it_at_once() {
         }
     }
     let sign_in = SignIn::at(vec![ok(CODE)]);
-    let flow = DeviceFlow::start_at(&sign_in.config(), Arc::new(Slow)).await.unwrap();
+    let flow = DeviceFlow::start_at(&sign_in.config(), &Timeouts::default(), Arc::new(Slow)).await.unwrap();
     let mut waiting = Box::pin(flow.wait());
     assert!(futures::poll!(&mut waiting).is_pending());
     drop(waiting);
