@@ -9,7 +9,7 @@ use futures::future::join_all;
 use provider::{LocalServer, ModelInfo, Provider, ProviderError, Timeouts, probe};
 use tokio::time::Instant;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, SignedIn};
 use crate::settings::{NoModel, Settings};
 
 /// The provider that a sign-in makes.
@@ -21,7 +21,7 @@ const LIST_AGE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(crate) struct Models {
     timeouts: Timeouts,
-    pub(crate) auth: Auth,
+    pub(crate) auth: Arc<Auth>,
     /// Made when first used, then kept with their connections.
     providers: Mutex<HashMap<String, Arc<dyn Provider>>>,
     lists: Mutex<HashMap<String, List>>,
@@ -47,7 +47,7 @@ impl Models {
     pub(crate) fn new(settings: &Settings, timeouts: Timeouts) -> Self {
         Self {
             timeouts,
-            auth: Auth::new(&settings.data_dir, settings.copilot.clone()),
+            auth: Arc::new(Auth::new(&settings.data_dir, settings.copilot.clone(), timeouts)),
             providers: Mutex::default(),
             lists: Mutex::default(),
             local: Mutex::default(),
@@ -193,11 +193,8 @@ impl Models {
     }
 
     async fn copilot(&self) -> Result<Option<Arc<dyn Provider>>, NoModel> {
-        if let Some(provider) = lock(&self.providers).get(COPILOT) {
-            return Ok(Some(provider.clone()));
-        }
-        let copilot = self.auth.copilot(&self.timeouts).await.map_err(NoModel::Auth)?;
-        Ok(copilot.map(|copilot| self.keep(COPILOT, Arc::new(copilot))))
+        let copilot = self.auth.copilot().await.map_err(NoModel::Auth)?;
+        Ok(copilot.map(|_| Arc::new(SignedIn::new(self.auth.clone())) as Arc<dyn Provider>))
     }
 
     /// If two made it at the same time, both use the first.

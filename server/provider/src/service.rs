@@ -247,9 +247,7 @@ impl<W: Wire, A: Access> Run<W, A> {
     fn error(&self, ended: Ended) -> ProviderError {
         let error = match ended {
             Ended::Failure(mut failure) => {
-                if let Some(target) = &self.target {
-                    failure.message = masked(failure.message);
-                }
+                failure.message = masked(failure.message);
                 tracing::debug!(class = ?failure.class, code = failure.code, "the service reported a failure");
                 self.service.access.error(failure, &self.request.model)
             }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use provider::Secret;
+use provider::{Domain, Secret};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone)]
@@ -17,10 +17,17 @@ pub(super) struct AuthFile {
 /// A sign-in to GitHub Copilot.
 #[derive(Debug, Clone)]
 pub(super) struct Login {
-    /// `github.com`, or the host of an enterprise. The token is only good there.
-    pub(super) domain: String,
+    /// The token is only good there, and goes nowhere else.
+    pub(super) domain: Domain,
     pub(super) token: Secret,
     pub(super) account: Option<String>,
+}
+
+impl Login {
+    /// Whether a Copilot of the one is one of the other.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.domain == other.domain && self.token.reveal() == other.token.reveal()
+    }
 }
 
 /// Why `auth.json` cannot be used.
@@ -74,15 +81,16 @@ impl AuthFile {
             path: path(),
             reason: format!("line {}, column {}", error.line(), error.column()),
         })?;
-        let login =
-            |StoredLogin { domain, token, account }| Login { domain, token: Secret::new(token), account };
-        Ok(stored.copilot.map(login))
+        let Some(StoredLogin { domain, token, account }) = stored.copilot else { return Ok(None) };
+        let domain =
+            Domain::parse(&domain).map_err(|error| self.damaged(&format!("copilot.domain: {error}")))?;
+        Ok(Some(Login { domain, token: Secret::new(token), account }))
     }
 
     pub(super) fn write(&self, login: &Login) -> Result<(), AuthFileError> {
         let stored = Stored {
             copilot: Some(StoredLogin {
-                domain: login.domain.clone(),
+                domain: login.domain.to_string(),
                 token: login.token.reveal().to_owned(),
                 account: login.account.clone(),
             }),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Result};
 
 use super::{Backend, decode};
-use crate::auth::Wanted;
+use crate::auth::{LoginError, Wanted};
 use crate::models::{COPILOT, Offer};
 use crate::{errors, to_proto};
 
@@ -62,8 +62,10 @@ impl Backend {
         only_copilot(params.provider.as_deref())?;
         let models = self.server.models();
         let wanted = Wanted { domain: params.domain, existing: params.use_existing };
-        let timeouts = self.server.limits().provider;
-        models.auth.sign_in(wanted, &timeouts, |code| self.show(code)).await.map_err(errors::login)?;
+        let signing_in = models.auth.sign_in(wanted, |code| self.show(code));
+        // Nobody is left who could enter the code.
+        let signed_in = self.connection.stop.run_until_cancelled(signing_in).await;
+        signed_in.unwrap_or(Err(LoginError::Gone)).map_err(errors::login)?;
         models.forget(COPILOT);
         Ok(AuthLoginResult { status: self.copilot_status().await })
     }
@@ -112,7 +114,7 @@ impl Backend {
             ready: true,
             source: Some("auth.json".into()),
             account,
-            host: Some(domain),
+            host: Some(domain.to_string()),
             ..nobody(COPILOT, "sign_in")
         };
         match auth.account().await {

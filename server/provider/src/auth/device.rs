@@ -108,7 +108,7 @@ impl DeviceFlow {
         let answer = response.json();
         let Some((device_code, user_code)) = text(&answer, "device_code").zip(text(&answer, "user_code"))
         else {
-            return Err(refusal(&host, &target, &response, &answer));
+            return Err(refusal(&host, &response, &answer));
         };
         let code = DeviceCode {
             user_code: plain(user_code),
@@ -200,7 +200,7 @@ impl DeviceFlow {
                 let message = masked(response.failure().said());
                 Poll::Lost(SignInError::Unreachable { host: self.host.clone(), message })
             }
-            _ => Poll::Failed(refusal(&self.host, &self.target, response, &answer)),
+            _ => Poll::Failed(refusal(&self.host, response, &answer)),
         }
     }
 }
@@ -215,7 +215,7 @@ impl fmt::Debug for DeviceFlow {
     }
 }
 
-fn refusal(host: &str, target: &Target, response: &Response, answer: &Value) -> SignInError {
+fn refusal(host: &str, response: &Response, answer: &Value) -> SignInError {
     let error = text(answer, "error").unwrap_or_default();
     let described =
         text(answer, "error_description").map(|said| plain(said).trim_end_matches('.').to_owned());

@@ -2,7 +2,7 @@ use super::*;
 
 fn login() -> Login {
     Login {
-        domain: "github.com".into(),
+        domain: Domain::default(),
         token: Secret::new("ghu_a_token_of_a_test"),
         account: Some("ann".into()),
     }
@@ -41,4 +41,15 @@ fn a_damaged_file_is_said_without_its_content() {
     fs::write(&file.path, r#"{"copilot": {"domain": "github.com", "token": ghu_secret}}"#).unwrap();
     let error = file.read().unwrap_err().to_string();
     assert!(error.contains("auth.json is damaged: line 1") && !error.contains("ghu_secret"), "{error}");
+}
+
+/// The token must not go to another host than the one it is for.
+#[test]
+fn a_sign_in_without_a_host_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = AuthFile::new(directory.path());
+    fs::write(&file.path, r#"{"copilot": {"domain": "two words", "token": "ghu_a_token_of_a_test"}}"#)
+        .unwrap();
+    let error = file.read().unwrap_err().to_string();
+    assert!(error.contains("copilot.domain") && !error.contains("ghu_"), "{error}");
 }
