@@ -3,7 +3,7 @@
 use store::{Entry, LoadedSession};
 
 use super::entry::Record;
-use super::load::branch;
+use super::load::{Loaded, branch, load};
 use super::record::PartRecord;
 use crate::event::Trigger;
 
@@ -137,6 +137,14 @@ pub fn markdown(session: &LoadedSession) -> String {
                 out += &format!("\n*Changes were taken back: {}.*\n", files.join(", "));
             }
         }
+    }
+    let Loaded { usage, cost, .. } = load(session);
+    if usage.total > 0 {
+        let cost = cost.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
+        out += &format!(
+            "\n*{} tokens in ({} of them cached), {} out ({} of them thinking){cost}.*\n",
+            usage.input_total, usage.input_cached, usage.output_total, usage.output_reasoning,
+        );
     }
     out
 }
