@@ -16,6 +16,7 @@ mod families;
 mod files;
 mod frames;
 mod handshake;
+mod models;
 mod order;
 mod params;
 mod permissions;
@@ -30,6 +31,7 @@ mod service;
 mod sessions;
 mod tools;
 mod undo;
+mod usage;
 
 /// Every file of this folder is a module above: a story that is not compiled proves nothing.
 #[test]

@@ -1,6 +1,6 @@
 //! Which providers there are, what they offer, and which model is meant.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -101,9 +101,8 @@ impl Models {
             return Err(form());
         }
         let handle = self.provider(settings, provider).await?;
-        let listed =
-            self.listed(provider).and_then(|models| models.iter().find(|model| model.id == id).cloned());
-        let info = settings.overlay(provider, facts(id, listed, settings.is_local(provider)));
+        let info =
+            settings.overlay(provider, facts(id, self.said(provider, id), settings.is_local(provider)));
         Ok(Model { provider: handle, info: Arc::new(info) })
     }
 
@@ -125,8 +124,9 @@ impl Models {
             Err(error) => tracing::warn!(%error, "who is signed in is not known"),
         }
         names.extend(self.find_local(settings).await.map(|server| server.name));
-        names.retain(|name| only.is_none_or(|only| only == name));
-        names.dedup();
+        // What is configured under the name of another has its place.
+        let mut seen = HashSet::new();
+        names.retain(|name| only.is_none_or(|only| only == name) && seen.insert(name.clone()));
         if let (true, Some(only)) = (names.is_empty(), only) {
             names.push(only.to_owned());
         }
@@ -177,7 +177,7 @@ impl Models {
             return Ok(provider.clone());
         }
         if settings.has_provider(name) {
-            let made = settings.provider(name, &self.timeouts)?;
+            let made = settings.provider(name, &self.timeouts).await?;
             return Ok(self.keep(name, made));
         }
         if name == COPILOT {
@@ -223,6 +223,21 @@ impl Models {
         let models: Arc<[ModelInfo]> = provider.models().await?.into();
         lock(&self.lists).insert(name.to_owned(), List { models: models.clone(), at: Instant::now() });
         Ok(models)
+    }
+
+    /// What the service has said of a model, as far as it was asked already.
+    fn said(&self, provider: &str, id: &str) -> Option<ModelInfo> {
+        let find = |models: &[ModelInfo]| models.iter().find(|model| model.id == id).cloned();
+        match self.listed(provider) {
+            Some(listed) => find(&listed),
+            None => {
+                let local = lock(&self.local);
+                local
+                    .as_ref()
+                    .filter(|server| server.name == provider)
+                    .and_then(|server| find(&server.models))
+            }
+        }
     }
 
     fn listed(&self, name: &str) -> Option<Arc<[ModelInfo]>> {

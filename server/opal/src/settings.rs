@@ -57,6 +57,8 @@ pub enum NoModel {
     Form(String),
     #[error("there is no provider `{name}`; there are {known}")]
     UnknownProvider { name: String, known: String },
+    #[error("no model server answers on port {port}, where `{name}` is looked for")]
+    NotRunning { name: String, port: u16 },
     #[error("the provider `{0}` is configured without a model, and none was asked for")]
     NoDefault(String),
     #[error("the environment variable {variable} with the key of `{provider}` is not set")]
@@ -249,6 +251,9 @@ impl NoModel {
             Self::Asked(error) => error.hint().unwrap_or("Try again, or name a model as provider/model."),
             Self::Form(_) => "Name a model as in work/gpt-5, with the provider before the first slash.",
             Self::UnknownProvider { .. } => "Correct the name, or add the provider to ~/.opal/config.toml.",
+            Self::NotRunning { .. } => {
+                "Start it, or name its port under `local_servers` in ~/.opal/config.toml."
+            }
             Self::NoDefault(_) => "Set OPAL_MODEL, or `model` in ~/.opal/config.toml.",
             Self::KeyCommand { .. } => {
                 "Run the command of api_key_command in ~/.opal/config.toml yourself, and correct it."

@@ -1,16 +1,21 @@
 //! The providers of a configuration: where they are, their keys, and what is said of their models.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use provider::{
     CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price, Provider,
     ProviderError, Secret, Timeouts,
 };
 use serde::Deserialize;
+use tokio::process::Command;
 
 use super::{NoModel, Settings};
+
+/// How long a command may take that gives a key: it may ask the user for a passphrase.
+const KEY_COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 pub(super) struct ProviderSettings {
@@ -245,11 +250,15 @@ impl Settings {
         !self.has_provider(name) && self.local_servers.iter().any(|server| server.name == name)
     }
 
+    /// Why there is no provider of this name.
     pub(crate) fn unknown_provider(&self, name: &str) -> NoModel {
-        if self.providers.is_empty() {
-            return NoModel::Unconfigured;
+        if let Some(known) = KNOWN.iter().find(|known| known.name == name) {
+            return NoModel::NoKey { provider: name.into(), variable: known.variable.into() };
         }
-        let known: Vec<&str> = self.provider_names().collect();
+        if let Some(server) = self.local_servers.iter().find(|server| server.name == name) {
+            return NoModel::NotRunning { name: name.into(), port: server.port };
+        }
+        let known: Vec<&str> = self.provider_names().chain([crate::models::COPILOT]).collect();
         NoModel::UnknownProvider { name: name.into(), known: known.join(", ") }
     }
 
@@ -270,12 +279,16 @@ impl Settings {
     }
 
     /// Makes the provider of this name. Nothing is sent yet; a command for its key is run, and waited for.
-    pub(crate) fn provider(&self, name: &str, timeouts: &Timeouts) -> Result<Arc<dyn Provider>, NoModel> {
+    pub(crate) async fn provider(
+        &self,
+        name: &str,
+        timeouts: &Timeouts,
+    ) -> Result<Arc<dyn Provider>, NoModel> {
         let settings = self.providers.get(name).ok_or_else(|| self.unknown_provider(name))?;
         let endpoint = Endpoint {
             name: name.into(),
             base_url: settings.base_url.clone(),
-            api_key: settings.api_key.read(name)?,
+            api_key: settings.api_key.read(name).await?,
             key_header: None,
             headers: settings.headers.clone(),
         };
@@ -326,7 +339,7 @@ fn connect(api: Api, endpoint: Endpoint, timeouts: &Timeouts) -> Result<Arc<dyn 
 }
 
 impl ApiKey {
-    fn read(&self, provider: &str) -> Result<Option<Secret>, NoModel> {
+    async fn read(&self, provider: &str) -> Result<Option<Secret>, NoModel> {
         match self {
             Self::None => Ok(None),
             Self::Known(key) => Ok(Some(key.clone())),
@@ -338,10 +351,13 @@ impl ApiKey {
                 let failed = |reason: String| NoModel::KeyCommand { provider: provider.into(), reason };
                 let (program, arguments) =
                     command.split_first().ok_or_else(|| failed("api_key_command is empty".into()))?;
-                let output = Command::new(program)
-                    .args(arguments)
-                    .stdin(Stdio::null())
-                    .output()
+                let output =
+                    Command::new(program).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output();
+                let output = tokio::time::timeout(KEY_COMMAND_LIMIT, output)
+                    .await
+                    .map_err(|_| {
+                        failed(format!("{program} took more than {} s", KEY_COMMAND_LIMIT.as_secs()))
+                    })?
                     .map_err(|error| failed(format!("{program}: {error}")))?;
                 // What it prints is never shown: the key may be in it.
                 if !output.status.success() {

@@ -223,7 +223,7 @@ async fn each_api_has_its_path() {
         (load("", &env("chat")), "env", "/chat/completions"),
         (load("", &env("anthropic")), "env", "/messages"),
     ] {
-        let provider = settings.unwrap().provider(name, &Timeouts::default()).unwrap();
+        let provider = settings.unwrap().provider(name, &Timeouts::default()).await.unwrap();
         let mut answer = provider.answer(provider::Request {
             model: "m".into(),
             instructions: "".into(),
