@@ -45,7 +45,7 @@ enum Server {
 impl Opal {
     /// Starts a server in memory, which asks this model. More is said on the result; then it is awaited.
     pub fn start(model: &crate::FakeModel) -> Start {
-        Start::new(Some(model.url()))
+        Start::new(Some(model.url()), model.family())
     }
 
     fn house(&self) -> &House {

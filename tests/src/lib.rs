@@ -22,7 +22,7 @@ pub mod process;
 pub use editor::{Editor, Profile};
 pub use frame::Framing;
 pub use harness::{Opal, Turn};
-pub use model::{FakeModel, Gate};
+pub use model::{FakeModel, Family, Gate};
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! A fake model: plays scripted answers over real HTTP and checks every request it gets.
 //!
 //! Answers are played in the order in which they were scripted, or to the session whose prompt they are
-//! for. A request without a script, a script without a request and a request that a real service would
-//! refuse all fail the test when the model is dropped.
+//! for, on the wire of one [`Family`]. A request without a script, a script without a request and a request
+//! that a real service would refuse all fail the test when the model is dropped. The list of models is asked
+//! for whenever the server likes, and counts as no request.
 
 mod check;
+mod family;
 mod script;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,12 +14,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use replay::{Received, Reply, Server};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::background::{self, DEADLINE};
 
 pub use check::{check_body, check_prefix};
+pub use family::Family;
 pub use script::{Gate, Script};
 
 /// A model service on loopback. Cheap to clone.
@@ -27,13 +30,17 @@ pub struct FakeModel {
 }
 
 struct Shared {
+    family: Family,
     server: Server,
     state: Arc<Mutex<State>>,
     changed: Arc<Notify>,
 }
 
-#[derive(Default)]
 struct State {
+    family: Family,
+    /// What is answered to who asks for the models.
+    list: Reply,
+    n_lists: usize,
     scripts: VecDeque<(For, Script)>,
     /// Played whenever no other script is left.
     fallback: Option<Script>,
@@ -44,6 +51,7 @@ struct State {
     n_answers: u32,
     /// Tokens, estimated as a quarter of the body.
     context_limit: Option<usize>,
+    is_blind: bool,
     may_stay_unplayed: bool,
 }
 
@@ -57,6 +65,7 @@ enum For {
 /// One request to the model, as it came.
 #[derive(Debug, Clone)]
 pub struct Request {
+    family: Family,
     pub headers: Vec<(String, String)>,
     pub path: String,
     pub bytes: Vec<u8>,
@@ -64,8 +73,13 @@ pub struct Request {
 }
 
 impl FakeModel {
+    /// One that speaks the Responses API.
     pub async fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
+        Self::start_as(Family::Responses).await
+    }
+
+    pub async fn start_as(family: Family) -> Self {
+        let state = Arc::new(Mutex::new(State::new(family)));
         let changed = Arc::new(Notify::new());
         let (to_state, to_changed) = (state.clone(), changed.clone());
         let handler = move |received: Received| {
@@ -74,12 +88,35 @@ impl FakeModel {
             reply
         };
         let server = background::spawn(async { Server::start(handler) }).await.unwrap().unwrap();
-        Self { shared: Arc::new(Shared { server, state, changed }) }
+        Self { shared: Arc::new(Shared { family, server, state, changed }) }
+    }
+
+    pub fn family(&self) -> Family {
+        self.shared.family
     }
 
     /// What to set `OPAL_BASE_URL` to.
     pub fn url(&self) -> String {
         format!("{}/v1", self.shared.server.url())
+    }
+
+    pub fn port(&self) -> u16 {
+        self.shared.server.url().rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Lists these models, each an object as the service describes one. At first there are none.
+    pub fn lists(&self, models: Value) {
+        self.state().list = list(&models);
+    }
+
+    /// Answers this to who asks for the models.
+    pub fn list_replies(&self, reply: Reply) {
+        self.state().list = reply;
+    }
+
+    /// How often the models were asked for.
+    pub fn n_lists(&self) -> usize {
+        self.state().n_lists
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -104,6 +141,11 @@ impl FakeModel {
     /// Refuses conversations longer than this.
     pub fn context_limit(&self, tokens: usize) {
         self.state().context_limit = Some(tokens);
+    }
+
+    /// Refuses images, as a model does that sees none.
+    pub fn refuse_images(&self) {
+        self.state().is_blind = true;
     }
 
     /// Says that what has been scripted may stay unplayed.
@@ -164,23 +206,54 @@ impl FakeModel {
 }
 
 impl State {
+    fn new(family: Family) -> Self {
+        Self {
+            family,
+            list: list(&json!([])),
+            n_lists: 0,
+            scripts: VecDeque::new(),
+            fallback: None,
+            requests: Vec::new(),
+            problems: Vec::new(),
+            previous: BTreeMap::new(),
+            n_answers: 0,
+            context_limit: None,
+            is_blind: false,
+            may_stay_unplayed: false,
+        }
+    }
+
     fn reply(&mut self, received: Received) -> Reply {
-        let body = received.json();
+        let not_found = || Reply::json(404, r#"{"error":{"message":"not found"}}"#);
+        let path = received.path.split('?').next().unwrap_or_default();
+        match (received.method.as_str(), path) {
+            ("POST", path) if path == self.family.path() => {}
+            ("GET", "/v1/models") => {
+                self.n_lists += 1;
+                return self.list.clone();
+            }
+            // Where servers on the own machine tell more; this one has none of it.
+            ("GET", "/api/v0/models" | "/api/ps" | "/props") => return not_found(),
+            (method, path) => {
+                self.problems.push(format!("a request to {method} {path}"));
+                return not_found();
+            }
+        }
         let request = Request {
+            family: self.family,
             headers: received.headers.clone(),
             path: received.path.clone(),
             bytes: received.body.to_vec(),
-            body,
+            body: received.json(),
         };
-        if received.method != "POST" || request.path != "/v1/responses" {
-            self.problems.push(format!("a request to {} {}", received.method, request.path));
-            return Reply::json(404, r#"{"error":{"message":"not found"}}"#);
-        }
         let n = self.requests.len() + 1;
-        let mut problems = check_body(&request.body, self.context_limit);
-        let conversation = request.body["prompt_cache_key"].as_str().unwrap_or_default().to_owned();
+        let mut problems = self.family.check(&request, self.context_limit);
+        if self.is_blind && request.n_images() > 0 {
+            problems.push("an image for a model that sees none".into());
+        }
+        let conversation = self.family.conversation(&request.body);
         if let Some(previous) = self.previous.insert(conversation, request.bytes.clone()) {
-            problems.extend(check_prefix(&previous, &request.bytes));
+            problems.extend(self.family.check_prefix(&previous, &request.bytes));
         }
         self.problems.extend(problems.into_iter().map(|problem| format!("request {n}: {problem}")));
 
@@ -193,7 +266,7 @@ impl State {
         self.requests.push(request);
         self.n_answers += 1;
         match script.or_else(|| self.fallback.clone()) {
-            Some(script) => script.reply(self.n_answers),
+            Some(script) => script.reply(self.family, self.n_answers),
             None => {
                 self.problems.push(format!("request {n} was not scripted; the user said {texts:?}"));
                 Reply::json(400, r#"{"error":{"message":"not scripted","code":"not_scripted"}}"#)
@@ -208,43 +281,44 @@ impl Request {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
+    /// The items of the conversation, as the family has them: `input`, or `messages`.
     pub fn input(&self) -> &[Value] {
-        self.body["input"].as_array().map_or(&[], Vec::as_slice)
+        self.body[self.family.items()].as_array().map_or(&[], Vec::as_slice)
     }
 
     /// What the user items say, each as one text.
     pub fn user_texts(&self) -> Vec<String> {
-        self.input()
-            .iter()
-            .filter(|item| item["role"] == "user")
-            .map(|item| text_of(&item["content"]))
-            .collect()
+        self.family.user_texts(self.input())
     }
 
     /// What the model is told its calls came to, in order.
     pub fn results(&self) -> Vec<String> {
-        let outputs = self.input().iter().filter(|item| item["type"] == "function_call_output");
-        outputs.map(|item| text_of(&item["output"])).collect()
+        self.family.results(self.input())
+    }
+
+    /// How many images the model is shown.
+    pub fn n_images(&self) -> usize {
+        self.body.to_string().matches(self.family.image()).count()
+    }
+
+    /// How much thinking goes back.
+    pub fn n_thoughts(&self) -> usize {
+        self.family.n_thoughts(self.input())
     }
 
     /// The last of [`Request::results`].
     pub fn last_result(&self) -> String {
-        self.results().pop().unwrap_or_else(|| panic!("no tool result in {:#}", self.body["input"]))
+        self.results().pop().unwrap_or_else(|| panic!("no tool result in {:#?}", self.input()))
     }
 
     pub fn tools(&self) -> Vec<&str> {
-        self.body["tools"].as_array().into_iter().flatten().filter_map(|tool| tool["name"].as_str()).collect()
+        let tools = self.body["tools"].as_array().into_iter().flatten();
+        tools.filter_map(|tool| tool["name"].as_str().or(tool["function"]["name"].as_str())).collect()
     }
 }
 
-fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
-        }
-        _ => String::new(),
-    }
+fn list(models: &Value) -> Reply {
+    Reply::json(200, json!({ "object": "list", "data": models }).to_string())
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
 
+use serde_json::{Value, json};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::background::{self, DEADLINE};
+use crate::editor::{Editor, Options};
 use crate::leak::MARK;
 
 /// A running `opal`.
@@ -101,4 +103,84 @@ pub fn binary() -> &'static Path {
         assert!(built.success(), "opal could not be built");
         binary
     })
+}
+
+/// Runs `opal` with arguments to its end, in a directory and with a `config.toml` of its own. Nothing is
+/// known to it of who runs the tests.
+#[derive(Debug)]
+pub struct CommandLine {
+    root: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Ran {
+    pub ok: bool,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl CommandLine {
+    pub fn new(config: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["workspace", "data", "home"] {
+            std::fs::create_dir(root.path().join(directory)).unwrap();
+        }
+        std::fs::write(root.path().join("data/config.toml"), config).unwrap();
+        Self { root, environment: Vec::new() }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn directory(&self) -> PathBuf {
+        self.root.path().join("workspace")
+    }
+
+    /// Another `config.toml`.
+    pub fn configure(&self, config: &str) {
+        std::fs::write(self.root.path().join("data/config.toml"), config).unwrap();
+    }
+
+    /// Changes a stored session as an editor does: resumes it in a server, and sets. Returns its state then.
+    pub async fn set(&self, session: &str, mut change: Value) -> Value {
+        let (directory, environment) = (self.directory(), self.environment.clone());
+        let started = Process::start(&["lsp", "--stdio"], &directory, self.root.path(), environment);
+        let (mut process, stdin, stdout) = started.await;
+        let options = Options { directory: directory.clone(), ..Options::default() };
+        let editor = Editor::connect(stdout, stdin, options);
+        editor.initialize().await;
+        let session = json!({ "session_id": session });
+        editor.request("session/resume", session.clone()).await.unwrap();
+        change["session_id"] = session["session_id"].clone();
+        editor.request("session/set", change).await.unwrap();
+        let state = editor.request("agent/state", session).await.unwrap();
+        assert_eq!(editor.finish().await, [""; 0]);
+        assert!(process.exited().await.success());
+        state
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = std::process::Command::new(binary());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command
+            .args(arguments)
+            .current_dir(self.directory())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.root.path().join("home"))
+            .env("OPAL_DATA_DIR", self.root.path().join("data"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        // Without these nothing can be connected to.
+        for name in ["SystemRoot", "TEMP", "TMP"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Ran { ok: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
 }

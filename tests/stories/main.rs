@@ -12,10 +12,12 @@ mod connections;
 mod crash;
 mod documents;
 mod edits;
+mod families;
 mod faults;
 mod files;
 mod frames;
 mod handshake;
+mod models;
 mod order;
 mod params;
 mod permissions;
@@ -30,6 +32,7 @@ mod service;
 mod sessions;
 mod tools;
 mod undo;
+mod usage;
 
 /// Every file of this folder is a module above: a story that is not compiled proves nothing.
 #[test]

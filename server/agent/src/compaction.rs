@@ -99,6 +99,7 @@ pub(crate) fn plan(branch: &[&Entry], input: Input) -> Plan {
         tokens_before: input.used_now,
         tokens_after: input.used_now,
         usage: None,
+        cost: None,
     };
 
     if input.trigger == Trigger::Threshold && kept_from.is_some() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use provider::{ProviderError, Usage};
+use provider::{ProviderError, ThinkingLevel, Usage};
 use serde_json::Value;
 use store::EntryId;
 
@@ -59,6 +59,10 @@ pub enum Event {
         uri: String,
         diff: String,
     },
+    ModelChanged {
+        model: String,
+        thinking: Option<ThinkingLevel>,
+    },
     CompactionStart {
         trigger: Trigger,
         used: u64,
@@ -81,6 +85,7 @@ pub enum Event {
         turn_id: TurnId,
         message: String,
         usage: Usage,
+        cost: Option<f64>,
     },
     AgentAbort,
     AgentEnd {
@@ -194,6 +199,8 @@ pub struct ContextUsage {
     /// Where the next compaction comes.
     pub compact_at: Option<u64>,
     pub session: Usage,
+    /// USD for the whole session, as far as prices are known.
+    pub cost: Option<f64>,
 }
 
 /// Something went wrong and the user should know.

@@ -181,6 +181,22 @@ impl Journal {
         vec![self.store.update(&self.session, update)]
     }
 
+    /// Keeps which model answers.
+    pub(crate) fn model(&mut self, model: &str) -> Vec<Commit> {
+        if let Some(unborn) = &mut self.unborn {
+            unborn.model = Some(model.to_owned());
+            return Vec::new();
+        }
+        let update = SessionUpdate { model: Some(model.to_owned()), ..SessionUpdate::default() };
+        self.pending.push_back(Pending::Settings);
+        vec![self.store.update(&self.session, update)]
+    }
+
+    /// Whether there is nothing of this session in the store.
+    pub(crate) fn is_unborn(&self) -> bool {
+        self.unborn.is_some()
+    }
+
     fn be_born(&mut self) -> Vec<Commit> {
         let Some(record) = self.unborn.take() else { return Vec::new() };
         if self.lock.is_none() {

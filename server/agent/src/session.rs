@@ -6,6 +6,7 @@
 mod answer;
 mod compaction;
 mod handle;
+mod model;
 mod outgoing;
 mod questions;
 mod queue;
@@ -26,6 +27,7 @@ use crate::event::{ContextUsage, EndReason, Event, Failure, Queued, QueuedKind, 
 use crate::id::{CallId, Counter, MessageId, TurnId};
 use crate::journal::record::{self, AssistantRecord, NoteRecord, ToolResultRecord};
 use crate::journal::{Journal, Loaded};
+use crate::model::Model;
 use crate::report::{Report, Reporter};
 use crate::transcript::Transcript;
 use handle::Command;
@@ -88,9 +90,10 @@ impl Session {
         let (sender, reports) = mpsc::channel(REPORTS);
         let usage = ContextUsage {
             used: loaded.used,
-            window: options.context_window,
-            compact_at: options.context_window.map(crate::compaction::compact_at),
+            window: None,
+            compact_at: None,
             session: loaded.usage,
+            cost: loaded.cost,
         };
         let mut session = Self {
             options,
@@ -114,6 +117,7 @@ impl Session {
             turn_ids: Counter::default(),
             message_ids: Counter::after(loaded.last_message),
         };
+        session.measure();
         session.mend(loaded.missing, loaded.cut_off);
         session
     }
@@ -213,6 +217,10 @@ impl Session {
                     self.emit(Event::AgentStart);
                     self.start_queued();
                 }
+            }
+            Command::SetModel { model, thinking, reply } => {
+                self.set_model(model, thinking);
+                self.reply(answering(reply, ()));
             }
             Command::SetMode { mode, reply } => {
                 self.options.context.permissions().mode = mode;
@@ -411,9 +419,9 @@ impl Session {
             self.transcript.close_open("aborted by the user before it finished");
             if partial.is_some() || self.transcript.wants_answer() {
                 let (message_id, text) = partial.unwrap_or_else(|| (self.next_message_id(), String::new()));
-                let Options { provider, model, .. } = &self.options;
-                let interrupted = AssistantRecord::interrupted(&message_id, provider.name(), model, &text);
-                self.transcript.push_partial(provider.name(), model, text);
+                let Model { provider, info } = self.asked().clone();
+                let interrupted = AssistantRecord::interrupted(&message_id, provider.name(), &info.id, &text);
+                self.transcript.push_partial(provider.name(), &info.id, text);
                 self.record(EntryKind::Assistant, &interrupted, None);
             }
         } else {
@@ -421,7 +429,7 @@ impl Session {
         }
         if let Some(turn_id) = run.turn_id.clone() {
             let message = run.last_text.clone();
-            self.emit(Event::TurnEnd { turn_id, message, usage: run.usage });
+            self.emit(Event::TurnEnd { turn_id, message, usage: run.usage, cost: run.cost });
         }
         self.end_run(run, reason);
     }

@@ -14,14 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use provider::{
-    AnswerEvent, Initiator, Item, Provider, ProviderError, Request, StopReason, ThinkingLevel, ToolCall,
-};
+use provider::{AnswerEvent, Initiator, Item, ProviderError, Request, StopReason, ThinkingLevel, ToolCall};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::event::{Attachment, EndReason, Failure, Trigger};
+use crate::model::Model;
 use crate::report::{Next, Report, Reporter, Step};
 use crate::tools::Toolbox;
 use compact::{Compactor, Outcome};
@@ -30,12 +29,10 @@ use repetition::Repetition;
 /// The model and how it is asked; fixed for a turn.
 #[derive(Debug, Clone)]
 pub(crate) struct Asking {
-    pub provider: Arc<dyn Provider>,
-    pub model: String,
+    pub model: Model,
     pub instructions: Arc<str>,
     pub thinking: Option<ThinkingLevel>,
     pub cache_key: String,
-    pub max_output_tokens: Option<u32>,
     pub toolbox: Arc<Toolbox>,
 }
 
@@ -68,7 +65,7 @@ impl Turn {
     }
 
     async fn turn(&mut self) -> EndReason {
-        match attachments::read(&self.attachments, &self.context).await {
+        match attachments::read(&self.attachments, &self.context, &self.asking.model).await {
             Ok(parts) => self.reporter.report(Report::Opened { parts }).await,
             Err(failure) => {
                 self.reporter.report(Report::Failed(failure)).await;
@@ -187,14 +184,17 @@ impl Turn {
         initiator: Initiator,
     ) -> Result<Result<Answered, ProviderError>, EndReason> {
         let asking = &self.asking;
-        let mut stream = asking.provider.answer(Request {
-            model: asking.model.clone(),
+        let Model { provider, info } = &asking.model;
+        let mut stream = provider.answer(Request {
+            model: info.id.clone(),
             instructions: asking.instructions.clone(),
             tools: asking.toolbox.specs(),
             items,
             thinking: asking.thinking,
             cache_key: asking.cache_key.clone(),
-            max_output_tokens: asking.max_output_tokens,
+            max_output_tokens: info.max_output_tokens,
+            context_window: info.context_window,
+            images: info.images,
             initiator,
         });
         loop {
@@ -209,7 +209,7 @@ impl Turn {
                 None => {
                     debug_assert!(false, "a provider's stream ends with an answer or an error");
                     return Ok(Err(ProviderError::Cut {
-                        provider: asking.provider.name().into(),
+                        provider: provider.name().into(),
                         message: "the stream ended without an answer".into(),
                     }));
                 }

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod auth;
 mod client;
 mod demo;
+mod inside;
 mod log;
 mod lsp;
 mod run;
@@ -32,6 +34,14 @@ enum Command {
     Run(run::Arguments),
     /// List, search, show, name, delete, export and import stored sessions.
     Sessions(sessions::Arguments),
+    /// Sign in to GitHub Copilot.
+    Login(auth::LoginArguments),
+    /// Sign out of GitHub Copilot, and remove what was kept for it.
+    Logout,
+    /// Say what each provider is used with, and who is signed in.
+    Auth(auth::StatusArguments),
+    /// List what each provider offers.
+    Models(auth::ModelsArguments),
     /// Show Opal at work on a small project, with a recorded model: no account needed.
     Demo(demo::Arguments),
 }
@@ -48,6 +58,10 @@ pub(crate) fn main() -> ExitCode {
                 Command::Lsp(arguments) => lsp::main(arguments).await,
                 Command::Run(arguments) => run::main(arguments).await,
                 Command::Sessions(arguments) => sessions::main(arguments),
+                Command::Login(arguments) => auth::login(arguments).await,
+                Command::Logout => auth::logout().await,
+                Command::Auth(arguments) => auth::status(arguments).await,
+                Command::Models(arguments) => auth::models(arguments).await,
                 Command::Demo(arguments) => demo::main(arguments).await,
             }
         });

@@ -45,6 +45,8 @@ pub(crate) struct Profile {
     pub(crate) document_changes: bool,
     pub(crate) create_files: bool,
     pub(crate) delete_files: bool,
+    /// Opens pages in a browser when asked to.
+    pub(crate) show_document: bool,
 }
 
 impl Connection {

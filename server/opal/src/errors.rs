@@ -9,7 +9,9 @@ use tower_lsp::jsonrpc::{Error, ErrorCode};
 
 use store::{ExportError, LockError, StoreError};
 
+use crate::auth::{AuthFileError, LoginError};
 use crate::server::{NoSession, ResumeError, StartError};
+use crate::settings::NoModel;
 
 pub(crate) fn command(error: CommandError) -> Error {
     match &error {
@@ -81,19 +83,51 @@ pub(crate) fn live() -> Error {
 }
 
 pub(crate) fn start(error: StartError) -> Error {
-    match &error {
-        StartError::NoModel(inner) => own(NOT_SIGNED_IN, &error, inner.hint()),
+    match error {
+        StartError::NoModel(error) => no_model(error),
         StartError::Params { .. } => Error::invalid_params(error.to_string()),
     }
 }
 
-fn own(code: i64, error: &impl std::error::Error, hint: &str) -> Error {
+pub(crate) fn no_model(error: NoModel) -> Error {
+    match &error {
+        NoModel::Form(_) | NoModel::UnknownProvider { .. } => {
+            Error::invalid_params(format!("model: {error}. {}", error.hint()))
+        }
+        _ => {
+            let hint = error.hint();
+            let mut error = own(NOT_SIGNED_IN, &error, hint);
+            error.message = format!("no model to talk to: {}", error.message).into();
+            error
+        }
+    }
+}
+
+pub(crate) fn login(error: LoginError) -> Error {
+    match &error {
+        LoginError::Domain(_) | LoginError::NoSuchToken(_) => Error::invalid_params(error.to_string()),
+        LoginError::File(_) => own(NOT_STORED, &error, &error.hint()),
+        LoginError::SignIn(_) | LoginError::Refused(_) | LoginError::Gone => own(NOT_SIGNED_IN, &error, &error.hint()),
+    }
+}
+
+pub(crate) fn auth_file(error: AuthFileError) -> Error {
+    own(NOT_STORED, &error, "Look at auth.json in the data directory, which is ~/.opal or OPAL_DATA_DIR.")
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut chain = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         chain.push_str(&format!(": {cause}"));
         source = cause.source();
     }
+    chain
+}
+
+fn own(code: i64, error: &impl std::error::Error, hint: &str) -> Error {
     let data = ErrorData { hint: Some(hint.to_owned()) };
-    Error { code: ErrorCode::ServerError(code), message: chain.into(), data: serde_json::to_value(data).ok() }
+    let message = chain(error).into();
+    Error { code: ErrorCode::ServerError(code), message, data: serde_json::to_value(data).ok() }
 }

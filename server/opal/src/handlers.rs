@@ -3,6 +3,7 @@
 mod agent;
 mod changes;
 mod lifecycle;
+mod models;
 mod session;
 mod sessions;
 
@@ -42,6 +43,10 @@ pub(crate) fn service(server: Server, connection: Arc<Connection>) -> (LspServic
         .custom_method(methods::SessionSet::METHOD, Backend::session_set)
         .custom_method(methods::SessionDelete::METHOD, Backend::session_delete)
         .custom_method(methods::SessionExport::METHOD, Backend::session_export)
+        .custom_method(methods::ModelsList::METHOD, Backend::models_list)
+        .custom_method(methods::AuthStatus::METHOD, Backend::auth_status)
+        .custom_method(methods::AuthLogin::METHOD, Backend::auth_login)
+        .custom_method(methods::AuthLogout::METHOD, Backend::auth_logout)
         .custom_method(methods::Prompt::METHOD, Backend::prompt)
         .custom_method(methods::Steer::METHOD, Backend::steer)
         .custom_method(methods::FollowUp::METHOD, Backend::follow_up)
@@ -53,7 +58,7 @@ pub(crate) fn service(server: Server, connection: Arc<Connection>) -> (LspServic
 
 /// Whether a method is Opal's own.
 pub(crate) fn is_own(method: &str) -> bool {
-    ["agent/", "session/"].iter().any(|group| method.starts_with(group))
+    ["agent/", "session/", "models/", "auth/"].iter().any(|group| method.starts_with(group))
 }
 
 impl Backend {

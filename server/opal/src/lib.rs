@@ -4,6 +4,7 @@
 //! This crate alone knows LSP. It deliberately decides nothing about turns, tools or permissions: those
 //! are `agent`'s.
 
+mod auth;
 mod blocking;
 mod connection;
 mod documents;
@@ -13,6 +14,7 @@ mod errors;
 mod from_proto;
 mod handlers;
 mod limits;
+mod models;
 pub mod platform;
 mod serve;
 mod server;
@@ -22,6 +24,7 @@ pub mod transport;
 mod uri;
 mod workspace;
 
+pub use auth::AuthFileError;
 pub use edge::Farewell;
 pub use limits::Limits;
 pub use server::Server;

@@ -4,14 +4,13 @@ mod start;
 
 pub(crate) use start::{ResumeError, Which};
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use agent::Model;
 use agent::client::ClientId;
 use agent::session::SessionHandle;
-use provider::Provider;
 use serde_json::json;
 use store::Store;
 use text::AbsPath;
@@ -22,6 +21,7 @@ use tower_lsp::lsp_types::MessageType;
 
 use crate::connection::Connection;
 use crate::documents::resolve;
+use crate::models::Models;
 use crate::settings::{NoModel, Settings};
 use crate::workspace::SessionWorkspace;
 use crate::{Limits, platform};
@@ -35,6 +35,7 @@ pub struct Server {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
+    models: Models,
     limits: Limits,
     /// What every user should know, such as a damaged store that was set aside.
     notices: watch::Sender<Vec<String>>,
@@ -42,8 +43,6 @@ struct Shared {
     sessions: Mutex<Vec<Live>>,
     /// Held while a session is loaded, so that two clients do not load the same one twice.
     loading: tokio::sync::Mutex<()>,
-    /// Made when first used, then kept with their connections.
-    providers: Mutex<HashMap<String, Arc<dyn Provider>>>,
     clients: AtomicU64,
     /// Fires at [`Server::shutdown`].
     stop: CancellationToken,
@@ -88,13 +87,13 @@ impl Server {
         let options = store::Options { notice: Arc::new(notice), ..store::Options::default() };
         let store = Store::open(&settings.data_dir, options);
         let shared = Shared {
+            models: Models::new(&settings, limits.provider),
             settings,
             notices,
             limits,
             store,
             sessions: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
-            providers: Mutex::default(),
             clients: AtomicU64::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -177,15 +176,17 @@ impl Server {
         });
     }
 
-    fn provider(&self, name: &str) -> Result<Arc<dyn Provider>, StartError> {
-        let mut providers = self.shared.providers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(provider) = providers.get(name) {
-            return Ok(provider.clone());
-        }
-        let provider =
-            self.shared.settings.provider(name, &self.shared.limits.provider).map_err(StartError::NoModel)?;
-        providers.insert(name.to_owned(), provider.clone());
-        Ok(provider)
+    pub(crate) fn models(&self) -> &Models {
+        &self.shared.models
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// The model of this name, or the one to use when none is named.
+    pub(crate) async fn model(&self, name: Option<&str>) -> Result<Model, NoModel> {
+        self.shared.models.resolve(&self.shared.settings, name).await
     }
 
     pub(crate) fn next_client(&self) -> ClientId {

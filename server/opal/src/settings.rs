@@ -3,13 +3,17 @@
 //! [`Raw`] is what was typed, [`Settings`] what it means. A project's own file is not read: it could say
 //! where requests go, and there is no way yet to say that a project is trusted.
 
+mod providers;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use protocol::{PermissionMode, ThinkingLevel};
-use provider::{ConfigError, Endpoint, Provider, Secret, Timeouts};
+use provider::{Candidate, ConfigError, CopilotConfig, ProviderError, Secret};
 use serde::Deserialize;
+
+use crate::auth::AuthFileError;
+use providers::{ApiKey, ProviderSettings, RawCopilot, RawProvider};
 
 /// The provider that `OPAL_BASE_URL` makes.
 const ENV_PROVIDER: &str = "env";
@@ -22,6 +26,10 @@ pub struct Settings {
     pub permission_mode: Option<PermissionMode>,
     pub shell: Option<String>,
     providers: BTreeMap<String, ProviderSettings>,
+    /// Where Copilot is; the default is that of github.com.
+    pub(crate) copilot: CopilotConfig,
+    /// Where model servers on this machine are looked for.
+    pub(crate) local_servers: Vec<Candidate>,
     /// Environment variables that hold a secret; commands do not get them.
     pub secret_env: Vec<String>,
     /// Where Opal keeps what it keeps.
@@ -30,44 +38,33 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone)]
-struct ProviderSettings {
-    base_url: String,
-    api_key: ApiKey,
-    headers: Vec<(String, String)>,
-    models: Vec<ModelSettings>,
-}
-
-#[derive(Debug, Clone)]
-enum ApiKey {
-    None,
-    Env(String),
-    Known(Secret),
-}
-
-/// A model as it is asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Model {
-    pub provider: String,
-    /// As the provider knows it.
-    pub id: String,
-    pub context_window: Option<u64>,
-    pub max_output_tokens: Option<u32>,
-}
-
 /// Why there is no model to talk to.
 #[derive(Debug, thiserror::Error)]
 pub enum NoModel {
-    #[error("none is configured")]
+    #[error("none is configured, nobody is signed in, and no model server runs on this machine")]
     Unconfigured,
+    /// Several providers are configured, and none of them was chosen.
+    #[error("several providers are configured, and no model was asked for")]
+    NoChoice,
+    #[error("nobody is signed in to GitHub Copilot")]
+    SignedOut,
+    #[error("who is signed in is not known")]
+    Auth(#[source] AuthFileError),
+    /// The service was asked what it offers.
+    #[error("{0}")]
+    Asked(ProviderError),
     #[error("`{0}` is not of the form provider/model")]
     Form(String),
     #[error("there is no provider `{name}`; there are {known}")]
     UnknownProvider { name: String, known: String },
+    #[error("no model server answers on port {port}, where `{name}` is looked for")]
+    NotRunning { name: String, port: u16 },
     #[error("the provider `{0}` is configured without a model, and none was asked for")]
     NoDefault(String),
     #[error("the environment variable {variable} with the key of `{provider}` is not set")]
     NoKey { provider: String, variable: String },
+    #[error("the command that gives the key of `{provider}` failed: {reason}")]
+    KeyCommand { provider: String, reason: String },
     #[error("the provider `{provider}` cannot be used")]
     Provider {
         provider: String,
@@ -99,39 +96,30 @@ struct Raw {
     shell: Option<String>,
     #[serde(default)]
     providers: BTreeMap<String, RawProvider>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawProvider {
     #[serde(default)]
-    api: Api,
-    base_url: String,
-    api_key_env: Option<String>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    models: Vec<ModelSettings>,
-}
-
-/// How a provider is talked to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Api {
-    #[default]
-    Responses,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct ModelSettings {
-    id: String,
-    context_window: Option<u64>,
-    max_output_tokens: Option<u32>,
+    copilot: RawCopilot,
+    /// Ports of model servers on this machine, by name.
+    local_servers: Option<BTreeMap<String, u16>>,
 }
 
 /// The keys that are understood, for naming the nearest one.
-const KEYS: &[&str] = &["model", "thinking_level", "permission_mode", "shell", "providers"];
-const PROVIDER_KEYS: &[&str] = &["api", "base_url", "api_key_env", "headers", "models"];
-const MODEL_KEYS: &[&str] = &["id", "context_window", "max_output_tokens"];
+const KEYS: &[&str] =
+    &["model", "thinking_level", "permission_mode", "shell", "providers", "copilot", "local_servers"];
+const PROVIDER_KEYS: &[&str] = &["api", "base_url", "api_key_env", "api_key_command", "headers", "models"];
+const COPILOT_KEYS: &[&str] = &[
+    "domain",
+    "github_url",
+    "api_url",
+    "base_url",
+    "responses_path",
+    "client_id",
+    "editor_version",
+    "plugin_version",
+    "integration_id",
+    "user_agent",
+    "api_version",
+];
+const MODEL_KEYS: &[&str] = &["id", "name", "context_window", "max_output_tokens", "images", "price"];
 
 impl Settings {
     /// Reads the user's file, if there is one, and the environment.
@@ -172,6 +160,9 @@ impl Settings {
         let table: toml::Table = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
         let mut warnings = Vec::new();
         check_keys(&table, "", KEYS, &mut warnings);
+        if let Some(copilot) = table.get("copilot").and_then(toml::Value::as_table) {
+            check_keys(copilot, "copilot.", COPILOT_KEYS, &mut warnings);
+        }
         for (name, provider) in table.get("providers").and_then(toml::Value::as_table).into_iter().flatten() {
             let Some(provider) = provider.as_table() else { continue };
             check_keys(provider, &format!("providers.{name}."), PROVIDER_KEYS, &mut warnings);
@@ -186,14 +177,20 @@ impl Settings {
             bad(format!("{path}: {}", error.into_inner()))
         })?;
         let mut secret_env = Vec::new();
-        let providers = raw.providers.into_iter().map(|(name, raw)| {
-            let RawProvider { api: Api::Responses, base_url, api_key_env, headers, models } = raw;
-            secret_env.extend(api_key_env.clone());
-            let api_key = api_key_env.map_or(ApiKey::None, ApiKey::Env);
-            (name, ProviderSettings { base_url, api_key, headers: headers.into_iter().collect(), models })
-        });
+        let mut providers = BTreeMap::new();
+        for (name, provider) in raw.providers {
+            secret_env.extend(provider.api_key_env.clone());
+            providers.insert(name, provider.into());
+        }
+        let copilot = raw.copilot.config().map_err(|error| bad(format!("copilot.domain: {error}")))?;
+        let local_servers = match raw.local_servers {
+            Some(ports) => ports.into_iter().map(|(name, port)| Candidate::new(name, port)).collect(),
+            None => Candidate::usual(),
+        };
         Ok(Self {
-            providers: providers.collect(),
+            providers,
+            copilot,
+            local_servers,
             default_model: raw.model,
             thinking_level: raw.thinking_level,
             permission_mode: raw.permission_mode,
@@ -208,21 +205,10 @@ impl Settings {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         self.secret_env.push("OPAL_API_KEY".into());
         if let Some(base_url) = env("OPAL_BASE_URL") {
-            if let Some(api) = env("OPAL_API") {
-                let _: Api = word("OPAL_API", &api)?;
-            }
+            let api = env("OPAL_API").map(|api| word("OPAL_API", &api)).transpose()?.unwrap_or_default();
             let model = env("OPAL_MODEL");
-            let models = model.iter().map(|id| ModelSettings {
-                id: id.clone(),
-                context_window: None,
-                max_output_tokens: None,
-            });
-            let provider = ProviderSettings {
-                base_url,
-                api_key: env("OPAL_API_KEY").map_or(ApiKey::None, |key| ApiKey::Known(Secret::new(key))),
-                headers: Vec::new(),
-                models: models.collect(),
-            };
+            let key = env("OPAL_API_KEY").map_or(ApiKey::None, |key| ApiKey::Known(Secret::new(key)));
+            let provider = ProviderSettings::of_environment(api, base_url, key, model.clone());
             self.providers.insert(ENV_PROVIDER.into(), provider);
             // Word for word, slashes included.
             self.default_model =
@@ -230,6 +216,13 @@ impl Settings {
         } else if let Some(model) = env("OPAL_MODEL") {
             self.default_model = Some(model);
         }
+        for known in &providers::KNOWN {
+            if env(known.variable).is_some() {
+                self.secret_env.push(known.variable.into());
+                self.providers.entry(known.name.into()).or_insert_with(|| known.settings());
+            }
+        }
+        self.providers.values_mut().for_each(|provider| provider.find_key(&env));
         if let Some(mode) = env("OPAL_PERMISSION_MODE") {
             self.permission_mode = Some(word("OPAL_PERMISSION_MODE", &mode)?);
         }
@@ -239,65 +232,6 @@ impl Settings {
         self.shell = env("OPAL_SHELL").or(self.shell.take());
         Ok(())
     }
-
-    /// The model of this name, or the default one.
-    pub fn model(&self, name: Option<&str>) -> Result<Model, NoModel> {
-        let name = match name.or(self.default_model.as_deref()) {
-            Some(name) => name.to_owned(),
-            // A provider with one model leaves no doubt.
-            None => match self.providers.iter().next() {
-                None => return Err(NoModel::Unconfigured),
-                Some((provider, settings)) if self.providers.len() == 1 => match settings.models.first() {
-                    Some(model) => format!("{provider}/{}", model.id),
-                    None => return Err(NoModel::NoDefault(provider.clone())),
-                },
-                Some(_) => return Err(NoModel::Unconfigured),
-            },
-        };
-        let (provider, id) = name.split_once('/').ok_or_else(|| NoModel::Form(name.clone()))?;
-        if provider.is_empty() || id.is_empty() {
-            return Err(NoModel::Form(name));
-        }
-        let settings = self.provider_settings(provider)?;
-        let model = settings.models.iter().find(|model| model.id == id);
-        Ok(Model {
-            provider: provider.to_owned(),
-            id: id.to_owned(),
-            context_window: model.and_then(|model| model.context_window),
-            max_output_tokens: model.and_then(|model| model.max_output_tokens),
-        })
-    }
-
-    /// Makes the provider of this name. Nothing is sent yet.
-    pub(crate) fn provider(&self, name: &str, timeouts: &Timeouts) -> Result<Arc<dyn Provider>, NoModel> {
-        let settings = self.provider_settings(name)?;
-        let api_key = match &settings.api_key {
-            ApiKey::None => None,
-            ApiKey::Known(key) => Some(key.clone()),
-            ApiKey::Env(variable) => match std::env::var(variable) {
-                Ok(key) if !key.is_empty() => Some(Secret::new(key)),
-                _ => return Err(NoModel::NoKey { provider: name.into(), variable: variable.clone() }),
-            },
-        };
-        let endpoint = Endpoint {
-            name: name.into(),
-            base_url: settings.base_url.clone(),
-            api_key,
-            headers: settings.headers.clone(),
-        };
-        provider::responses(endpoint, *timeouts)
-            .map_err(|source| NoModel::Provider { provider: name.into(), source })
-    }
-
-    fn provider_settings(&self, name: &str) -> Result<&ProviderSettings, NoModel> {
-        self.providers.get(name).ok_or_else(|| {
-            if self.providers.is_empty() {
-                return NoModel::Unconfigured;
-            }
-            let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();
-            NoModel::UnknownProvider { name: name.into(), known: known.join(", ") }
-        })
-    }
 }
 
 impl NoModel {
@@ -305,11 +239,25 @@ impl NoModel {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unconfigured => {
-                "Set OPAL_BASE_URL and OPAL_MODEL, or add a provider to ~/.opal/config.toml; `opal demo` works without."
+                "Sign in to GitHub Copilot with `opal login`, or set a key such as OPENAI_API_KEY or ANTHROPIC_API_KEY, \
+                 or start a model server such as Ollama; ~/.opal/config.toml and OPAL_BASE_URL name any other. `opal \
+                 demo` works without."
             }
+            Self::NoChoice => {
+                "Name one as provider/model, or set `model` in ~/.opal/config.toml; `opal models` lists them."
+            }
+            Self::SignedOut => "Sign in with `opal login`.",
+            Self::Auth(_) => "Look at auth.json in ~/.opal, or sign in again with `opal login`.",
+            Self::Asked(error) => error.hint().unwrap_or("Try again, or name a model as provider/model."),
             Self::Form(_) => "Name a model as in work/gpt-5, with the provider before the first slash.",
             Self::UnknownProvider { .. } => "Correct the name, or add the provider to ~/.opal/config.toml.",
+            Self::NotRunning { .. } => {
+                "Start it, or name its port under `local_servers` in ~/.opal/config.toml."
+            }
             Self::NoDefault(_) => "Set OPAL_MODEL, or `model` in ~/.opal/config.toml.",
+            Self::KeyCommand { .. } => {
+                "Run the command of api_key_command in ~/.opal/config.toml yourself, and correct it."
+            }
             Self::NoKey { .. } => "Set the variable in the environment that starts the editor.",
             Self::Provider { .. } => "Correct the provider's entry in ~/.opal/config.toml or OPAL_BASE_URL.",
         }

@@ -12,7 +12,7 @@ use agent::result::ToolResult;
 use agent::session::State;
 use agent::workspace::FileName;
 use protocol as wire;
-use provider::{ThinkingLevel, Usage};
+use provider::{Account, ModelInfo, ThinkingLevel, Usage};
 
 use crate::transport::outbox::Delta;
 
@@ -62,13 +62,16 @@ pub(crate) fn event(event: &Event) -> wire::AgentEvent {
             Wire::ToolExecutionEnd { tool, call_id: call_id.to_string(), result: tool_result(&result) }
         }
         Event::DocumentEdited { uri, diff } => Wire::DocumentEdited { uri, diff },
-        Event::TurnEnd { turn_id, message, usage } => {
-            Wire::TurnEnd { turn_id: turn_id.to_string(), message, usage: token_usage(usage) }
+        Event::TurnEnd { turn_id, message, usage, cost } => {
+            Wire::TurnEnd { turn_id: turn_id.to_string(), message, usage: token_usage(usage, cost) }
         }
         Event::ChangesUndone { turn_id, files, conflicts } => {
             Wire::ChangesUndone { turn_id: turn_id.to_string(), files, conflicts }
         }
         Event::Branched { leaf } => Wire::Branched { leaf: leaf.map(|leaf| leaf.to_string()) },
+        Event::ModelChanged { model, thinking } => {
+            Wire::ModelChanged { model, thinking_level: thinking.map(thinking_level) }
+        }
         Event::CompactionStart { trigger, used } => {
             Wire::CompactionStart { reason: compaction_reason(trigger), used }
         }
@@ -183,6 +186,10 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
         What::Compaction { summary, tokens_before, tokens_after, .. } => {
             wire::HistoryContent::Compaction { summary, tokens_before, tokens_after }
         }
+        What::ModelChange { model, thinking_level } => wire::HistoryContent::ModelChange {
+            model,
+            thinking_level: thinking_level.and_then(|word| serde_json::from_value(word.into()).ok()),
+        },
         What::Undo { turn_id, files } => wire::HistoryContent::Undo { turn_id, files },
         What::ToolResult { tool, call_id, ok, text, diff, exit_code } => {
             let (output, error) = if ok { (Some(text), None) } else { (None, Some(text)) };
@@ -285,6 +292,41 @@ fn uri(name: &FileName) -> String {
     }
 }
 
+pub(crate) fn model(provider: &str, info: ModelInfo) -> wire::ModelInfo {
+    wire::ModelInfo {
+        model: format!("{provider}/{}", info.id),
+        name: info.name.unwrap_or(info.id),
+        context_window: info.context_window,
+        max_output_tokens: info.max_output_tokens.map(u64::from),
+        tools: info.tools,
+        images: info.images,
+        thinking_levels: info.thinking.map(|levels| levels.into_iter().map(thinking_level).collect()),
+        price: info.price.map(|price| wire::Price {
+            input: price.input,
+            cached_input: price.cached_input,
+            output: price.output,
+        }),
+        preview: info.preview,
+    }
+}
+
+/// A plan, and what is left of it, in words.
+pub(crate) fn plan(account: &Account) -> Option<String> {
+    let mut words: Vec<String> = account.plan.iter().chain(&account.sku).take(1).cloned().collect();
+    words.extend(account.quotas.iter().filter(|quota| !quota.unlimited).filter_map(|quota| {
+        let left = match (quota.percent_remaining, quota.remaining) {
+            (Some(percent), _) => format!("{percent:.0} %"),
+            (None, Some(remaining)) => remaining.to_string(),
+            (None, None) => return None,
+        };
+        Some(format!("{left} of {} left", quota.name.replace('_', " ")))
+    }));
+    if let (false, Some(date)) = (account.quotas.is_empty(), &account.resets_on) {
+        words.push(format!("until {date}"));
+    }
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
 pub(crate) fn queued(message: Queued) -> wire::QueuedMessage {
     wire::QueuedMessage {
         message_id: message.message_id.to_string(),
@@ -371,12 +413,13 @@ fn end_reason(reason: event::EndReason) -> wire::EndReason {
     }
 }
 
-fn token_usage(usage: Usage) -> wire::TokenUsage {
+fn token_usage(usage: Usage, cost: Option<f64>) -> wire::TokenUsage {
     wire::TokenUsage {
         input: usage.input_total,
         cached: usage.input_cached,
         output: usage.output_total,
         reasoning: usage.output_reasoning,
+        cost,
     }
 }
 
@@ -389,6 +432,7 @@ fn context_usage(usage: event::ContextUsage) -> wire::ContextUsage {
         cached: usage.session.input_cached,
         output: usage.session.output_total,
         reasoning: usage.session.output_reasoning,
+        cost: usage.cost,
     }
 }
 

@@ -79,6 +79,13 @@ pub enum AgentEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         leaf: Option<String>,
     },
+    /// Another model answers from now on, or it thinks longer or shorter.
+    ModelChanged {
+        /// `provider/model`.
+        model: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thinking_level: Option<crate::ThinkingLevel>,
+    },
     /// The conversation is being compacted.
     CompactionStart {
         reason: CompactionReason,
@@ -218,4 +225,7 @@ pub struct TokenUsage {
     pub output: u64,
     /// Output tokens spent on thinking.
     pub reasoning: u64,
+    /// US dollars, as far as prices are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
 }

@@ -10,24 +10,28 @@
 //! enum that the other side may extend decode to `Unknown`.
 
 pub mod agent;
+pub mod auth;
 pub mod capabilities;
 pub mod changes;
 pub mod client;
 pub mod error;
 pub mod event;
 pub mod methods;
+pub mod models;
 pub mod render;
 pub mod session;
 #[cfg(test)]
 mod tests;
 
 pub use agent::*;
+pub use auth::*;
 pub use capabilities::*;
 pub use changes::*;
 pub use client::*;
 pub use error::*;
 pub use event::*;
 pub use methods::{Direction, MethodInfo, Notification, Request, client_to_server_methods};
+pub use models::*;
 pub use session::*;
 
 /// For every optional field `null` equals absent, those with a default of their own included.

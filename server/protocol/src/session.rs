@@ -166,6 +166,13 @@ pub enum HistoryContent {
         /// As a user reads them.
         files: Vec<String>,
     },
+    /// From here on another model answers, or thinks longer or shorter.
+    ModelChange {
+        /// `provider/model`.
+        model: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thinking_level: Option<ThinkingLevel>,
+    },
     /// An entry of a later version.
     #[serde(other)]
     Unknown,
@@ -178,10 +185,20 @@ pub struct SessionSetParams {
     /// What to call it; an empty text takes the name away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// `provider/model`: who answers from the next turn on. The session must be live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How long the model thinks from the next turn on. The session must be live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_level: Option<ThinkingLevel>,
     /// How much runs unasked from now on. The session must be live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission_mode: Option<PermissionMode>,
 }
+
+/// Nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NoParams {}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionDone {
@@ -284,6 +301,9 @@ pub struct ContextUsage {
     pub output: u64,
     /// Output tokens spent on thinking.
     pub reasoning: u64,
+    /// US dollars for the session so far, as far as prices are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
 }
 
 /// How long the model thinks before it answers.

@@ -20,7 +20,8 @@ pub enum AnswerEvent {
 /// One complete answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// Who gave it; what can be replayed depends on it.
+    /// Who gave it; what can be replayed depends on it. The provider's name, with a mark of the account
+    /// where the service binds thinking to one (`copilot#1f2e3d4c`).
     pub provider: String,
     /// The model as the service last reported it.
     pub model: String,
@@ -101,6 +102,11 @@ impl Answer {
                 }
             }
         }
+    }
+
+    /// Whether there is thinking that may go back to the service.
+    pub(crate) fn has_replay(&self) -> bool {
+        self.blocks.iter().any(|block| matches!(block, Block::Thinking { replay: Some(_), .. }))
     }
 
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {

@@ -3,12 +3,15 @@
 //! Services say the same thing in many ways: by status, by code, by wording. This module reads all
 //! three into a [`Class`], in an order in which the first match wins.
 
+mod delay;
+
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 
+use self::delay::{delay_in_headers, delay_in_text, reset_in_headers};
 use crate::ProviderError;
 
 /// Longest message that is shown.
@@ -38,8 +41,8 @@ pub(crate) struct Failure {
     pub(crate) code: Option<String>,
     /// One line, as long as it came; see [`Failure::said`].
     pub(crate) message: String,
-    /// As in `HTTP 404 Not Found`, where the failure is a response.
-    status: Option<String>,
+    /// Where the failure is a response.
+    pub(crate) status: Option<StatusCode>,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -64,15 +67,18 @@ impl Failure {
 
     /// A response whose status is not a success. `body` may be cut off.
     pub(crate) fn response(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Self {
-        let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
-        let named = format!("HTTP {}{reason}", status.as_u16());
         let report = Report::from_body(body);
-        let mut failure = Self::of(Some(status.as_u16()), report, delay_in_headers(headers, now), &named);
-        if !failure.message.contains(status.as_str()) {
-            failure.status = Some(named);
-        }
+        let mut failure =
+            Self::of(Some(status.as_u16()), report, delay_in_headers(headers, now), &named(status));
+        failure.status = Some(status);
         if failure.class == Class::RateLimit && failure.retry_after.is_none() {
-            failure.retry_after = reset_in_headers(headers);
+            failure.retry_after = reset_in_headers(headers, now);
+        }
+        match headers.get("x-should-retry").map(HeaderValue::as_bytes) {
+            Some(b"false") if failure.class == Class::RateLimit => failure.class = Class::Quota,
+            Some(b"false") if failure.class == Class::Server => failure.class = Class::InvalidRequest,
+            Some(b"true") if failure.class == Class::InvalidRequest => failure.class = Class::Server,
+            _ => {}
         }
         failure
     }
@@ -92,15 +98,17 @@ impl Failure {
 
     /// The message as it is shown: short, with the status. Secrets have to be out of it by now, because
     /// a shortened one is no longer found.
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let message = self.message.trim_end_matches(['.', ' ']);
         let message: Cow<'_, str> = match message.char_indices().nth(MAX_MESSAGE_CHARS) {
             Some((end, _)) => format!("{}…", &message[..end]).into(),
             None => message.into(),
         };
-        match &self.status {
-            Some(status) => format!("{message} ({status})"),
-            None => message.into_owned(),
+        match self.status {
+            Some(status) if !self.message.contains(status.as_str()) => {
+                format!("{message} ({})", named(status))
+            }
+            _ => message.into_owned(),
         }
     }
 
@@ -116,11 +124,16 @@ impl Failure {
             Class::ContentFilter => ProviderError::ContentFilter { provider, message },
             Class::Server => ProviderError::Server { provider, message, retry_after },
             Class::Cut => ProviderError::Cut { provider, message },
-            Class::Replay | Class::WrongEndpoint | Class::InvalidRequest => {
-                ProviderError::InvalidRequest { provider, message }
-            }
+            Class::WrongEndpoint => ProviderError::WrongApi { provider, model: model.to_owned(), message },
+            Class::Replay | Class::InvalidRequest => ProviderError::InvalidRequest { provider, message },
         }
     }
+}
+
+/// As in `HTTP 404 Not Found`.
+fn named(status: StatusCode) -> String {
+    let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+    format!("HTTP {}{reason}", status.as_u16())
 }
 
 impl Report {
@@ -141,6 +154,11 @@ impl Report {
                 report.message =
                     text(value.get("message")).or(text(value.get("error_description"))).unwrap_or_default();
             }
+            // OpenRouter passes on what the service behind it said.
+            if let Some(raw) = error.pointer("/metadata/raw").and_then(Value::as_str) {
+                let behind = Self::from_body(raw.as_bytes()).message;
+                report.message = format!("{}: {behind}", report.message.trim_end_matches('.'));
+            }
             return report;
         }
         if let Value::String(message) = value {
@@ -156,7 +174,8 @@ impl Report {
             });
         Self {
             code: text(value.get("code")),
-            kind: text(value.get("type")),
+            // Of a flat error the type may be just that.
+            kind: text(value.get("type")).filter(|kind| kind != "error"),
             message: message.unwrap_or_default(),
         }
     }
@@ -174,14 +193,19 @@ fn text(value: Option<&Value>) -> Option<String> {
 /// `status` is `None` within a stream.
 fn class(status: Option<u16>, report: &Report) -> Class {
     let message = report.message.to_lowercase();
-    let codes =
-        [report.code.as_deref(), report.kind.as_deref()].map(|code| code.unwrap_or_default().to_lowercase());
+    // What follows a colon is about whom the code is for.
+    let codes = [&report.code, &report.kind].map(|code| {
+        let code = code.as_deref().unwrap_or_default();
+        code.split(':').next().unwrap_or_default().to_lowercase()
+    });
     let code_is = |names: &[&str]| codes.iter().any(|code| names.contains(&code.as_str()));
     let code_has = |part: &str| codes.iter().any(|code| code.contains(part));
     // Some services put the status they would have sent into the code.
     let status = status.or_else(|| codes[0].parse().ok().filter(|code| (400..600).contains(code)));
 
-    if is_replay_refusal(&message) || code_is(&["invalid_encrypted_content"]) {
+    let says = |wordings: &[&str]| wordings.iter().any(|wording| matches_wording(&message, wording));
+
+    if says(REPLAY_WORDINGS) || code_is(&["invalid_encrypted_content"]) {
         Class::Replay
     } else if code_is(&["unsupported_api_for_model"]) {
         Class::WrongEndpoint
@@ -191,7 +215,7 @@ fn class(status: Option<u16>, report: &Report) -> Class {
     } else if status == Some(400) && message.trim().is_empty() && codes.iter().all(String::is_empty) {
         // Cerebras and Mistral say so by saying nothing.
         Class::ContextOverflow
-    } else if status == Some(402) || code_is(QUOTA_CODES) {
+    } else if status == Some(402) || code_is(QUOTA_CODES) || says(QUOTA_WORDINGS) {
         Class::Quota
     } else if status == Some(429) || code_has("rate_limit") || code_is(&["slow_down", "model_overloaded"]) {
         Class::RateLimit
@@ -199,6 +223,8 @@ fn class(status: Option<u16>, report: &Report) -> Class {
         Class::Auth
     } else if code_is(&["content_filter", "refusal"]) || codes.iter().any(|code| code.ends_with("_policy")) {
         Class::ContentFilter
+    } else if says(LASTING_WORDINGS) {
+        Class::InvalidRequest
     } else if code_is(SERVER_CODES) {
         Class::Server
     } else {
@@ -235,7 +261,33 @@ const QUOTA_CODES: &[&str] = &[
     "usage_not_included",
 ];
 
+const QUOTA_WORDINGS: &[&str] = &[
+    "credit balance is too low", // Anthropic, with status 400
+];
+
 const SERVER_CODES: &[&str] = &["overloaded_error", "server_error", "server_is_overloaded", "api_error"];
+
+/// Wordings of "not with this server or model", which some say with a status that promises better.
+const LASTING_WORDINGS: &[&str] = &[
+    "image input is not supported",          // llama.cpp, with status 500
+    "missing data required for image input", // Ollama, with status 500
+    "requires --jinja",                      // llama.cpp, with status 500
+];
+
+/// Wordings of "I will not have this thinking back".
+const REPLAY_WORDINGS: &[&str] = &[
+    "does not belong to this connection",
+    "encrypted content*could not be verified",
+    "without its required following item",
+    "items are not persisted when `store` is set to false",
+    "input[#].id*string too long",
+    "string too long*input[#].id",
+    "invalid `signature` in `thinking`", // Anthropic
+    "blocks in the latest assistant message cannot be modified", // Anthropic
+    "expected `thinking` or `redacted_thinking`", // Anthropic
+    "messages*reasoning*extra inputs are not permitted", // Servers in FastAPI
+    "property 'reasoning*' is unsupported", // Groq
+];
 
 /// Wordings of "the conversation is too long", see [`matches_wording`].
 const OVERFLOW_WORDINGS: &[&str] = &[
@@ -277,14 +329,6 @@ fn is_overflow(message: &str, rate_limited: bool) -> bool {
     !about_rate && OVERFLOW_WORDINGS.iter().any(|wording| matches_wording(message, wording))
 }
 
-fn is_replay_refusal(message: &str) -> bool {
-    message.contains("does not belong to this connection")
-        || (message.contains("encrypted content") && message.contains("could not be verified"))
-        || message.contains("without its required following item")
-        || message.contains("items are not persisted when `store` is set to false")
-        || (message.contains("string too long") && message.contains("input[") && message.contains("].id"))
-}
-
 /// Errors within a stream that another try meets again.
 fn is_lasting(code: &str) -> bool {
     let parts = ["invalid_", "image_", "unsupported_", "not_found", "permission_", "data_residency"];
@@ -320,61 +364,6 @@ fn find_numbered(text: &str, part: &str) -> Option<usize> {
         from = end;
     }
     None
-}
-
-/// The pause that the service asks for in so many headers.
-fn delay_in_headers(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let header = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    if let Some(ms) = header("retry-after-ms").and_then(|value| value.parse::<f64>().ok()) {
-        return Duration::try_from_secs_f64(ms / 1000.0).ok();
-    }
-    let value = header("retry-after")?;
-    if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
-/// When the limit that was met is lifted, as OpenAI tells it.
-fn reset_in_headers(headers: &HeaderMap) -> Option<Duration> {
-    let header = |name: String| headers.get(name)?.to_str().ok().map(str::to_owned);
-    let limits = ["requests", "tokens"].map(|limit| {
-        let met = header(format!("x-ratelimit-remaining-{limit}")).is_some_and(|left| left == "0");
-        (met, header(format!("x-ratelimit-reset-{limit}")).and_then(|reset| duration(&reset)))
-    });
-    let met = limits.iter().filter(|(met, _)| *met).filter_map(|(_, reset)| *reset).max();
-    met.or_else(|| limits.iter().filter_map(|(_, reset)| *reset).min())
-}
-
-/// "Please try again in 4.442s."
-fn delay_in_text(message: &str) -> Option<Duration> {
-    let message = message.to_lowercase();
-    let (_, rest) = message.split_once("try again in ")?;
-    duration(rest)
-}
-
-/// `1.5s`, `120ms`, `6m0s`, `1h2m`, `20 seconds`, `2 minutes`; whatever follows is read past.
-fn duration(text: &str) -> Option<Duration> {
-    let mut total = None;
-    let mut rest = text.trim_start();
-    loop {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let Ok(number) = rest[..digits].trim_end_matches('.').parse::<f64>() else {
-            return total;
-        };
-        let tail = rest[digits..].trim_start();
-        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
-        let seconds = match &tail[..letters] {
-            "ms" | "millisecond" | "milliseconds" => number / 1000.0,
-            "s" | "sec" | "second" | "seconds" => number,
-            "m" | "min" | "minute" | "minutes" => number * 60.0,
-            "h" | "hour" | "hours" => number * 3600.0,
-            _ => return total,
-        };
-        total = Some(total.unwrap_or_default() + Duration::try_from_secs_f64(seconds).ok()?);
-        rest = &tail[letters..];
-    }
 }
 
 /// One line without markup and control characters.

@@ -8,6 +8,10 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::Secret;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
 /// One configured service.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -16,13 +20,20 @@ pub struct Endpoint {
     /// Everything before the path of the API, as in `https://api.openai.com/v1`.
     pub base_url: String,
     pub api_key: Option<Secret>,
+    /// How the key is sent; `None`: as the API has it.
+    pub key_header: Option<KeyHeader>,
     /// Sent with each request; they win over what would be sent otherwise.
     pub headers: Vec<(String, String)>,
 }
 
-/// A key or token. It is sent to its service and shown nowhere.
-#[derive(Clone)]
-pub struct Secret(String);
+/// The header that carries a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyHeader {
+    /// `Authorization: Bearer …`
+    Bearer,
+    /// `x-api-key: …`
+    XApiKey,
+}
 
 /// How long to wait for a service.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +45,9 @@ pub struct Timeouts {
     pub local_headers: Duration,
     /// Between two bytes of an answer. Models think for minutes without a word.
     pub idle: Duration,
+    /// As long as a second of those that a sign-in's code lives, and of those between two questions whether
+    /// the user has entered it. Tests have shorter ones.
+    pub code_second: Duration,
 }
 
 /// An endpoint that cannot be used as it is configured.
@@ -49,18 +63,6 @@ pub enum ConfigError {
     InvalidKey { provider: String },
 }
 
-impl Secret {
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
@@ -68,6 +70,7 @@ impl Default for Timeouts {
             headers: Duration::from_secs(120),
             local_headers: Duration::from_secs(600),
             idle: Duration::from_secs(300),
+            code_second: Duration::from_secs(1),
         }
     }
 }
@@ -79,13 +82,20 @@ pub(crate) struct Target {
     pub(crate) headers: HeaderMap,
     /// The base as it may be shown: no credentials, no query.
     pub(crate) shown: String,
-    secrets: Vec<String>,
+    /// In use as long as this is.
+    secrets: Vec<Secret>,
 }
 
 impl Target {
-    /// `path` is what this API adds to the base.
-    pub(crate) fn new(endpoint: Endpoint, path: &str) -> Result<Self, ConfigError> {
-        let Endpoint { name: provider, base_url, api_key, headers: configured } = endpoint;
+    /// `path` is what this API adds to the base; the rest is what it sends unless the endpoint says otherwise.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        path: &str,
+        key_header: KeyHeader,
+        always: &[(&'static str, &'static str)],
+    ) -> Result<Self, ConfigError> {
+        let key_header = endpoint.key_header.unwrap_or(key_header);
+        let Endpoint { name: provider, base_url, api_key, headers: configured, .. } = endpoint;
         let mut url = Url::parse(base_url.trim()).map_err(|error| ConfigError::InvalidUrl {
             provider: provider.clone(),
             reason: error.to_string(),
@@ -104,15 +114,22 @@ impl Target {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         // Compression would hold back events until a block is full.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        for (name, value) in always {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
 
-        let mut secrets: Vec<String> = url.password().map(str::to_owned).into_iter().collect();
-        if let Some(Secret(key)) = api_key.filter(|key| !key.0.trim().is_empty()) {
-            let key = key.trim();
-            let mut value = HeaderValue::try_from(format!("Bearer {key}"))
+        let mut secrets: Vec<Secret> = url.password().map(Secret::new).into_iter().collect();
+        if let Some(secret) = api_key.filter(|key| !key.reveal().is_empty()) {
+            let key = secret.reveal();
+            let (name, value) = match key_header {
+                KeyHeader::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+                KeyHeader::XApiKey => (X_API_KEY, key.to_owned()),
+            };
+            let mut value = HeaderValue::try_from(value)
                 .map_err(|_| ConfigError::InvalidKey { provider: provider.clone() })?;
             value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-            secrets.push(key.to_owned());
+            headers.insert(name, value);
+            secrets.push(secret);
         }
         for (header, value) in configured {
             let sent = (HeaderName::try_from(&header), HeaderValue::try_from(&value));
@@ -121,13 +138,25 @@ impl Target {
             };
             if is_secret(&name) {
                 sent.set_sensitive(true);
-                secrets.push(value.strip_prefix("Bearer ").unwrap_or(&value).trim().to_owned());
+                secrets.push(Secret::new(value.strip_prefix("Bearer ").unwrap_or(&value)));
             }
             headers.insert(name, sent);
         }
-        // Shorter ones would blank ordinary words, and nobody has such a key.
-        secrets.retain(|secret| secret.len() >= 4);
         Ok(Self { name: provider, url, headers, shown, secrets })
+    }
+
+    /// Another address of the same service, from which something is read.
+    pub(crate) fn getting(&self, url: Url) -> Self {
+        let mut headers = self.headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.remove(CONTENT_TYPE);
+        Self {
+            name: self.name.clone(),
+            url,
+            headers,
+            shown: self.shown.clone(),
+            secrets: self.secrets.clone(),
+        }
     }
 
     /// On this machine: no proxy leads there.
@@ -154,11 +183,9 @@ impl Target {
         self.url.host_str()?.trim_matches(['[', ']']).parse().ok()
     }
 
-    /// The text without any secret of this endpoint: servers do repeat what they were sent.
-    pub(crate) fn masked(&self, text: String) -> String {
-        self.secrets.iter().fold(text, |text, secret| {
-            if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }
-        })
+    /// Takes another secret that may come back in what the service says.
+    pub(crate) fn also_uses(&mut self, secret: Secret) {
+        self.secrets.push(secret);
     }
 }
 

@@ -3,11 +3,23 @@
 use std::time::Duration;
 
 /// Why a request produced no complete answer. A variant for each thing a caller decides.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ProviderError {
     /// The key is missing, wrong or expired. Retrying cannot help.
     #[error("{provider} rejected the credentials: {message}")]
     Unauthorized { provider: String, message: String },
+    /// The sign-in is of no use any more, or never was: revoked, expired, or of the wrong kind. Signing in
+    /// once more replaces it.
+    #[error("{provider} does not accept the sign-in: {message}")]
+    SignInAgain { provider: String, message: String },
+    /// Signed in, but the account or its organisation does not allow this. The sign-in is good.
+    #[error("{provider} is not available to this account: {message}{}", see(.url.as_deref()))]
+    NotEntitled {
+        provider: String,
+        message: String,
+        /// Where the user can do something about it.
+        url: Option<String>,
+    },
     /// Too many requests; the service may have named a pause.
     #[error("{provider} is limiting requests: {message}")]
     RateLimited { provider: String, message: String, retry_after: Option<Duration> },
@@ -29,6 +41,12 @@ pub enum ProviderError {
     /// Nothing came for too long.
     #[error("{provider} sent nothing for {} s", .after.as_secs())]
     Idle { provider: String, after: Duration },
+    /// The service has the model, but not under this API.
+    #[error("{provider} serves {model} under another API: {message}")]
+    WrongApi { provider: String, model: String, message: String },
+    /// The account cannot use this model, or there is none of this name.
+    #[error("{provider} does not offer {model}: {message}")]
+    ModelUnavailable { provider: String, model: String, message: String },
     /// The service understood and said no.
     #[error("{provider} refused the request: {message}")]
     InvalidRequest { provider: String, message: String },
@@ -52,6 +70,8 @@ impl ProviderError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthorized { .. } => "unauthorized",
+            Self::SignInAgain { .. } => "sign_in_again",
+            Self::NotEntitled { .. } => "not_entitled",
             Self::RateLimited { .. } => "rate_limited",
             Self::Quota { .. } => "quota",
             Self::ContextOverflow { .. } => "context_overflow",
@@ -59,6 +79,8 @@ impl ProviderError {
             Self::Server { .. } => "server",
             Self::Cut { .. } => "cut",
             Self::Idle { .. } => "idle",
+            Self::WrongApi { .. } => "wrong_api",
+            Self::ModelUnavailable { .. } => "model_unavailable",
             Self::InvalidRequest { .. } => "invalid_request",
         }
     }
@@ -68,6 +90,13 @@ impl ProviderError {
         Some(match self {
             Self::Unauthorized { .. } => {
                 "Check the provider's API key; it may be missing, mistyped or expired."
+            }
+            Self::SignInAgain { .. } => "Sign in again.",
+            Self::NotEntitled { url: Some(_), .. } => {
+                "Open the address to see what the account needs, or sign in with another account."
+            }
+            Self::NotEntitled { url: None, .. } => {
+                "Ask whoever administers the account, choose another model, or sign in with another account."
             }
             Self::RateLimited { .. } => "Wait for the limit to pass, or choose another model.",
             Self::Quota { .. } => {
@@ -84,9 +113,19 @@ impl ProviderError {
                 "Check that the server runs, that base_url is right, and the network and its proxy settings."
             }
             Self::Idle { .. } => "Try again; a local server may need longer to load its model.",
+            Self::WrongApi { .. } => {
+                "Choose another model, or set another api for the provider in the configuration."
+            }
+            Self::ModelUnavailable { .. } => {
+                "Choose another model, or enable this one in the settings of the account."
+            }
             Self::InvalidRequest { .. } => {
-                "Check the provider's base_url and the model's name in the configuration."
+                "Check the provider's base_url and api, and the model's name, in the configuration."
             }
         })
     }
+}
+
+fn see(url: Option<&str>) -> String {
+    url.map(|url| format!("; see {url}")).unwrap_or_default()
 }

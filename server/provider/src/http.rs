@@ -1,47 +1,48 @@
-//! The HTTP side: one client per service, built when it is first needed and kept for its connections.
+//! The HTTP side: clients, built when they are first needed and kept for their connections.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
+mod segments;
+mod tls;
+
 use std::error::Error;
 use std::io;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use reqwest::header::LOCATION;
-use reqwest::{Client, StatusCode, Url, redirect};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Client, Method, StatusCode, Url, redirect};
 use tokio::sync::OnceCell;
 
+pub(crate) use self::segments::Segments;
+use self::tls::{plain_tls, system_tls};
 use crate::classify::{Class, Failure};
 use crate::endpoint::{Target, shown};
+use crate::secret::masked;
 use crate::{ProviderError, Timeouts};
 
 /// Of the body of an error this much is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// A piece of this size is sent as it is, not copied.
-const LARGE_PIECE: usize = 16 << 10;
-/// Smaller ones are copied together up to this.
-const GATHERED: usize = 128 << 10;
+/// How long everything but an answer may take: tokens, lists of models.
+const CALL_LIMIT: Duration = Duration::from_secs(15);
+/// Lists of models, the longest of these responses, have some hundred KB.
+const MAX_CALL_BYTES: usize = 8 << 20;
 
-/// A request body in pieces, the large ones shared, not copied. Its length is known, so it is sent with one.
+/// Sends requests. Cheap to clone; the clones share their connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Segments {
-    pieces: VecDeque<Bytes>,
-    left: u64,
+pub(crate) struct Http {
+    timeouts: Timeouts,
+    /// One for each [`way`].
+    clients: Arc<[OnceCell<Client>; 4]>,
 }
 
+/// A whole response, of whatever status.
 #[derive(Debug)]
-pub(crate) struct Http {
-    pub(crate) target: Target,
-    timeouts: Timeouts,
-    client: OnceCell<Client>,
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    url: Url,
 }
 
 /// Why there is no response to read.
@@ -52,108 +53,88 @@ pub(crate) enum SendError {
     Unreached(ProviderError),
 }
 
-impl Segments {
-    /// Small pieces are copied together: a long conversation has thousands of them, and each would cost
-    /// more on its way to the socket than its copy.
-    pub(crate) fn new(pieces: Vec<Bytes>) -> Self {
-        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let mut gathered = VecDeque::new();
-        let mut small = Vec::new();
-        for piece in pieces {
-            if piece.len() < LARGE_PIECE {
-                if small.len() + piece.len() > GATHERED {
-                    gathered.push_back(mem::take(&mut small).into());
-                }
-                if small.is_empty() {
-                    small.reserve(GATHERED.min(usize::try_from(left).unwrap_or(GATHERED)));
-                }
-                small.extend_from_slice(&piece);
-                continue;
-            }
-            if !small.is_empty() {
-                gathered.push_back(mem::take(&mut small).into());
-            }
-            gathered.push_back(piece);
-        }
-        if !small.is_empty() {
-            gathered.push_back(small.into());
-        }
-        Self { pieces: gathered, left }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn pieces(&self) -> &VecDeque<Bytes> {
-        &self.pieces
-    }
-}
-
-impl Body for Segments {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.pieces.pop_front().map(|piece| {
-            self.left -= piece.len() as u64;
-            Ok(Frame::data(piece))
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
-}
-
 impl Http {
-    pub(crate) fn new(target: Target, timeouts: Timeouts) -> Self {
-        Self { target, timeouts, client: OnceCell::new() }
+    pub(crate) fn new(timeouts: Timeouts) -> Self {
+        Self { timeouts, clients: Arc::default() }
     }
 
     pub(crate) fn timeouts(&self) -> Timeouts {
         self.timeouts
     }
 
-    /// Posts `body` and returns the body of a successful response.
-    pub(crate) async fn post(&self, body: Segments) -> Result<reqwest::Body, SendError> {
-        let client = self.client.get_or_try_init(|| self.connect()).await.map_err(SendError::Unreached)?;
+    /// Posts `body` and returns the body of a successful response. `headers` win over the target's.
+    pub(crate) async fn post(
+        &self,
+        target: &Target,
+        headers: HeaderMap,
+        body: Segments,
+    ) -> Result<reqwest::Body, SendError> {
+        let client = self.client(target).await.map_err(SendError::Unreached)?;
         let request = client
-            .post(self.target.url.clone())
-            .headers(self.target.headers.clone())
+            .post(target.url.clone())
+            .headers(target.headers.clone())
+            .headers(headers)
             .body(reqwest::Body::wrap(body))
             .send();
-        let headers =
-            if self.target.is_local() { self.timeouts.local_headers } else { self.timeouts.headers };
-        let response = match tokio::time::timeout(self.timeouts.connect + headers, request).await {
+        let limit = if target.is_local() { self.timeouts.local_headers } else { self.timeouts.headers };
+        let response = match tokio::time::timeout(self.timeouts.connect + limit, request).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(SendError::Unreached(self.unreached(&error))),
+            Ok(Err(error)) => return Err(SendError::Unreached(self.unreached(target, &error))),
             Err(_) => {
-                let provider = self.target.name.clone();
-                return Err(SendError::Unreached(ProviderError::Idle { provider, after: headers }));
+                let provider = target.name.clone();
+                return Err(SendError::Unreached(ProviderError::Idle { provider, after: limit }));
             }
         };
         match response.status() {
             status if status.is_success() => Ok(http::Response::from(response).into_body()),
-            status if status.is_redirection() => Err(SendError::Refused(redirected(&response, status))),
+            status if status.is_redirection() => {
+                Err(SendError::Refused(redirected(response.url(), response.headers(), status)))
+            }
             _ => Err(SendError::Refused(self.refusal(response).await)),
         }
     }
 
-    /// A connection that broke while the answer came.
-    pub(crate) fn broken(&self, error: &reqwest::Error) -> String {
-        format!("the connection was lost before the answer was complete: {}", reason(error))
+    /// One small request and its whole response, for everything but answers.
+    pub(crate) async fn call(
+        &self,
+        target: &Target,
+        method: Method,
+        body: Option<Vec<u8>>,
+    ) -> Result<Response, ProviderError> {
+        let client = self.client(target).await?;
+        let mut request = client.request(method, target.url.clone()).headers(target.headers.clone());
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let cut = |message: String| {
+            let message = masked(message);
+            ProviderError::Cut { provider: target.name.clone(), message }
+        };
+        let exchange = async {
+            let mut response = request.send().await.map_err(|error| self.unreached(target, &error))?;
+            let mut body = Vec::new();
+            while let Some(piece) = response.chunk().await.map_err(|error| cut(broken(&error)))? {
+                if body.len() + piece.len() > MAX_CALL_BYTES {
+                    return Err(cut(format!("{} sent more than {} MiB", target.shown, MAX_CALL_BYTES >> 20)));
+                }
+                body.extend_from_slice(&piece);
+            }
+            let (status, url) = (response.status(), response.url().clone());
+            Ok(Response { status, headers: mem::take(response.headers_mut()), body, url })
+        };
+        let timed_out = |_| ProviderError::Idle { provider: target.name.clone(), after: CALL_LIMIT };
+        tokio::time::timeout(CALL_LIMIT, exchange).await.map_err(timed_out)?
     }
 
-    async fn connect(&self) -> Result<Client, ProviderError> {
+    async fn client(&self, target: &Target) -> Result<&Client, ProviderError> {
+        self.clients[way(target)].get_or_try_init(|| self.connect(target)).await
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Client, ProviderError> {
         // No proxy leads to this machine. The system's certificates take milliseconds to read, and
         // nothing that is reached without TLS needs them.
-        let loopback = self.target.is_loopback();
-        let tls = match self.target.url.scheme() {
+        let loopback = target.is_loopback();
+        let tls = match target.url.scheme() {
             "https" => system_tls().await,
             _ if loopback => plain_tls(),
             // Not even a proxy does, as a rule; one that does may be reached over TLS.
@@ -170,12 +151,12 @@ impl Http {
         });
         built.map_err(|message| {
             let message = format!("could not prepare the connection: {message}");
-            ProviderError::Cut { provider: self.target.name.clone(), message }
+            ProviderError::Cut { provider: target.name.clone(), message }
         })
     }
 
-    fn unreached(&self, error: &reqwest::Error) -> ProviderError {
-        let base = &self.target.shown;
+    fn unreached(&self, target: &Target, error: &reqwest::Error) -> ProviderError {
+        let base = &target.shown;
         let message = if error.is_connect() && error.is_timeout() {
             format!("could not connect to {base} within {} s", self.timeouts.connect.as_secs())
         } else if error.is_connect() {
@@ -183,11 +164,14 @@ impl Http {
         } else {
             format!("{base} did not answer: {}", reason(error))
         };
-        ProviderError::Cut { provider: self.target.name.clone(), message: self.target.masked(message) }
+        ProviderError::Cut { provider: target.name.clone(), message: masked(message) }
     }
 
     async fn refusal(&self, response: reqwest::Response) -> Failure {
         let (status, headers) = (response.status(), response.headers().clone());
+        // What the service's own people ask for.
+        let id = ["x-request-id", "x-github-request-id"].iter().find_map(|name| headers.get(*name));
+        tracing::debug!(%status, ?id, "the service refused the request");
         let mut response = response;
         let mut body = Vec::new();
         // A body that breaks off or stalls is read as far as it came: the status is what counts.
@@ -206,38 +190,38 @@ impl Http {
     }
 }
 
+impl Response {
+    /// What a response that is not a success says.
+    pub(crate) fn failure(&self) -> Failure {
+        if self.status.is_redirection() {
+            return redirected(&self.url, &self.headers, self.status);
+        }
+        let body = &self.body[..self.body.len().min(MAX_ERROR_BYTES)];
+        Failure::response(self.status, &self.headers, body, SystemTime::now())
+    }
+
+    /// The body as JSON; `null` if it is none.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// Targets that one client serves: on this machine or not, with TLS or without.
+fn way(target: &Target) -> usize {
+    2 * usize::from(target.is_loopback()) + usize::from(target.url.scheme() == "https")
+}
+
+/// A connection that broke while the answer came.
+pub(crate) fn broken(error: &reqwest::Error) -> String {
+    format!("the connection was lost before the answer was complete: {}", reason(error))
+}
+
 /// The request is not sent again elsewhere: it carries a key and a conversation.
-fn redirected(response: &reqwest::Response, status: StatusCode) -> Failure {
-    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    let to = location.and_then(|location| response.url().join(location).ok());
+fn redirected(from: &Url, headers: &HeaderMap, status: StatusCode) -> Failure {
+    let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
+    let to = location.and_then(|location| from.join(location).ok());
     let to = to.as_ref().map_or_else(|| "elsewhere".to_owned(), |url: &Url| shown(url));
     Failure::new(Class::InvalidRequest, format!("the address redirects to {to} (HTTP {})", status.as_u16()))
-}
-
-/// TLS as the system trusts it.
-async fn system_tls() -> Result<ClientConfig, String> {
-    let read = tokio::task::spawn_blocking(|| {
-        let config = tls_builder()?.with_platform_verifier().map_err(|error| error.to_string())?;
-        Ok(with_protocols(config.with_no_client_auth()))
-    });
-    read.await.map_err(|error| error.to_string())?
-}
-
-/// TLS that trusts nobody, for where none is spoken.
-fn plain_tls() -> Result<ClientConfig, String> {
-    Ok(with_protocols(tls_builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth()))
-}
-
-fn tls_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
-    // Named here: a default for the whole process would be a race between those who set it.
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(ring);
-    builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
-}
-
-fn with_protocols(mut config: ClientConfig) -> ClientConfig {
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
 }
 
 /// The innermost cause, in words.

@@ -41,7 +41,7 @@ pub enum Part {
 
 #[derive(Default)]
 struct Kept {
-    rendering: Option<(Rendering, Bytes)>,
+    rendering: Option<(Rendering, Rendered)>,
     /// The service refused to take the thinking back; it is not offered again.
     replay_refused: bool,
 }
@@ -49,10 +49,63 @@ struct Kept {
 /// All that the JSON of an item depends on besides the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rendering {
-    /// As in `responses`.
-    pub(crate) family: &'static str,
+    /// The family, as in `responses`; where it renders in several ways, each has a name.
+    pub(crate) form: &'static str,
     /// Whether the thinking goes back to the service that produced it.
     pub(crate) replay: bool,
+    /// Whether images are shown. Of an item that has none they always are, so that its JSON stays.
+    pub(crate) images: bool,
+}
+
+/// The JSON of an item.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rendered {
+    /// What stands in its place.
+    pub(crate) here: Bytes,
+    /// What has to wait until all results of an answer have been shown.
+    pub(crate) after: Bytes,
+}
+
+impl From<Vec<u8>> for Rendered {
+    fn from(here: Vec<u8>) -> Self {
+        Self { here: here.into(), after: Bytes::new() }
+    }
+}
+
+impl ItemKind {
+    fn parts(&self) -> &[Part] {
+        match self {
+            Self::User { parts } | Self::ToolResult { output: parts, .. } => parts,
+            Self::Assistant(_) => &[],
+        }
+    }
+
+    fn has_images(&self) -> bool {
+        self.parts().iter().any(Part::is_image)
+    }
+
+    /// The same for a model that sees none: it reads where they were, and in the order in which they were.
+    fn without_images(&self) -> Self {
+        let parts = self.parts().iter().map(|part| match part {
+            Part::Image { mime_type, .. } => {
+                Part::Text(format!("[An image ({mime_type}) was here; this model cannot see images.]"))
+            }
+            Part::Text(_) => part.clone(),
+        });
+        match self {
+            Self::User { .. } => Self::User { parts: parts.collect() },
+            Self::ToolResult { call_id, .. } => {
+                Self::ToolResult { call_id: call_id.clone(), output: parts.collect() }
+            }
+            Self::Assistant(answer) => Self::Assistant(answer.clone()),
+        }
+    }
+}
+
+impl Part {
+    pub(crate) fn is_image(&self) -> bool {
+        matches!(self, Self::Image { .. })
+    }
 }
 
 impl Item {
@@ -66,15 +119,23 @@ impl Item {
     }
 
     /// The JSON kept for this rendering, or `render`'s, which is kept.
-    pub(crate) fn rendered(&self, mut wanted: Rendering, render: impl FnOnce(Rendering) -> Bytes) -> Bytes {
+    pub(crate) fn rendered(
+        &self,
+        mut wanted: Rendering,
+        render: impl FnOnce(&ItemKind, Rendering) -> Rendered,
+    ) -> Rendered {
         let mut kept = self.kept();
         wanted.replay &= !kept.replay_refused;
+        wanted.images |= !self.kind.has_images();
         match &kept.rendering {
-            Some((rendering, bytes)) if *rendering == wanted => bytes.clone(),
+            Some((rendering, rendered)) if *rendering == wanted => rendered.clone(),
             _ => {
-                let bytes = render(wanted);
-                kept.rendering = Some((wanted, bytes.clone()));
-                bytes
+                let rendered = match wanted.images {
+                    true => render(&self.kind, wanted),
+                    false => render(&self.kind.without_images(), wanted),
+                };
+                kept.rendering = Some((wanted, rendered.clone()));
+                rendered
             }
         }
     }

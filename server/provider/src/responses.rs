@@ -3,9 +3,12 @@
 mod decode;
 mod render;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crate::body::Preludes;
+use crate::catalog::Catalog;
+use crate::draft::Draft;
+use crate::endpoint::KeyHeader;
 use crate::http::Segments;
 use crate::service::{Service, Wire};
 use crate::{Answer, ConfigError, Endpoint, Provider, Request, Timeouts};
@@ -20,44 +23,21 @@ pub fn responses(endpoint: Endpoint, timeouts: Timeouts) -> Result<Arc<dyn Provi
 
 #[derive(Debug, Default)]
 pub(crate) struct Responses {
-    preludes: render::Preludes,
-    /// What the service calls the models it was asked for: a deployment's name says nothing about the
-    /// model behind it.
-    reported: Mutex<HashMap<String, String>>,
+    preludes: Preludes,
 }
 
 impl Wire for Responses {
     const PATH: &str = "responses";
+    const KEY: KeyHeader = KeyHeader::Bearer;
+    const HEADERS: &[(&str, &str)] = &[];
+    const CATALOG: Catalog = Catalog::OpenAi;
     type Decoder = decode::Decoder;
 
-    fn render(&self, request: &Request, provider: &str) -> Segments {
-        let reported =
-            self.reported.lock().unwrap_or_else(PoisonError::into_inner).get(&request.model).cloned();
-        let replays = |answer: &Answer| {
-            answer.provider == provider
-                && (is_same_model(&request.model, &answer.model) || reported.as_ref() == Some(&answer.model))
-        };
-        render::body(request, &self.preludes, replays)
+    fn render(&self, request: &Request, replays: impl Fn(&Answer) -> bool) -> Segments {
+        render::body(request, &self.preludes, replays).into()
     }
 
-    fn decoder(&self, request: &Request, provider: &str) -> decode::Decoder {
-        decode::Decoder::new(provider, &request.model)
-    }
-
-    fn finished(&self, request: &Request, answer: &Answer) {
-        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.get(&request.model) != Some(&answer.model) {
-            reported.insert(request.model.clone(), answer.model.clone());
-        }
-    }
-}
-
-/// Whether a service that reports `reported` was asked for `requested`: the same id, or with a date as
-/// in `gpt-5-2025-08-07`.
-fn is_same_model(requested: &str, reported: &str) -> bool {
-    match reported.strip_prefix(requested) {
-        Some("") => true,
-        Some(date) => date.starts_with("-20") && date[1..].chars().all(|c| c.is_ascii_digit() || c == '-'),
-        None => false,
+    fn decoder(&self, draft: Draft) -> decode::Decoder {
+        decode::Decoder::new(draft)
     }
 }

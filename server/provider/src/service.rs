@@ -12,28 +12,40 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::{FutureExt, stream};
 use http_body::Body;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::access::{Access, Fixed};
+use crate::catalog::{self, Catalog, Source};
 use crate::classify::{Class, Failure, plain};
-use crate::endpoint::Target;
-use crate::http::{Http, Segments, SendError};
+use crate::draft::Draft;
+use crate::endpoint::{KeyHeader, Target};
+use crate::http::{Http, Segments, SendError, broken};
+use crate::models::Models;
+use crate::secret::masked;
 use crate::{
-    Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, Provider, ProviderError, Request, Timeouts, sse,
+    Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, ModelInfo, Provider, ProviderError, Request,
+    Timeouts, sse,
 };
 
 /// An API that services speak.
 pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
     /// What the API adds to the base URL.
     const PATH: &str;
+    /// How a key is sent, unless the endpoint says otherwise.
+    const KEY: KeyHeader;
+    /// What goes along with each request.
+    const HEADERS: &[(&str, &str)];
+    /// How its services list their models.
+    const CATALOG: Catalog;
     type Decoder: Decode + 'static;
 
-    fn render(&self, request: &Request, provider: &str) -> Segments;
-    fn decoder(&self, request: &Request, provider: &str) -> Self::Decoder;
-    /// Hears of each complete answer.
-    fn finished(&self, request: &Request, answer: &Answer);
+    /// The body. `replays` tells whether the thinking of an answer may go back to this model.
+    fn render(&self, request: &Request, replays: impl Fn(&Answer) -> bool) -> Segments;
+    fn decoder(&self, draft: Draft) -> Self::Decoder;
 }
 
 /// Reads one answer. An error ends it.
@@ -41,8 +53,8 @@ pub(crate) trait Decode: Send + Sync {
     fn event(&mut self, event: &sse::Event<'_>, out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure>;
     /// An answer that came as one JSON text in place of a stream.
     fn whole(&mut self, body: &str, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
-    /// What it means that the stream ended here.
-    fn end(&mut self) -> Failure;
+    /// The stream ended without an event that says so. Finishes the answer if all of it is there.
+    fn end(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,45 +64,74 @@ pub(crate) enum Progress {
 }
 
 #[derive(Debug)]
-pub(crate) struct Service<W> {
-    inner: Arc<Inner<W>>,
+pub(crate) struct Service<W, A = Fixed> {
+    inner: Arc<Inner<W, A>>,
 }
 
 #[derive(Debug)]
-struct Inner<W> {
+struct Inner<W, A> {
     http: Http,
+    access: A,
     wire: W,
+    models: Models,
     endings: Arc<Endings>,
 }
 
 impl<W: Wire> Service<W> {
+    /// A service at an endpoint that stays as it is configured.
     pub(crate) fn new(endpoint: Endpoint, timeouts: Timeouts, wire: W) -> Result<Self, ConfigError> {
-        let http = Http::new(Target::new(endpoint, W::PATH)?, timeouts);
-        Ok(Self { inner: Arc::new(Inner { http, wire, endings: Arc::default() }) })
+        let target = Target::new(endpoint, W::PATH, W::KEY, W::HEADERS)?;
+        Ok(Self::with_access(Fixed(Arc::new(target)), Http::new(timeouts), wire))
     }
 }
 
-impl<W: Wire> Provider for Service<W> {
+impl<W: Wire, A: Access> Service<W, A> {
+    pub(crate) fn with_access(access: A, http: Http, wire: W) -> Self {
+        let (models, endings) = (Models::default(), Arc::default());
+        Self { inner: Arc::new(Inner { http, access, wire, models, endings }) }
+    }
+}
+
+impl<W: Wire, A: Access> Provider for Service<W, A> {
     fn name(&self) -> &str {
-        &self.inner.http.target.name
+        self.inner.access.name()
     }
 
     fn answer(&self, request: Request) -> AnswerStream {
-        let run =
-            Run { service: self.inner.clone(), request, state: State::Start, started: false, retried: false };
+        let run = Run {
+            service: self.inner.clone(),
+            request,
+            target: None,
+            state: State::Start,
+            started: false,
+            replayed_less: false,
+            renewed: false,
+        };
         Box::pin(stream::unfold(Box::new(run), |mut run| async move { Some((run.next().await?, run)) }))
+    }
+
+    fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
+        Box::pin(async {
+            let target = self.inner.access.target().await?;
+            let source = Source { http: &self.inner.http, target: &target };
+            catalog::models(source, W::PATH, W::CATALOG).await
+        })
     }
 }
 
 /// One answer on its way.
-struct Run<W: Wire> {
-    service: Arc<Inner<W>>,
+struct Run<W: Wire, A> {
+    service: Arc<Inner<W, A>>,
     request: Request,
+    /// Where the request went last.
+    target: Option<Arc<Target>>,
     state: State<W::Decoder>,
     /// The caller knows that the answer has begun.
     started: bool,
     /// Thinking has been left out and the request sent again.
-    retried: bool,
+    replayed_less: bool,
+    /// The credentials have been renewed and the request sent again.
+    renewed: bool,
 }
 
 enum State<D> {
@@ -108,7 +149,7 @@ enum Ended {
     Error(ProviderError),
 }
 
-impl<W: Wire> Run<W> {
+impl<W: Wire, A: Access> Run<W, A> {
     async fn next(&mut self) -> Option<Result<Vec<AnswerEvent>, ProviderError>> {
         loop {
             let ended = match mem::replace(&mut self.state, State::Over) {
@@ -120,14 +161,14 @@ impl<W: Wire> Run<W> {
                     Err(ended) => ended,
                 },
                 State::Reading(mut reading) => {
-                    let (mut batch, ended) = reading.batch(&self.service.http).await;
+                    let (mut batch, ended) = reading.batch(self.service.access.name()).await;
                     if self.started {
                         batch.retain(|event| *event != AnswerEvent::Started);
                     }
                     let Some(ended) = ended else {
                         self.started |= !batch.is_empty();
                         if let Some(AnswerEvent::Finished(answer)) = batch.last() {
-                            self.service.wire.finished(&self.request, answer);
+                            self.service.models.answered(&self.request, answer);
                             let ending = Some(self.service.endings.begin());
                             self.state = State::Finished(Rest { body: Some(reading.body), ending });
                         } else {
@@ -164,43 +205,51 @@ impl<W: Wire> Run<W> {
         }
     }
 
-    async fn open(&self) -> Result<Reading<W::Decoder>, Ended> {
-        let Inner { http, wire, endings } = &*self.service;
+    async fn open(&mut self) -> Result<Reading<W::Decoder>, Ended> {
+        let Inner { http, access, wire, models, endings } = &*self.service;
         endings.settle().await;
-        let (model, provider) = (&self.request.model, &http.target.name);
+        let target = access.target().await.map_err(Ended::Error)?;
+        self.target = Some(target.clone());
+        let (model, provider, origin) = (&self.request.model, access.name(), access.origin());
         tracing::debug!(provider, model, items = self.request.items.len(), "asking");
-        let body = http.post(wire.render(&self.request, provider)).await.map_err(|error| match error {
-            SendError::Refused(failure) => Ended::Failure(failure),
-            SendError::Unreached(error) => Ended::Error(error),
-        })?;
+        let body = wire.render(&self.request, models.same(&self.request, origin));
+        let body =
+            http.post(&target, access.headers(&self.request), body).await.map_err(|error| match error {
+                SendError::Refused(failure) => Ended::Failure(failure),
+                SendError::Unreached(error) => Ended::Error(error),
+            })?;
         Ok(Reading {
             body,
             idle: http.timeouts().idle,
             format: Format::Unknown,
-            decoder: wire.decoder(&self.request, provider),
+            decoder: wire.decoder(Draft::new(&self.request, origin)),
         })
     }
 
-    /// Once, if the service refused its own thinking and there is any to leave out.
+    /// Once each: without the thinking that the service refused to take back, if there is any, and with
+    /// renewed credentials.
     fn may_retry(&mut self, ended: &Ended) -> bool {
-        if !matches!(ended, Ended::Failure(Failure { class: Class::Replay, .. }))
-            || mem::replace(&mut self.retried, true)
-        {
-            return false;
+        let Ended::Failure(failure) = ended else { return false };
+        if failure.class == Class::Replay {
+            if mem::replace(&mut self.replayed_less, true) {
+                return false;
+            }
+            // All of them, so not `any`.
+            let changed = self.request.items.iter().filter(|item| item.refuse_replay()).count();
+            tracing::debug!(changed, "the service refused earlier thinking");
+            return changed > 0;
         }
-        // All of them, so not `any`.
-        let changed = self.request.items.iter().filter(|item| item.refuse_replay()).count();
-        tracing::debug!(changed, "the service refused earlier thinking");
-        changed > 0
+        let Some(target) = self.target.as_ref().filter(|_| !self.renewed) else { return false };
+        self.renewed = self.service.access.renews(target, failure);
+        self.renewed
     }
 
     fn error(&self, ended: Ended) -> ProviderError {
-        let target = &self.service.http.target;
         let error = match ended {
             Ended::Failure(mut failure) => {
-                failure.message = target.masked(failure.message);
+                failure.message = masked(failure.message);
                 tracing::debug!(class = ?failure.class, code = failure.code, "the service reported a failure");
-                failure.into_error(&target.name, &self.request.model)
+                self.service.access.error(failure, &self.request.model)
             }
             Ended::Error(error) => error,
         };
@@ -253,10 +302,10 @@ impl<D: Decode> Reading<D> {
     const MAX_PAGE_BYTES: usize = 64 << 10;
 
     /// All that is there, or, if there is nothing, what comes next. Empty if that was no whole event.
-    async fn batch(&mut self, http: &Http) -> (Vec<AnswerEvent>, Option<Ended>) {
+    async fn batch(&mut self, provider: &str) -> (Vec<AnswerEvent>, Option<Ended>) {
         let mut out = Vec::new();
         let Ok(first) = tokio::time::timeout(self.idle, frame(&mut self.body)).await else {
-            let error = ProviderError::Idle { provider: http.target.name.clone(), after: self.idle };
+            let error = ProviderError::Idle { provider: provider.to_owned(), after: self.idle };
             return (out, Some(Ended::Error(error)));
         };
         let mut next = Some(first);
@@ -267,7 +316,7 @@ impl<D: Decode> Reading<D> {
                     taken += bytes.len();
                     self.feed(&bytes, &mut out)
                 }
-                Some(Err(error)) => self.finish(Some(&http.broken(&error)), &mut out),
+                Some(Err(error)) => self.finish(Some(&broken(&error)), &mut out),
                 None => self.finish(None, &mut out),
             };
             match read {
@@ -326,10 +375,10 @@ impl<D: Decode> Reading<D> {
             Format::Stream(mut events) => {
                 let mut progress = Progress::More;
                 events.finish(|event| take(&mut self.decoder, &event, &mut progress, out))?;
-                match progress {
-                    Progress::Finished => Ok(progress),
-                    Progress::More => Err(cut(self.decoder.end())),
+                if progress == Progress::More {
+                    self.decoder.end(out).map_err(cut)?;
                 }
+                Ok(Progress::Finished)
             }
             Format::Json(body) => {
                 self.decoder.whole(&String::from_utf8_lossy(&body), out).map_err(cut)?;

@@ -1,5 +1,7 @@
 //! Whole requests over a real socket, against a server that does as it is told.
 
+mod families;
+
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,19 +18,21 @@ use crate::{
 };
 
 /// Long enough for a busy machine, short enough for a test that fails.
-const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 fn endpoint(base_url: &str) -> Endpoint {
     Endpoint {
         name: "work".into(),
         base_url: base_url.into(),
         api_key: Some(Secret::new("sk-very-secret")),
+        key_header: None,
         headers: vec![],
     }
 }
 
 fn provider_at(base_url: &str) -> Arc<dyn Provider> {
-    let timeouts = Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG };
+    let timeouts =
+        Timeouts { connect: LONG, headers: LONG, local_headers: LONG, idle: LONG, ..Timeouts::default() };
     crate::responses(endpoint(base_url), timeouts).unwrap()
 }
 
@@ -36,7 +40,7 @@ fn provider(server: &Server) -> Arc<dyn Provider> {
     provider_at(&format!("{}/v1/", server.url()))
 }
 
-fn request(items: Vec<Arc<Item>>) -> Request {
+pub(crate) fn request(items: Vec<Arc<Item>>) -> Request {
     Request {
         model: "gpt-5".into(),
         instructions: "Be brief.".into(),
@@ -45,15 +49,17 @@ fn request(items: Vec<Arc<Item>>) -> Request {
         thinking: None,
         cache_key: "session".into(),
         max_output_tokens: None,
+        context_window: None,
+        images: None,
         initiator: Initiator::User,
     }
 }
 
-fn prompt() -> Request {
+pub(crate) fn prompt() -> Request {
     request(vec![Arc::new(Item::user("Hello?"))])
 }
 
-async fn ask(provider: &Arc<dyn Provider>, request: Request) -> Result<Answer, ProviderError> {
+pub(crate) async fn ask(provider: &Arc<dyn Provider>, request: Request) -> Result<Answer, ProviderError> {
     let batches: Vec<_> = provider.answer(request).collect().await;
     let mut answer = None;
     for batch in batches {
@@ -66,7 +72,7 @@ async fn ask(provider: &Arc<dyn Provider>, request: Request) -> Result<Answer, P
     Ok(answer.expect("a stream ends with an answer or an error"))
 }
 
-fn hello() -> Reply {
+pub(crate) fn hello() -> Reply {
     Recording::new("gpt-5").text("Hello there.").usage(10, 4, 3).reply()
 }
 
@@ -407,6 +413,13 @@ async fn a_refusal_that_no_retry_helps_is_told() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_refused_is_not_sent_again() {
+    let server = Server::start(|_| Reply::new(401, "text/plain", "token expired")).unwrap();
+    let error = ask(&provider(&server), prompt()).await.unwrap_err();
+    assert_eq!((error.code(), server.requests()), ("unauthorized", 1));
+}
+
+#[tokio::test]
 async fn thinking_goes_back_to_a_deployment_with_a_name_of_its_own() {
     let last = Arc::new(Mutex::new(String::new()));
     let keep = last.clone();
@@ -470,7 +483,7 @@ async fn the_system_is_asked_whom_to_trust() {
 }
 
 #[test]
-fn endpoints_are_looked_at_when_they_are_configured() {
+pub(crate) fn endpoints_are_looked_at_when_they_are_configured() {
     let error = |change: fn(&mut Endpoint)| {
         let mut endpoint = endpoint("https://api.example/v1");
         change(&mut endpoint);

@@ -251,6 +251,7 @@ impl SessionCheck {
                     problem("an undo or a branching inside a turn or outside a run".into());
                 }
             }
+            AgentEvent::ModelChanged { .. } => {}
             AgentEvent::CompactionStart { .. } => {
                 if std::mem::replace(&mut self.compacting, true) || !self.now.running {
                     problem("a compaction inside another, or outside a run".into());

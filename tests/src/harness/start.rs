@@ -12,6 +12,7 @@ use super::{House, Opal, Server, put};
 use crate::background;
 use crate::editor::{Confirm, Editor, Options, Profile};
 use crate::frame::Framing;
+use crate::model::{FakeModel, Family};
 use crate::process::Process;
 
 /// A house as a story wants it; awaiting it builds it.
@@ -19,6 +20,11 @@ use crate::process::Process;
 #[must_use = "nothing happens until it is awaited"]
 pub struct Start {
     base_url: Option<String>,
+    family: Family,
+    /// More providers, each with the entry of its model.
+    others: Vec<(String, FakeModel, String)>,
+    /// More of the entry of the model.
+    model: String,
     files: Vec<(String, Vec<u8>)>,
     open: Vec<String>,
     options: Options,
@@ -33,9 +39,12 @@ pub struct Start {
 }
 
 impl Start {
-    pub(super) fn new(base_url: Option<String>) -> Self {
+    pub(super) fn new(base_url: Option<String>, family: Family) -> Self {
         Self {
             base_url,
+            family,
+            others: Vec::new(),
+            model: String::new(),
             files: Vec::new(),
             open: Vec::new(),
             options: Options::default(),
@@ -114,6 +123,19 @@ impl Start {
         self
     }
 
+    /// More of what `config.toml` says of the model, as in `images = false`; in memory only.
+    pub fn model(mut self, toml: &str) -> Self {
+        self.model = format!(", {toml}");
+        self
+    }
+
+    /// Another provider of this name, whose model is `fake-model` as well; in memory only. `toml`: more of
+    /// what is said of the model.
+    pub fn provider(mut self, name: &str, model: &FakeModel, toml: &str) -> Self {
+        self.others.push((name.into(), model.clone(), toml.into()));
+        self
+    }
+
     /// Another place for the model's service than the fake model.
     pub fn base_url(mut self, url: &str) -> Self {
         self.base_url = Some(url.into());
@@ -184,11 +206,20 @@ impl Start {
 
     fn start_in_memory(&self, root: &TempDir, options: Options) -> (Editor, Server) {
         let url = self.base_url.as_deref().unwrap_or("http://127.0.0.1:9/v1");
-        let toml = format!(
-            "model = \"fake/fake-model\"\n{}\n[providers.fake]\napi = \"responses\"\nbase_url = \"{url}\"\n\
-             models = [{{ id = \"fake-model\", context_window = {} }}]\n",
-            self.settings, self.window,
-        );
+        let (window, model) = (self.window, &self.model);
+        let provider = |name: &str, family: Family, url: &str, model: &str| {
+            format!(
+                "[providers.{name}]\napi = \"{}\"\nbase_url = \"{url}\"\n\
+                 models = [{{ id = \"fake-model\", context_window = {window}{model} }}]\n",
+                family.api(),
+            )
+        };
+        let mut toml = format!("model = \"fake/fake-model\"\n{}\n", self.settings);
+        toml.push_str(&provider("fake", self.family, url, model));
+        for (name, other, model) in &self.others {
+            let model = if model.is_empty() { String::new() } else { format!(", {model}") };
+            toml.push_str(&provider(name, other.family(), &other.url(), &model));
+        }
         let mut settings = Settings::from_toml(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
         settings.data_dir = root.path().join("data");
         let server = opal::Server::new(settings, self.limits.clone());
@@ -202,6 +233,7 @@ impl Start {
         let mut environment = self.environment.clone();
         if let Some(url) = &self.base_url {
             environment.push(("OPAL_BASE_URL".into(), url.clone()));
+            environment.push(("OPAL_API".into(), self.family.api().into()));
         }
         environment.push(("OPAL_MODEL".into(), "fake-model".into()));
         let started = Process::start(&["lsp", "--stdio"], &options.directory, &private, environment).await;

@@ -1,6 +1,10 @@
-//! What a strict service of the Responses API would refuse, and what would spoil its prompt cache.
+//! What a strict service would refuse, and what would spoil its prompt cache. Here stands what is true of the
+//! Responses API; the other families have files of their own.
 
-use std::collections::BTreeSet;
+pub(super) mod anthropic;
+pub(super) mod chat;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -202,4 +206,37 @@ fn end_of_input(body: &[u8]) -> Option<usize> {
     let input = serde_json::from_str::<Body>(text).ok()?.input.get();
     let start = input.as_ptr() as usize - text.as_ptr() as usize;
     Some(start + input.trim_end_matches(']').len())
+}
+
+/// A tool as every family describes one, with the schema of its parameters in this field.
+fn check_schema(tool: &Value, field: &str) -> Option<String> {
+    let name = tool["name"].as_str().unwrap_or_default();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_good = (1..=64).contains(&name.len())
+        && name.chars().all(is_name)
+        && tool["description"].is_string()
+        && tool[field]["type"] == "object"
+        && tool[field]["properties"].is_object();
+    (!is_good).then(|| format!("the tool {tool}"))
+}
+
+/// The fields of an object as they came.
+fn raw_fields(object: &[u8]) -> BTreeMap<String, Box<RawValue>> {
+    serde_json::from_slice(object).unwrap_or_default()
+}
+
+/// As [`check_prefix`], of what a request consists of for its service's cache.
+pub(super) fn check_beginning(previous: &[String], now: &[String]) -> Vec<String> {
+    let same = previous.iter().zip(now).take_while(|(a, b)| a == b).count();
+    if same == previous.len() {
+        return Vec::new();
+    }
+    let short =
+        |parts: &[String]| parts.get(same).map_or("nothing".to_owned(), |it| it.chars().take(300).collect());
+    vec![format!(
+        "the beginning changed at part {same} of {}, which the provider's cache would not know:\n    was {}\n    is  {}",
+        previous.len(),
+        short(previous),
+        short(now),
+    )]
 }

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use replay::{Recording, Reply, Step};
+use replay::{Reply, Step};
+use serde_json::json;
 use tokio::sync::Notify;
+
+use super::Family;
 
 /// Holds an answer back until the story opens it.
 #[derive(Debug, Clone, Default)]
@@ -25,33 +28,50 @@ impl Gate {
 /// What the model answers to one request. Nothing said: an empty answer.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
     /// Gates in front of the block with that place; one beyond the last is in front of the end.
     gates: Vec<(usize, Gate)>,
     usage: Option<(u64, u64, u64)>,
-    end: End,
+    pub(super) end: End,
 }
 
 #[derive(Debug, Clone)]
-enum Block {
+pub(super) enum Block {
     Thinking(String),
     Text(String),
     Tool { call_id: Option<String>, name: String, arguments: String },
 }
 
 #[derive(Debug, Clone, Default)]
-enum End {
+pub(super) enum End {
     #[default]
     Completed,
-    Incomplete(String),
+    /// At the limit of the output.
+    Length,
     Failed {
         code: String,
         message: String,
     },
     Cut,
     Hang,
+    /// Refuses with a status and a message.
+    Refused {
+        status: u16,
+        message: String,
+        headers: Vec<(String, String)>,
+    },
+    /// Refuses a conversation that is too long.
+    Overflow,
     /// Another reply altogether.
     Reply(Reply),
+}
+
+/// An event of a stream.
+#[derive(Debug)]
+pub(super) struct Event {
+    /// The place of the block that begins with it; one beyond the last: the end begins.
+    pub(super) begins: Option<usize>,
+    pub(super) text: String,
 }
 
 impl Script {
@@ -102,7 +122,7 @@ impl Script {
 
     /// Stops at the output limit; the last block stays unfinished.
     pub fn length(self) -> Self {
-        self.end(End::Incomplete("max_output_tokens".into()))
+        self.end(End::Length)
     }
 
     /// Fails within the stream.
@@ -112,16 +132,22 @@ impl Script {
 
     /// Refuses with a status and an error body.
     pub fn status(self, status: u16) -> Self {
-        let body = format!(r#"{{"error":{{"message":"scripted {status}","type":"scripted","code":null}}}}"#);
-        self.end(End::Reply(Reply::json(status, body)))
+        let message = format!("scripted {status}");
+        self.end(End::Refused { status, message, headers: Vec::new() })
+    }
+
+    /// Refuses, in the words of the service, because the conversation is too long.
+    pub fn overflow(self) -> Self {
+        self.end(End::Overflow)
     }
 
     /// A header of a refusal; stands after it.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.end = match self.end {
-            End::Reply(reply) => End::Reply(reply.header(name, value)),
+        match &mut self.end {
+            End::Refused { headers, .. } => headers.push((name.into(), value.into())),
+            End::Reply(reply) => reply.headers.push((name.into(), value.into())),
             _ => panic!("`header` goes after `status`, `html` or `body`"),
-        };
+        }
         self
     }
 
@@ -150,71 +176,49 @@ impl Script {
         self
     }
 
-    pub(super) fn reply(self, number: u32) -> Reply {
-        if let End::Reply(reply) = self.end {
-            return reply;
-        }
-        let mut recording = Recording::new("fake-model").number(number);
-        for block in &self.blocks {
-            recording = match block.clone() {
-                Block::Thinking(text) => recording.thinking(text),
-                Block::Text(text) => recording.text(text),
-                Block::Tool { call_id: Some(id), name, arguments } => {
-                    recording.tool_call_with_id(id, name, arguments)
-                }
-                Block::Tool { call_id: None, name, arguments } => recording.tool_call(name, arguments),
-            };
-        }
-        let (input, cached, output) = self.usage.unwrap_or((100, 0, 10));
-        recording = recording.usage(input, cached, output);
-        let mut last = None;
-        recording = match &self.end {
-            End::Completed | End::Reply(_) => recording,
-            End::Incomplete(reason) => recording.incomplete(reason),
-            End::Failed { code, message } => recording.failed(code, message),
-            End::Cut => {
-                last = Some(Step::Cut);
-                recording.cut()
+    /// Tokens: of the input, of it cached, of the output.
+    pub(super) fn tokens(&self) -> (u64, u64, u64) {
+        self.usage.unwrap_or((100, 0, 10))
+    }
+
+    /// Whether the block at this place comes to its end.
+    pub(super) fn finishes(&self, place: usize) -> bool {
+        place + 1 < self.blocks.len() || matches!(self.end, End::Completed | End::Failed { .. })
+    }
+
+    pub(super) fn reply(self, family: Family, number: u32) -> Reply {
+        match &self.end {
+            End::Reply(reply) => return reply.clone(),
+            End::Refused { status, message, headers } => {
+                let refusal = family.refusal(*status, json!({ "type": "scripted", "message": message }));
+                return headers.iter().fold(refusal, |reply, (name, value)| reply.header(name, value));
             }
-            End::Hang => {
-                last = Some(Step::Hang);
-                recording.hang()
-            }
-        };
-        let mut steps = self.steps(&recording.sse());
-        steps.extend(last);
+            End::Overflow => return family.overflow(),
+            End::Completed | End::Length | End::Failed { .. } | End::Cut | End::Hang => {}
+        }
+        let mut steps = self.steps(family.stream(&self, number));
+        match self.end {
+            End::Cut => steps.push(Step::Cut),
+            End::Hang => steps.push(Step::Hang),
+            _ => {}
+        }
         Reply::stream(steps)
     }
 
     /// The stream, cut where the gates are.
-    fn steps(&self, stream: &str) -> Vec<Step> {
+    fn steps(&self, events: Vec<Event>) -> Vec<Step> {
         let mut gates = self.gates.iter().peekable();
         let mut steps = Vec::new();
-        let mut sent = 0;
-        let starts = stream.match_indices("event: ").map(|(at, _)| at);
-        for at in starts.filter(|at| *at == 0 || stream[..*at].ends_with("\n\n")) {
-            let event = &stream[at..];
-            while let Some((_, gate)) = gates.next_if(|(block, _)| self.begins(event, *block)) {
-                steps.push(Step::from(stream[sent..at].to_owned()));
+        let mut unsent = String::new();
+        for event in events {
+            while let Some((_, gate)) = gates.next_if(|(place, _)| event.begins == Some(*place)) {
+                steps.push(Step::from(std::mem::take(&mut unsent)));
                 steps.push(Step::Wait(gate.notify.clone()));
-                sent = at;
             }
+            unsent.push_str(&event.text);
         }
-        steps.push(Step::from(stream[sent..].to_owned()));
+        steps.push(Step::from(unsent));
         steps.extend(gates.map(|(_, gate)| Step::Wait(gate.notify.clone())));
         steps
-    }
-
-    /// Whether this is the event with which the block at `place`, or the end after the last, begins.
-    fn begins(&self, event: &str, place: usize) -> bool {
-        let (name, rest) = event.split_once('\n').unwrap_or((event, ""));
-        let data = rest.lines().next().and_then(|line| line.strip_prefix("data: ")).unwrap_or_default();
-        let data: serde_json::Value = serde_json::from_str(data).unwrap_or_default();
-        match place < self.blocks.len() {
-            true => name == "event: response.output_item.added" && data["output_index"] == place,
-            false => ["completed", "incomplete", "failed"]
-                .iter()
-                .any(|end| name == format!("event: response.{end}")),
-        }
     }
 }

@@ -23,7 +23,7 @@ M.methods = {
   session_changes = "session/changes",
   --- Takes changes of files back; answers when the files stand as they were, or why not.
   session_undo = "session/undo",
-  --- Names a session, or changes how much runs unasked.
+  --- Names a session, or changes its model, how long it thinks, or how much runs unasked.
   session_set = "session/set",
   --- Removes a stored session that is not live.
   session_delete = "session/delete",
@@ -41,6 +41,16 @@ M.methods = {
   abort = "agent/abort",
   --- Returns the whole state, to begin with or to catch up.
   state = "agent/state",
+  --- Lists what each provider offers.
+  models_list = "models/list",
+  --- Says what each provider is used with, and who is signed in.
+  auth_status = "auth/status",
+  --- Signs in to GitHub Copilot; answers when that is done or has failed.
+  auth_login = "auth/login",
+  --- Signs out and removes what was kept for it.
+  auth_logout = "auth/logout",
+  --- Shows what the user has to do to sign in.
+  auth_device_code = "auth/device_code",
   --- Tells what happened in a session.
   event = "agent/event",
   --- Asks whether something may be done.
@@ -210,6 +220,7 @@ M.error_codes = {
 ---@field output integer Output tokens of the session; includes `reasoning`.
 ---@field reasoning integer Output tokens spent on thinking.
 ---@field compact_at? integer The conversation is compacted when it reaches so many tokens; absent if the window is not known.
+---@field cost? number US dollars for the session so far, as far as prices are known.
 ---@field window? integer The model's window in tokens, if known.
 
 --- The model's next event.
@@ -331,6 +342,12 @@ M.error_codes = {
 ---@field turn_id string
 ---@field files string[] As a user reads them.
 
+--- From here on another model answers, or thinks longer or shorter.
+---@class opal.HistoryContent.ModelChange
+---@field kind "model_change"
+---@field model string `provider/model`.
+---@field thinking_level? opal.ThinkingLevel
+
 --- What an entry holds. Later versions may add to these: ignore what you do not know.
 ---@alias opal.HistoryContent
 ---| opal.HistoryContent.User
@@ -339,6 +356,7 @@ M.error_codes = {
 ---| opal.HistoryContent.ToolResult
 ---| opal.HistoryContent.Compaction
 ---| opal.HistoryContent.Undo
+---| opal.HistoryContent.ModelChange
 
 --- What a tool call came to.
 ---@class opal.ToolResult
@@ -435,8 +453,10 @@ M.error_codes = {
 --- What to change; what is absent stays.
 ---@class opal.SessionSetParams
 ---@field session_id string
+---@field model? string `provider/model`: who answers from the next turn on. The session must be live.
 ---@field name? string What to call it; an empty text takes the name away.
 ---@field permission_mode? opal.PermissionMode How much runs unasked from now on. The session must be live.
+---@field thinking_level? opal.ThinkingLevel How long the model thinks from the next turn on. The session must be live.
 
 --- Names one session.
 ---@class opal.SessionParams
@@ -530,6 +550,80 @@ M.error_codes = {
 ---@field message_id string
 ---@field text string
 
+---@class opal.ModelsListParams
+---@field provider? string Only those of this provider.
+
+---@class opal.ModelsListResult
+---@field models opal.ModelInfo[]
+---@field problems opal.ProviderProblem[] Providers that could not be asked.
+---@field default_model? string What a new session uses if it names none; absent if nothing can be talked to.
+
+--- What is known of a model. What is absent is not known, and the model works all the same.
+---@class opal.ModelInfo
+---@field model string `provider/model`, as `session/start` and `session/set` take it.
+---@field name string For people.
+---@field context_window? integer Tokens of input and output together.
+---@field images? boolean Sees images.
+---@field max_output_tokens? integer
+---@field preview? boolean
+---@field price? opal.Price
+---@field thinking_levels? opal.ThinkingLevel[] The levels it can be set to; absent if not known, empty if it does not think.
+---@field tools? boolean Calls tools.
+
+--- US dollars for a million tokens.
+---@class opal.Price
+---@field input number
+---@field cached_input number From the provider's cache.
+---@field output number
+
+--- A provider that could not be asked.
+---@class opal.ProviderProblem
+---@field provider string
+---@field message string
+---@field hint? string
+
+--- Nothing.
+---@class opal.NoParams
+
+---@class opal.AuthStatusResult
+---@field providers opal.ProviderStatus[]
+---@field existing opal.ExistingLogin[] Sign-ins of other programs that `auth/login` may use, if the user agrees.
+
+--- What a provider is used with.
+---@class opal.ProviderStatus
+---@field provider string As in the first part of `provider/model`.
+---@field ready boolean Requests can be sent.
+---@field kind string `sign_in`, `key` or `none`; later versions may add more.
+---@field account? string Who is signed in.
+---@field expires_at_ms? integer When what is held now runs out, in milliseconds since the epoch; it is renewed before.
+---@field host? string The host it belongs to.
+---@field plan? string
+---@field problem? string What is wrong, and what to do.
+---@field source? string Where the key or sign-in was found.
+
+--- A sign-in that another program left.
+---@class opal.ExistingLogin
+---@field found_in string Names it in `auth/login`.
+---@field account? string
+
+---@class opal.AuthLoginParams
+---@field domain? string `github.com` if absent; the host of an enterprise otherwise.
+---@field provider? string `copilot` if absent; no other provider is signed in to.
+---@field use_existing? string Uses this sign-in of `auth/status` in place of a new one.
+
+---@class opal.AuthLoginResult
+---@field status opal.ProviderStatus
+
+---@class opal.AuthLogoutParams
+---@field provider? string `copilot` if absent.
+
+--- What the user has to do to sign in.
+---@class opal.DeviceCodeParams
+---@field user_code string To be typed at `verification_uri`.
+---@field verification_uri string `http:` or `https:`.
+---@field expires_in integer Seconds from now.
+---@field opened? boolean The server has asked for a browser to be opened there.
+
 --- One event. `seq` counts up by one per session and is the same for every client; a merged delta also carries the first number it stands for, so continuity is `first_seq or seq == last + 1`.
 ---@class opal.EventParams.Common
 ---@field session_id string
@@ -551,6 +645,7 @@ M.error_codes = {
 ---@class opal.EventParams.TurnEnd: opal.AgentEvent.TurnEnd, opal.EventParams.Common
 ---@class opal.EventParams.ChangesUndone: opal.AgentEvent.ChangesUndone, opal.EventParams.Common
 ---@class opal.EventParams.Branched: opal.AgentEvent.Branched, opal.EventParams.Common
+---@class opal.EventParams.ModelChanged: opal.AgentEvent.ModelChanged, opal.EventParams.Common
 ---@class opal.EventParams.CompactionStart: opal.AgentEvent.CompactionStart, opal.EventParams.Common
 ---@class opal.EventParams.CompactionEnd: opal.AgentEvent.CompactionEnd, opal.EventParams.Common
 ---@class opal.EventParams.AgentAbort: opal.AgentEvent.AgentAbort, opal.EventParams.Common
@@ -580,6 +675,7 @@ M.error_codes = {
 ---| opal.EventParams.TurnEnd
 ---| opal.EventParams.ChangesUndone
 ---| opal.EventParams.Branched
+---| opal.EventParams.ModelChanged
 ---| opal.EventParams.CompactionStart
 ---| opal.EventParams.CompactionEnd
 ---| opal.EventParams.AgentAbort
@@ -682,6 +778,12 @@ M.error_codes = {
 ---@field type "branched"
 ---@field leaf? string Absent before the first entry.
 
+--- Another model answers from now on, or it thinks longer or shorter.
+---@class opal.AgentEvent.ModelChanged
+---@field type "model_changed"
+---@field model string `provider/model`.
+---@field thinking_level? opal.ThinkingLevel
+
 --- The conversation is being compacted.
 ---@class opal.AgentEvent.CompactionStart
 ---@field type "compaction_start"
@@ -765,6 +867,7 @@ M.error_codes = {
 ---| opal.AgentEvent.TurnEnd
 ---| opal.AgentEvent.ChangesUndone
 ---| opal.AgentEvent.Branched
+---| opal.AgentEvent.ModelChanged
 ---| opal.AgentEvent.CompactionStart
 ---| opal.AgentEvent.CompactionEnd
 ---| opal.AgentEvent.AgentAbort
@@ -783,6 +886,7 @@ M.error_codes = {
 ---@field cached integer Input tokens served from the provider's cache.
 ---@field output integer Includes `reasoning`.
 ---@field reasoning integer Output tokens spent on thinking.
+---@field cost? number US dollars, as far as prices are known.
 
 --- Why a conversation is compacted. Later versions may add to these: ignore what you do not know.
 ---@alias opal.CompactionReason

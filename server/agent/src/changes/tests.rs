@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use proptest::prelude::*;
-use provider::{Answer, AnswerEvent, AnswerStream, Block, Provider, Request, StopReason, ToolCall};
+use provider::{
+    Answer, AnswerEvent, AnswerStream, Block, ModelInfo, Provider, Request, StopReason, ToolCall,
+};
 use serde_json::json;
 use store::EntryId;
 use text::{AbsPath, Encoding, Rope};
@@ -15,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::undo::{UndoError, Undone, What};
 use crate::journal::{Journal, Loaded, testing};
+use crate::model::Model;
 use crate::session::{BranchTo, CommandError, Options, Prompt, SessionHandle};
 use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, Workspace, WriteError, Written};
 use crate::{Context, Limits, Mode, Permissions, SessionId, Shell, Toolbox, TurnId};
@@ -189,10 +192,7 @@ impl Talk {
         ));
         let options = Options {
             id: SessionId::new("s"),
-            provider: model.clone(),
-            model: "m".into(),
-            context_window: None,
-            max_output_tokens: None,
+            model: Model { provider: model.clone(), info: Arc::new(ModelInfo::new("m")) },
             thinking: None,
             instructions: "".into(),
             toolbox: Arc::new(Toolbox::new(&shell, None).unwrap()),

@@ -55,7 +55,7 @@ pub(super) fn ledger(branch: &[Stored], max_tokens: u64) -> String {
             Record::Assistant(answer) => ledger.answer(answer),
             Record::ToolResult(result) => ledger.result(result),
             Record::Undo(undo) => ledger.undo(undo),
-            Record::Compaction(_) | Record::Note(_) => {}
+            Record::Compaction(_) | Record::ModelChange(_) | Record::Note(_) => {}
         }
     }
     let mut fraction = 1;

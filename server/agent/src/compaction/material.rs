@@ -75,7 +75,7 @@ fn pieces(old: &[Stored]) -> VecDeque<Piece> {
                 let label = format!("[Tool result] {}{failed}:", result.tool);
                 push(label, &clip(&history::text(&result.parts), OUTPUT), true);
             }
-            Record::Compaction(_) | Record::Note(_) => {}
+            Record::Compaction(_) | Record::ModelChange(_) | Record::Note(_) => {}
         }
     }
     pieces

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use store::{Entry, EntryId, EntryKind};
 
 use super::record::{
-    AssistantRecord, CompactionRecord, NoteRecord, SteeringRecord, ToolResultRecord, UndoRecord, UserRecord,
-    into_parts,
+    AssistantRecord, CompactionRecord, ModelChangeRecord, NoteRecord, SteeringRecord, ToolResultRecord,
+    UndoRecord, UserRecord, into_parts,
 };
 
 #[derive(Debug, Clone)]
@@ -23,6 +23,7 @@ pub(crate) enum Record {
     ToolResult(ToolResultRecord),
     Compaction(CompactionRecord),
     Undo(UndoRecord),
+    ModelChange(ModelChangeRecord),
     Note(NoteRecord),
 }
 
@@ -45,7 +46,8 @@ impl Record {
             EntryKind::Compaction => decode(entry).map(Self::Compaction),
             EntryKind::Undo => decode(entry).map(Self::Undo),
             EntryKind::Note => decode(entry).map(Self::Note),
-            EntryKind::ModelChange | EntryKind::Unknown(_) => None,
+            EntryKind::ModelChange => decode(entry).map(Self::ModelChange),
+            EntryKind::Unknown(_) => None,
         }
     }
 
@@ -62,6 +64,7 @@ impl Record {
                 return Some(ItemKind::ToolResult { call_id: result.call_id, output });
             }
             Self::Compaction(_)
+            | Self::ModelChange(_)
             | Self::Note(NoteRecord::Change(_) | NoteRecord::Left(_) | NoteRecord::TookBack(_)) => {
                 return None;
             }

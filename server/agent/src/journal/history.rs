@@ -3,7 +3,7 @@
 use store::{Entry, LoadedSession};
 
 use super::entry::Record;
-use super::load::branch;
+use super::load::{Loaded, branch, load};
 use super::record::PartRecord;
 use crate::event::Trigger;
 
@@ -44,6 +44,11 @@ pub enum What {
         tokens_before: u64,
         tokens_after: u64,
     },
+    /// From here on another model answers, or it thinks longer or shorter.
+    ModelChange {
+        model: String,
+        thinking_level: Option<String>,
+    },
     /// Changes were taken back.
     Undo {
         turn_id: String,
@@ -83,6 +88,9 @@ pub(super) fn what(entry: &Entry) -> Option<What> {
             tokens_after: compaction.tokens_after,
         },
         Record::Undo(undo) => What::Undo { turn_id: undo.turn_id, files: undo.files },
+        Record::ModelChange(change) => {
+            What::ModelChange { model: change.model, thinking_level: change.thinking_level }
+        }
         Record::Note(_) => return None,
     })
 }
@@ -123,11 +131,20 @@ pub fn markdown(session: &LoadedSession) -> String {
                     out += &format!("\n## Summary\n\n{}\n", demoted(&summary));
                 }
             }
+            What::ModelChange { model, .. } => out += &format!("\n*From here on {model} answers.*\n"),
             What::Undo { files, .. } => {
                 let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
                 out += &format!("\n*Changes were taken back: {}.*\n", files.join(", "));
             }
         }
+    }
+    let Loaded { usage, cost, .. } = load(session);
+    if usage.total > 0 {
+        let cost = cost.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
+        out += &format!(
+            "\n*{} tokens in ({} of them cached), {} out ({} of them thinking){cost}.*\n",
+            usage.input_total, usage.input_cached, usage.output_total, usage.output_reasoning,
+        );
     }
     out
 }

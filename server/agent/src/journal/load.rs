@@ -28,6 +28,8 @@ pub struct Loaded {
     pub(crate) last_message: u64,
     pub(crate) used: u64,
     pub(crate) usage: Usage,
+    /// USD, as far as prices were known.
+    pub(crate) cost: Option<f64>,
     /// Results that calls at the end of the conversation lack, to be appended.
     pub(crate) missing: Vec<ToolResultRecord>,
     /// The answer that was streaming, to be appended.
@@ -169,13 +171,21 @@ impl Loaded {
                 if let Some(usage) = assistant.usage {
                     self.usage.add(&usage.into());
                 }
+                self.pay(assistant.cost);
             }
             Record::Compaction(compaction) => {
                 if let Some(usage) = compaction.usage {
                     self.usage.add(&usage.into());
                 }
+                self.pay(compaction.cost);
             }
-            Record::ToolResult(_) | Record::Note(_) => {}
+            Record::ToolResult(_) | Record::ModelChange(_) | Record::Note(_) => {}
+        }
+    }
+
+    fn pay(&mut self, cost: Option<f64>) {
+        if let Some(cost) = cost {
+            self.cost = Some(self.cost.unwrap_or_default() + cost);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What entries hold. Fields may be added; a field that is missing has its default.
 
-use provider::{Answer, Block, Part, StopReason, ToolCall, Usage};
+use provider::{Answer, Block, Part, StopReason, ThinkingLevel, ToolCall, Usage};
 use serde::{Deserialize, Serialize};
 use text::{AbsPath, Edit, EditSet};
 
@@ -101,6 +101,15 @@ pub(crate) struct UndoRecord {
     pub(crate) told: String,
 }
 
+/// From here on another model answers, or it thinks longer or shorter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ModelChangeRecord {
+    /// `provider/model`.
+    pub(crate) model: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) thinking_level: Option<String>,
+}
+
 /// From here on the model is shown less of what was before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CompactionRecord {
@@ -123,9 +132,12 @@ pub(crate) struct CompactionRecord {
     pub(crate) tokens_before: u64,
     /// An estimate.
     pub(crate) tokens_after: u64,
-    /// What the summary cost.
+    /// Of the request for the summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<UsageRecord>,
+    /// USD, if the price was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cost: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +166,9 @@ pub(crate) struct AssistantRecord {
     pub(crate) stop: StopRecord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<UsageRecord>,
+    /// USD, if the price was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cost: Option<f64>,
     /// Cut off by the user or by the end of the server.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) interrupted: bool,
@@ -265,7 +280,7 @@ pub(crate) struct UsageRecord {
 }
 
 impl AssistantRecord {
-    pub(crate) fn new(message_id: &MessageId, answer: &Answer) -> Self {
+    pub(crate) fn new(message_id: &MessageId, answer: &Answer, cost: Option<f64>) -> Self {
         let blocks = answer.blocks.iter().cloned().map(|block| match block {
             Block::Thinking { text, replay } => BlockRecord::Thinking { text, replay },
             Block::Text { text, phase } => BlockRecord::Text { text, phase },
@@ -285,6 +300,7 @@ impl AssistantRecord {
                 StopReason::Length => StopRecord::Length,
             },
             usage: answer.usage.map(Into::into),
+            cost,
             interrupted: false,
         }
     }
@@ -299,6 +315,7 @@ impl AssistantRecord {
             blocks: vec![BlockRecord::Text { text: text.into(), phase: None }],
             stop: StopRecord::Stop,
             usage: None,
+            cost: None,
             interrupted: true,
         }
     }
@@ -342,6 +359,19 @@ impl ToolResultRecord {
                 .and_then(|output| output.file.as_ref())
                 .map(|file| FileStateRecord { path: file.path.clone(), hash: file.hash.clone() }),
         }
+    }
+}
+
+/// As the settings spell it.
+pub(crate) fn thinking_level(level: ThinkingLevel) -> &'static str {
+    match level {
+        ThinkingLevel::Off => "off",
+        ThinkingLevel::Minimal => "minimal",
+        ThinkingLevel::Low => "low",
+        ThinkingLevel::Medium => "medium",
+        ThinkingLevel::High => "high",
+        ThinkingLevel::XHigh => "xhigh",
+        ThinkingLevel::Max => "max",
     }
 }
 

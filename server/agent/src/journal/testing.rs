@@ -38,6 +38,7 @@ pub(crate) fn calling(text: &str, calls: &[(&str, &str, &str)]) -> Record {
         blocks,
         stop: if calls { StopRecord::ToolUse } else { StopRecord::Stop },
         usage: None,
+        cost: None,
         interrupted: false,
     })
 }
@@ -126,6 +127,7 @@ fn compaction() -> CompactionRecord {
         tokens_before: 900,
         tokens_after: 100,
         usage: None,
+        cost: None,
     }
 }
 
@@ -149,6 +151,7 @@ pub(crate) fn append(entries: &mut Vec<Entry>, record: &Record) {
         Record::Assistant(answer) => (EntryKind::Assistant, json(answer)),
         Record::ToolResult(result) => (EntryKind::ToolResult, json(result)),
         Record::Compaction(compaction) => (EntryKind::Compaction, json(compaction)),
+        Record::ModelChange(change) => (EntryKind::ModelChange, json(change)),
         Record::Undo(undo) => (EntryKind::Undo, json(undo)),
         Record::Note(note) => (EntryKind::Note, json(note)),
     };
@@ -224,6 +227,7 @@ pub(crate) fn name(record: &Record) -> &'static str {
         Record::ToolResult(_) => "result",
         Record::Compaction(_) => "compaction",
         Record::Undo(_) => "undo",
+        Record::ModelChange(_) => "model",
         Record::Note(_) => "note",
     }
 }

@@ -55,6 +55,7 @@ fn summary(entry: &Entry, what: &What) -> String {
         What::User { text, .. } | What::Steering { text } | What::Assistant { text, .. } => text.clone(),
         What::ToolResult { tool, text, .. } => format!("{tool}: {}", first_line(text)),
         What::Compaction { .. } => "The conversation before was compacted.".into(),
+        What::ModelChange { model, .. } => format!("From here on {model} answers."),
         What::Undo { files, .. } => format!("Changes taken back in {}", files.join(", ")),
     };
     let line = first_line(&text);

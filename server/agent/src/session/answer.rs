@@ -6,11 +6,12 @@ use provider::{AnswerEvent, Usage};
 use store::EntryKind;
 use tokio::time::Instant;
 
+use super::Session;
 use super::state::Phase;
-use super::{Options, Session};
 use crate::event::Event;
 use crate::id::MessageId;
 use crate::journal::record::AssistantRecord;
+use crate::model::Model;
 
 /// How often an unfinished answer is kept.
 const DRAFT_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +41,8 @@ impl Session {
                 let text = answer.text();
                 let message_id = self.message_id();
                 self.count(answer.usage);
-                let assistant = AssistantRecord::new(&message_id, &answer);
+                let cost = answer.usage.and_then(|usage| self.cost(&usage));
+                let assistant = AssistantRecord::new(&message_id, &answer, cost);
                 self.record(EntryKind::Assistant, &assistant, Some(text.clone()));
                 self.transcript.push_answer(*answer);
                 if let Some(run) = &mut self.run {
@@ -108,8 +110,8 @@ impl Session {
             return;
         }
         run.drafted = Some(now);
-        let Options { provider, model, .. } = &self.options;
-        let draft = AssistantRecord::interrupted(message_id, provider.name(), model, &run.text);
+        let Model { provider, info } = &run.model;
+        let draft = AssistantRecord::interrupted(message_id, provider.name(), &info.id, &run.text);
         self.journal.draft(&draft);
     }
 
@@ -129,9 +131,13 @@ impl Session {
 
     /// Counts tokens that were paid for.
     pub(super) fn spend(&mut self, usage: &Usage) {
+        let cost = self.cost(usage);
+        let add = |sum: Option<f64>| Some(sum.unwrap_or_default() + cost?).or(sum);
         self.usage.session.add(usage);
+        self.usage.cost = add(self.usage.cost);
         if let Some(run) = &mut self.run {
             run.usage.add(usage);
+            run.cost = add(run.cost);
         }
     }
 }

@@ -41,9 +41,7 @@ impl Session {
     pub(super) fn compactor(&self, cancelled: tokio_util::sync::CancellationToken) -> Compactor {
         Compactor {
             stored: self.journal.stored(),
-            provider: self.options.provider.clone(),
             model: self.options.model.clone(),
-            window: self.options.context_window,
             reporter: self.reporter.clone(),
             cancelled,
         }

@@ -16,22 +16,18 @@ use crate::event::{Attachment, Failure, Queued};
 use crate::id::{MessageId, QuestionId, SessionId, TurnId};
 use crate::journal::record::SettingsRecord;
 use crate::journal::{Journal, Loaded};
+use crate::model::Model;
 use crate::permission::Mode;
 use crate::tools::Toolbox;
 
 /// Commands that wait while the session handles one; a client that sends faster is told so.
 const COMMANDS: usize = 256;
 
-/// What a session is started with; fixed from then on.
+/// What a session is started with.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub id: SessionId,
-    pub provider: Arc<dyn provider::Provider>,
-    /// The model's id as the provider knows it.
-    pub model: String,
-    /// Tokens.
-    pub context_window: Option<u64>,
-    pub max_output_tokens: Option<u32>,
+    pub model: Model,
     pub thinking: Option<ThinkingLevel>,
     pub instructions: Arc<str>,
     pub toolbox: Arc<Toolbox>,
@@ -84,6 +80,7 @@ pub(super) enum Command {
     Prompt { prompt: Prompt, reply: oneshot::Sender<Result<TurnId, CommandError>> },
     Steer { text: String, reply: oneshot::Sender<Steered> },
     FollowUp { text: String, reply: oneshot::Sender<MessageId> },
+    SetModel { model: Option<Model>, thinking: Option<ThinkingLevel>, reply: oneshot::Sender<()> },
     SetMode { mode: Mode, reply: oneshot::Sender<()> },
     Undo { what: What, reply: oneshot::Sender<Result<Undone, CommandError>> },
     Branch { to: BranchTo, reply: oneshot::Sender<Result<Branched, CommandError>> },
@@ -157,6 +154,11 @@ impl SessionHandle {
 
     pub fn follow_up(&self, text: String) -> Reply<MessageId> {
         self.send(|reply| Command::FollowUp { text, reply })
+    }
+
+    /// Changes who answers, and how long it thinks, from the next turn on. What is `None` stays.
+    pub fn set_model(&self, model: Option<Model>, thinking: Option<ThinkingLevel>) -> Reply<()> {
+        self.send(|reply| Command::SetModel { model, thinking, reply })
     }
 
     /// Changes how much runs unasked, from now on.

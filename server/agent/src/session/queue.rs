@@ -61,12 +61,10 @@ impl Session {
         let turn = Turn {
             attachments,
             asking: Asking {
-                provider: self.options.provider.clone(),
                 model: self.options.model.clone(),
                 instructions: self.options.instructions.clone(),
                 thinking: self.options.thinking,
                 cache_key: self.options.id.to_string(),
-                max_output_tokens: self.options.max_output_tokens,
                 toolbox: self.options.toolbox.clone(),
             },
             context: self.options.context.clone(),
@@ -76,7 +74,8 @@ impl Session {
             cancelled: cancel.clone(),
         };
         self.options.context.begin_turn();
-        self.run = Some(Run::new(Work::Turn, Some(turn_id), cancel, steering));
+        let model = self.options.model.clone();
+        self.run = Some(Run::new(Work::Turn, Some(turn_id), model, cancel, steering));
         self.tasks.spawn(turn.run());
     }
 

@@ -12,6 +12,7 @@ use super::Session;
 use crate::client::Question;
 use crate::event::{ContextUsage, Queued, WaitingFor};
 use crate::id::{CallId, MessageId, SessionId, TurnId};
+use crate::model::Model;
 use crate::permission::Mode;
 
 /// Everything there is to know about a session.
@@ -67,6 +68,10 @@ pub(super) struct Run {
     pub(super) last_text: String,
     pub(super) calls: Vec<RunningCall>,
     pub(super) usage: Usage,
+    /// USD, as far as prices are known.
+    pub(super) cost: Option<f64>,
+    /// Who is asked, whatever is chosen meanwhile.
+    pub(super) model: Model,
     /// Something was queued since it began.
     pub(super) queued: bool,
     /// Who waits for the run to stop.
@@ -107,6 +112,7 @@ impl Run {
     pub(super) fn new(
         work: Work,
         turn_id: Option<TurnId>,
+        model: Model,
         cancel: CancellationToken,
         steering: watch::Sender<bool>,
     ) -> Self {
@@ -125,6 +131,8 @@ impl Run {
             last_text: String::new(),
             calls: Vec::new(),
             usage: Usage::default(),
+            cost: None,
+            model,
             queued: false,
             aborts: Vec::new(),
         }
@@ -144,7 +152,7 @@ impl Session {
             queue: self.queue.iter().cloned().collect(),
             questions: self.questions.open().cloned().collect(),
             usage: self.usage,
-            model: format!("{}/{}", options.provider.name(), options.model),
+            model: options.model.name(),
             thinking: options.thinking,
             permission_mode: options.context.permissions().mode,
             working_dir: options.context.working_dir.to_string(),

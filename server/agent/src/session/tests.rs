@@ -1,6 +1,6 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use provider::{AnswerEvent, AnswerStream, Provider, Request};
+use provider::{AnswerEvent, AnswerStream, ModelInfo, Provider, Request};
 use text::AbsPath;
 
 use super::*;
@@ -114,10 +114,7 @@ fn running() -> (Session, Arc<Onlooker>, tempfile::TempDir) {
     );
     let options = Options {
         id: SessionId::new("s"),
-        provider: Arc::new(Silent),
-        model: "m".into(),
-        context_window: None,
-        max_output_tokens: None,
+        model: Model { provider: Arc::new(Silent), info: Arc::new(ModelInfo::new("m")) },
         thinking: None,
         instructions: "".into(),
         toolbox: Arc::new(Toolbox::new(&shell, None).unwrap()),

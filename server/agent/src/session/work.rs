@@ -147,7 +147,8 @@ impl Session {
         self.options.context.begin_turn();
         let cancel = self.stop.child_token();
         let (steering, _) = watch::channel(false);
-        self.run = Some(Run { phase, ..Run::new(work, turn_id, cancel.clone(), steering) });
+        let model = self.options.model.clone();
+        self.run = Some(Run { phase, ..Run::new(work, turn_id, model, cancel.clone(), steering) });
         cancel
     }
 

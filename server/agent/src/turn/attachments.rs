@@ -7,10 +7,30 @@ use text::{Rope, excerpt, to_offset};
 
 use crate::context::Context;
 use crate::event::{Attachment, Failure};
+use crate::model::Model;
 use crate::tools::image_type;
 
 /// The attachments as parts. Texts are taken from the open document, else the disk.
-pub(super) async fn read(attachments: &[Attachment], context: &Context) -> Result<Vec<Part>, Failure> {
+///
+/// # Errors
+/// What the user has to change: the turn ends before anything is sent.
+pub(super) async fn read(
+    attachments: &[Attachment],
+    context: &Context,
+    model: &Model,
+) -> Result<Vec<Part>, Failure> {
+    let is_image = |attachment: &Attachment| matches!(attachment, Attachment::Image { .. });
+    if model.info.images == Some(false) && attachments.iter().any(is_image) {
+        return Err(Failure {
+            code: "attachment".into(),
+            message: format!("{} cannot see images", model.name()),
+            hint: Some(
+                "Remove the image, or choose a model that sees images with session/set; `opal models` tells \
+                 which do."
+                    .into(),
+            ),
+        });
+    }
     let mut parts = Vec::new();
     for attachment in attachments {
         match attachment {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use provider::{AnswerEvent, Initiator, Item, Provider, Request};
+use provider::{AnswerEvent, Initiator, Item, Request};
 use store::{Entry, LoadedSession};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use crate::compaction::{self, Input, PROMPT, Plan, Summarise};
 use crate::event::{Compacted, Failure, Trigger};
 use crate::journal::record::CompactionRecord;
 use crate::journal::{self, StoredSession};
+use crate::model::Model;
 use crate::report::{Report, Reporter};
 
 /// Tokens of a summary at most.
@@ -21,9 +22,7 @@ const SUMMARY: u32 = 8_192;
 #[derive(Debug, Clone)]
 pub(crate) struct Compactor {
     pub(crate) stored: StoredSession,
-    pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) model: String,
-    pub(crate) window: Option<u64>,
+    pub(crate) model: Model,
     pub(crate) reporter: Reporter,
     pub(crate) cancelled: CancellationToken,
 }
@@ -46,11 +45,12 @@ impl Compactor {
             self.reporter.report(Report::CompactionEnded { result }).await;
             return Outcome::Aborted;
         };
+        let window = self.model.window();
         let outcome = self.compact(Input {
             trigger,
             used_now,
-            window: self.window,
-            keep: keep.unwrap_or_else(|| compaction::default_keep(self.window)),
+            window,
+            keep: keep.unwrap_or_else(|| compaction::default_keep(window)),
         });
         let failure = match outcome.await {
             Ok(()) => return Outcome::Done,
@@ -95,15 +95,17 @@ impl Compactor {
 
     /// Asks the model; without its answer the summary is put together here.
     async fn summarise(&self, summarise: Summarise) -> Result<CompactionRecord, Outcome> {
-        let mut answer = self.provider.answer(Request {
-            model: self.model.clone(),
+        let mut answer = self.model.provider.answer(Request {
+            model: self.model.info.id.clone(),
             instructions: PROMPT.into(),
             tools: Arc::new([]),
             items: Arc::new(vec![Arc::new(Item::user(summarise.request.as_str()))]),
             thinking: None,
             // Another conversation than the session's, whose cache it would only disturb.
             cache_key: format!("{}-compaction", self.stored.session),
-            max_output_tokens: Some(SUMMARY),
+            max_output_tokens: Some(SUMMARY.min(self.model.info.max_output_tokens.unwrap_or(SUMMARY))),
+            context_window: self.model.info.context_window,
+            images: None,
             initiator: Initiator::Agent,
         });
         loop {
@@ -120,7 +122,9 @@ impl Compactor {
                             "" => summarise.without_model(),
                             text => summarise.with(text.to_owned()),
                         };
-                        return Ok(CompactionRecord { usage: answer.usage.map(Into::into), ..record });
+                        let price = self.model.info.price;
+                        let cost = answer.usage.and_then(|usage| Some(price?.cost(&usage)));
+                        return Ok(CompactionRecord { usage: answer.usage.map(Into::into), cost, ..record });
                     }
                 }
                 Some(Err(error)) => {

@@ -45,9 +45,15 @@ pub(super) enum Incoming {
         params: Box<RawValue>,
     },
     /// To be answered with [`Client::answer`].
-    Request { id: Value, method: String, params: Value },
-    /// One of LSP's own, for which there is no use here.
-    Notification,
+    Request {
+        id: Value,
+        method: String,
+        params: Value,
+    },
+    Notification {
+        method: String,
+        params: Value,
+    },
 }
 
 impl Client {
@@ -179,12 +185,10 @@ fn sort(line: Line, pending: &Pending) -> Option<Incoming> {
         let event = serde_json::from_str::<EventParams>(params.get()).ok()?.event;
         return Some(Incoming::Event { event, params });
     }
+    let params = line.params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
     Some(match line.id {
-        Value::Null => Incoming::Notification,
-        id => {
-            let params = line.params.and_then(|params| serde_json::from_str(params.get()).ok());
-            Incoming::Request { id, method, params: params.unwrap_or_default() }
-        }
+        Value::Null => Incoming::Notification { method, params },
+        id => Incoming::Request { id, method, params },
     })
 }
 

@@ -86,12 +86,20 @@ async fn play(arguments: &Arguments, directory: &AbsPath) -> anyhow::Result<Exit
     let step = AtomicU32::new(0);
     let model = replay::Server::start(move |_request| answer(step.fetch_add(1, Ordering::Relaxed), watched))
         .context("starting the recorded model")?;
+    // All that there is to know of the model, so that its service, which plays one answer after the other, is
+    // asked for nothing else.
+    let config = format!(
+        "model = \"demo/{MODEL}\"\n[providers.demo]\nbase_url = \"{}/v1\"\n\
+         models = [{{ id = \"{MODEL}\", context_window = 200000 }}]\n",
+        model.url(),
+    );
+    std::fs::write(data.path().join("config.toml"), config)?;
     // Not killed when this is dropped: the end of its stdin lets it end what it has started.
     let mut server = tokio::process::Command::new(std::env::current_exe()?)
         .args(["lsp", "--stdio"])
-        .env("OPAL_BASE_URL", format!("{}/v1", model.url()))
-        .env("OPAL_MODEL", MODEL)
         .env("OPAL_DATA_DIR", data.path())
+        .env_remove("OPAL_BASE_URL")
+        .env_remove("OPAL_MODEL")
         .env_remove("OPAL_API")
         .env_remove("OPAL_API_KEY")
         .env_remove("OPAL_PERMISSION_MODE")
@@ -151,7 +159,7 @@ async fn converse(
             Incoming::Request { id, method, params } => {
                 request(client, &mut documents, &id, &method, params, ask).await?;
             }
-            Incoming::Notification => {}
+            Incoming::Notification { .. } => {}
         }
     }
     bail!("the server has gone")

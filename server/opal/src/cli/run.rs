@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use opal::platform::EndSignals;
-use opal::{Limits, Server, Settings};
 use protocol::{
     AgentEvent, ClientCapabilities, EndReason, PROTOCOL_VERSION, PermissionMode, PromptParams, Request,
     SessionParams, SessionResumeParams, SessionSetParams, SessionStartParams, ThinkingLevel, methods,
@@ -16,7 +15,8 @@ use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming};
-use super::show::{Show, tell};
+use super::inside::with_server;
+use super::show::Show;
 use super::terminal;
 
 /// As a shell reports a program ended by Ctrl-C.
@@ -61,23 +61,8 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None => std::env::current_dir().context("finding the current directory")?,
     };
     let directory = AbsPath::new(directory)?;
-    let settings = Settings::load(&|name| std::env::var(name).ok())?;
-    for warning in &settings.warnings {
-        tell!("warning: {warning}");
-    }
-    let server = Server::new(settings, Limits::default());
-    let (near, far) = tokio::io::duplex(64 * 1024);
-    let (reader, writer) = tokio::io::split(far);
-    let serving = tokio::spawn({
-        let server = server.clone();
-        async move { server.serve(reader, writer).await }
-    });
-    let (reader, writer) = tokio::io::split(near);
-    let (client, incoming) = Client::connect(reader, writer);
-    let result = converse(&client, incoming, &arguments, &directory, prompt).await;
-    server.shutdown().await;
-    serving.abort();
-    result
+    with_server(async |client, incoming| converse(client, incoming, &arguments, &directory, prompt).await)
+        .await
 }
 
 async fn converse(
@@ -125,7 +110,7 @@ async fn converse(
                     }
                 }
                 Some(Incoming::Request { id, method, params }) => answer(client, id, method, params),
-                Some(Incoming::Notification) => {}
+                Some(Incoming::Notification { .. }) => {}
             },
             () = signals.next() => {
                 if std::mem::replace(&mut interrupted, true) {

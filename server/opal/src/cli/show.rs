@@ -111,9 +111,10 @@ impl Show {
     fn usage(&mut self, turn: TokenUsage) {
         let window = self.usage.window.map(|window| format!(" of {window}")).unwrap_or_default();
         let used = self.usage.used;
+        let cost = turn.cost.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
         self.around(|| {
             tell!(
-                "{FAINT}{} tokens in ({} cached), {} out; context {used}{window}{FAINT:#}",
+                "{FAINT}{} tokens in ({} cached), {} out{cost}; context {used}{window}{FAINT:#}",
                 turn.input,
                 turn.cached,
                 turn.output

@@ -62,6 +62,20 @@ pub(super) async fn input(params: InputParams) -> InputResult {
     InputResult { text }
 }
 
+/// Asks for a yes. Anything but a clear one is no.
+pub(super) async fn yes(question: &str) -> bool {
+    let answer = ask(format!("{} [y/N] ", printable(question))).await.unwrap_or_default();
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Opens a page where there is a browser.
+pub(super) fn open_browser(url: &str) {
+    let is_page = url.starts_with("https://") || url.starts_with("http://");
+    if is_page && let Err(error) = open::that_detached(url) {
+        tracing::info!(%error, "no browser could be opened");
+    }
+}
+
 async fn ask(prompt: String) -> Option<String> {
     let line = tokio::task::spawn_blocking(move || {
         tell_text(&prompt);

@@ -75,7 +75,10 @@ fn profile(params: &InitializeParams) -> Profile {
     let workspace = params.capabilities.workspace.as_ref();
     let edit = workspace.and_then(|workspace| workspace.workspace_edit.as_ref());
     let operations = edit.and_then(|edit| edit.resource_operations.as_ref());
+    let window = params.capabilities.window.as_ref();
+    let show_document = window.and_then(|window| window.show_document.as_ref());
     Profile {
+        show_document: show_document.is_some_and(|able| able.support),
         opal,
         document_changes: edit.and_then(|edit| edit.document_changes).unwrap_or(false),
         create_files: operations.is_some_and(|kinds| kinds.contains(&ResourceOperationKind::Create)),

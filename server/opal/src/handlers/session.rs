@@ -11,7 +11,7 @@ use crate::{errors, to_proto};
 impl Backend {
     pub(super) async fn session_start(&self, params: Value) -> Result<SessionStartResult> {
         let params: SessionStartParams = decode(params)?;
-        let session = self.server.start_session(params, &self.connection).map_err(errors::start)?;
+        let session = self.server.start_session(params, &self.connection).await.map_err(errors::start)?;
         self.attach(session).await
     }
 

@@ -67,6 +67,15 @@ impl Backend {
         if let Some(mode) = params.permission_mode {
             reply(self.session(&params.session_id)?.set_mode(from_proto::mode(mode))).await?;
         }
+        if params.model.is_some() || params.thinking_level.is_some() {
+            let session = self.session(&params.session_id)?;
+            let model = match &params.model {
+                Some(name) => Some(self.server.model(Some(name)).await.map_err(errors::no_model)?),
+                None => None,
+            };
+            let level = params.thinking_level.map(from_proto::thinking_level);
+            reply(session.set_model(model, level)).await?;
+        }
         if let Some(name) = params.name {
             let id = self.stored(params.session_id).await?;
             let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());

@@ -7,10 +7,11 @@ use agent::instructions::instructions;
 use agent::journal::{Journal, Loaded, record::SettingsRecord};
 use agent::permission::Permissions;
 use agent::session::{Options, SessionHandle};
-use agent::{Context, SessionId, Shell, Toolbox};
+use agent::{Context, Model, SessionId, Shell, Toolbox};
 use protocol::SessionStartParams;
 use store::{LoadedSession, LockError, SessionLock, SessionRecord, Store, StoreError};
 use text::AbsPath;
+use tokio_util::sync::CancellationToken;
 
 use super::{Live, NoSession, Server, StartError, directory};
 use crate::blocking::blocking;
@@ -50,7 +51,7 @@ pub(crate) enum ResumeError {
 
 impl Server {
     /// Starts a session. It is stored with its first prompt.
-    pub(crate) fn start_session(
+    pub(crate) async fn start_session(
         &self,
         params: SessionStartParams,
         connection: &Arc<Connection>,
@@ -69,13 +70,13 @@ impl Server {
             },
             working_dir,
         };
-        let (options, workspace) = self.options(&setup)?;
+        let (options, workspace) = self.options(&setup).await?;
         let now = agent::journal::now_ms();
         let record = store::SessionRecord {
             id: stored_id(&setup.id)?,
             working_dir: setup.working_dir.to_string(),
             name: None,
-            model: Some(format!("{}/{}", options.provider.name(), options.model)),
+            model: Some(options.model.name()),
             created_at_ms: now,
             updated_at_ms: now,
             leaf: None,
@@ -112,8 +113,13 @@ impl Server {
         let lock = lock.map_err(ResumeError::Held)?;
         let mut setup = setup(&loaded.record).map_err(ResumeError::Start)?;
         // One that is not configured any more is replaced by the default.
-        setup.model = setup.model.filter(|model| self.shared.settings.model(Some(model)).is_ok());
-        let (options, workspace) = self.options(&setup).map_err(ResumeError::Start)?;
+        if let Some(name) = &setup.model
+            && let Err(error) = self.model(Some(name)).await
+        {
+            tracing::info!(%error, name, "a stored session's model is replaced");
+            setup.model = None;
+        }
+        let (options, workspace) = self.options(&setup).await.map_err(ResumeError::Start)?;
         let journal = Journal::resumed(self.shared.store.clone(), lock, &loaded);
         let session = self.run(options, journal, conversation, workspace);
         tracing::info!(session = %session.id(), entries = loaded.entries.len(), "session resumed");
@@ -135,9 +141,29 @@ impl Server {
         workspace: Arc<SessionWorkspace>,
     ) -> SessionHandle {
         let stop = self.shared.stop.child_token();
-        let handle = SessionHandle::start(options, journal, loaded, stop, &self.shared.tasks);
+        let model = options.model.clone();
+        let handle = SessionHandle::start(options, journal, loaded, stop.clone(), &self.shared.tasks);
+        if model.window().is_none() {
+            self.look_up(handle.clone(), model, stop);
+        }
         self.sessions().push(Live { handle: handle.clone(), workspace });
         handle
+    }
+
+    /// Asks the service what nobody knows of a model, without which a conversation cannot be compacted in time.
+    fn look_up(&self, session: SessionHandle, model: Model, stop: CancellationToken) {
+        let server = self.clone();
+        self.shared.tasks.spawn(async move {
+            let looked_up = server.models().look_up(server.settings(), &model);
+            let Some(Some(found)) = stop.run_until_cancelled(looked_up).await else { return };
+            // Unless another was chosen meanwhile.
+            if let Ok(state) = session.state()
+                && let Ok(state) = state.await
+                && state.model == found.name()
+            {
+                let _ = session.set_model(Some(found), None);
+            }
+        });
     }
 
     /// What a stored session that does not live here works with, for looking at it.
@@ -174,10 +200,9 @@ impl Server {
         Ok((Arc::new(context), workspace))
     }
 
-    fn options(&self, setup: &Setup) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
+    async fn options(&self, setup: &Setup) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
         let settings = &self.shared.settings;
-        let model = settings.model(setup.model.as_deref()).map_err(StartError::NoModel)?;
-        let provider = self.provider(&model.provider)?;
+        let model = self.model(setup.model.as_deref()).await.map_err(StartError::NoModel)?;
         let (context, workspace) = self.context(setup)?;
         let toolbox = Toolbox::new(&context.shell, setup.settings.tools.as_deref())
             .map_err(|error| StartError::Params { name: "tools", problem: error.to_string() })?;
@@ -185,10 +210,7 @@ impl Server {
         let system_prompt = setup.settings.system_prompt.as_deref();
         let options = Options {
             id: setup.id.clone(),
-            provider,
-            model: model.id.clone(),
-            context_window: model.context_window,
-            max_output_tokens: model.max_output_tokens,
+            model,
             thinking: thinking.map(from_proto::thinking_level),
             instructions: instructions(system_prompt, &setup.working_dir, context.shell.name()),
             toolbox: Arc::new(toolbox),

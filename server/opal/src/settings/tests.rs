@@ -1,6 +1,11 @@
 use expect_test::{Expect, expect};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use provider::Timeouts;
 
 use super::*;
+use crate::models::Models;
 
 const WORK: &str = r#"
 model = "work/gpt-5"
@@ -12,9 +17,8 @@ headers = { "X-Team" = "core" }
 models = [{ id = "gpt-5", context_window = 272000, max_output_tokens = 32000 }]
 "#;
 
-/// What a file and an environment make of a wish for a model.
-#[track_caller]
-fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect) {
+/// The settings of a file and an environment; in an error the directory is `DATA`.
+fn load(file: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("config.toml"), file).unwrap();
     let data_dir = directory.path().to_str().unwrap().to_owned();
@@ -22,30 +26,50 @@ fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect)
         "OPAL_DATA_DIR" => Some(data_dir.clone()),
         name => env.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()),
     };
-    let shown = match Settings::load(&lookup) {
+    Settings::load(&lookup).map_err(|error| error.to_string().replace(&data_dir, "DATA"))
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// What a file and an environment make of a wish for a model. No server on this machine is looked for.
+#[track_caller]
+fn check(file: &str, env: &[(&str, &str)], wish: Option<&str>, expected: Expect) {
+    let shown = match load(file, env) {
         Err(error) => format!("error: {error}"),
-        Ok(settings) => {
+        Ok(mut settings) => {
+            settings.local_servers.clear();
             let mut shown: String = settings.warnings.iter().map(|warning| format!("{warning}\n")).collect();
-            shown += &match settings.model(wish) {
-                Ok(model) => format!("{model:?}\n"),
+            let models = Models::new(&settings, Timeouts::default());
+            shown += &match run(models.resolve(&settings, wish)) {
+                Ok(model) => {
+                    let info = &model.info;
+                    format!(
+                        "{}, window {:?}, output {:?}\n",
+                        model.name(),
+                        info.context_window,
+                        info.max_output_tokens
+                    )
+                }
                 Err(error) => format!("no model: {error}\n{}\n", error.hint()),
             };
             shown += &format!("mode {:?}, hidden {:?}", settings.permission_mode, settings.secret_env);
             shown
         }
     };
-    expected.assert_eq(&shown.replace(&data_dir, "DATA"));
+    expected.assert_eq(&shown);
 }
 
 #[test]
 fn the_users_file() {
     check(
         WORK,
-        &[],
+        &[("WORK_KEY", "k")],
         None,
         expect![[r#"
-        Model { provider: "work", id: "gpt-5", context_window: Some(272000), max_output_tokens: Some(32000) }
-        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            work/gpt-5, window Some(272000), output Some(32000)
+            mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
 }
 
@@ -61,8 +85,8 @@ fn the_environment_wins() {
         &env,
         None,
         expect![[r#"
-        Model { provider: "env", id: "vendor/model:free", context_window: None, max_output_tokens: None }
-        mode Some(ReadOnly), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            env/vendor/model:free, window None, output None
+            mode Some(ReadOnly), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
 }
 
@@ -74,8 +98,9 @@ fn a_wish_wins_over_both() {
         &env,
         Some("work/other"),
         expect![[r#"
-        Model { provider: "work", id: "other", context_window: None, max_output_tokens: None }
-        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            no model: the environment variable WORK_KEY with the key of `work` is not set
+            Set the variable in the environment that starts the editor.
+            mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
 }
 
@@ -87,8 +112,8 @@ fn a_provider_with_one_model_leaves_no_doubt() {
         &[],
         None,
         expect![[r#"
-        Model { provider: "a", id: "x/y", context_window: None, max_output_tokens: None }
-        mode None, hidden ["OPAL_API_KEY"]"#]],
+            a/x/y, window None, output None
+            mode None, hidden ["OPAL_API_KEY"]"#]],
     );
 }
 
@@ -99,9 +124,9 @@ fn without_a_model_the_user_is_told_what_to_do() {
         &[],
         None,
         expect![[r#"
-        no model: none is configured
-        Set OPAL_BASE_URL and OPAL_MODEL, or add a provider to ~/.opal/config.toml; `opal demo` works without.
-        mode None, hidden ["OPAL_API_KEY"]"#]],
+            no model: none is configured, nobody is signed in, and no model server runs on this machine
+            Sign in to GitHub Copilot with `opal login`, or set a key such as OPENAI_API_KEY or ANTHROPIC_API_KEY, or start a model server such as Ollama; ~/.opal/config.toml and OPAL_BASE_URL name any other. `opal demo` works without.
+            mode None, hidden ["OPAL_API_KEY"]"#]],
     );
     check(
         "",
@@ -114,7 +139,7 @@ fn without_a_model_the_user_is_told_what_to_do() {
     );
     check(
         WORK,
-        &[],
+        &[("WORK_KEY", "k")],
         Some("home/x"),
         expect![[r#"
         no model: there is no provider `home`; there are work
@@ -123,7 +148,7 @@ fn without_a_model_the_user_is_told_what_to_do() {
     );
     check(
         WORK,
-        &[],
+        &[("WORK_KEY", "k")],
         Some("gpt-5"),
         expect![[r#"
         no model: `gpt-5` is not of the form provider/model
@@ -140,11 +165,11 @@ fn unknown_keys_are_reported_with_the_nearest() {
         &[],
         None,
         expect![[r#"
-        config.toml: `permision_mode` is not known; did you mean `permission_mode`?
-        config.toml: `providers.a.baseurl` is not known; did you mean `base_url`?
-        config.toml: `providers.a.models.window` is not known; did you mean `context_window`?
-        Model { provider: "a", id: "m", context_window: None, max_output_tokens: None }
-        mode None, hidden ["OPAL_API_KEY"]"#]],
+            config.toml: `permision_mode` is not known; did you mean `permission_mode`?
+            config.toml: `providers.a.baseurl` is not known; did you mean `base_url`?
+            config.toml: `providers.a.models.window` is not known; did you mean `context_window`?
+            a/m, window None, output None
+            mode None, hidden ["OPAL_API_KEY"]"#]],
     );
 }
 
@@ -172,6 +197,46 @@ fn a_wrong_value_names_its_path() {
         "",
         &[("OPAL_BASE_URL", "http://x"), ("OPAL_API", "soap")],
         None,
-        expect![["error: OPAL_API: unknown variant `soap`, expected `responses`"]],
+        expect![[
+            "error: OPAL_API: unknown variant `soap`, expected one of `responses`, `chat`, `anthropic`"
+        ]],
     );
+}
+
+#[tokio::test]
+async fn each_api_has_its_path() {
+    let (path, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let server = replay::Server::start(move |received| {
+        path.send(received.path).unwrap();
+        replay::Reply::json(404, "{}")
+    })
+    .unwrap();
+    let base_url = server.url();
+    let file = |api: &str| format!("[providers.a]\nbase_url = \"{base_url}/v1\"\n{api}");
+    let env = |api| vec![("OPAL_BASE_URL", base_url.as_str()), ("OPAL_API", api)];
+    for (settings, name, asked) in [
+        (load(&file(""), &[]), "a", "/v1/responses"),
+        (load(&file("api = \"responses\""), &[]), "a", "/v1/responses"),
+        (load(&file("api = \"chat\""), &[]), "a", "/v1/chat/completions"),
+        (load(&file("api = \"anthropic\""), &[]), "a", "/v1/messages"),
+        (load("", &env("")), "env", "/responses"),
+        (load("", &env("chat")), "env", "/chat/completions"),
+        (load("", &env("anthropic")), "env", "/messages"),
+    ] {
+        let provider = settings.unwrap().provider(name, &Timeouts::default()).await.unwrap();
+        let mut answer = provider.answer(provider::Request {
+            model: "m".into(),
+            instructions: "".into(),
+            tools: [].into(),
+            items: Arc::default(),
+            thinking: None,
+            cache_key: String::new(),
+            max_output_tokens: None,
+            context_window: None,
+            images: None,
+            initiator: provider::Initiator::User,
+        });
+        assert!(answer.next().await.unwrap().is_err());
+        assert_eq!(seen.recv().await.unwrap(), asked);
+    }
 }

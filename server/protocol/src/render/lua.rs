@@ -107,6 +107,7 @@ fn type_name(ty: &Type) -> String {
         Type::Any => "any".to_owned(),
         Type::Boolean => "boolean".to_owned(),
         Type::Integer => "integer".to_owned(),
+        Type::Number => "number".to_owned(),
         Type::String => "string".to_owned(),
         Type::Array(items) if matches!(**items, Type::Nullable(_)) => format!("({})[]", type_name(items)),
         Type::Array(items) => format!("{}[]", type_name(items)),

@@ -239,6 +239,7 @@ fn type_link(ty: &Type) -> String {
         Type::Any => "any JSON".to_owned(),
         Type::Boolean => "boolean".to_owned(),
         Type::Integer => "integer".to_owned(),
+        Type::Number => "number".to_owned(),
         Type::String => "string".to_owned(),
         Type::Array(items) => format!("array of {}", type_link(items)),
         Type::Nullable(inner) => format!("{} or `null`", type_link(inner)),

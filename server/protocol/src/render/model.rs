@@ -98,6 +98,7 @@ pub enum Type {
     Any,
     Boolean,
     Integer,
+    Number,
     String,
     Array(Box<Type>),
     Nullable(Box<Type>),
@@ -180,7 +181,7 @@ impl Type {
         match self {
             Type::Ref(name) => Some(name),
             Type::Array(inner) | Type::Nullable(inner) => inner.name(),
-            Type::Any | Type::Boolean | Type::Integer | Type::String => None,
+            Type::Any | Type::Boolean | Type::Integer | Type::Number | Type::String => None,
         }
     }
 }
@@ -345,6 +346,7 @@ fn plain_type(name: &str, schema: &Value) -> Result<Type, UnknownShape> {
         "string" if schema.get("enum").is_none() => Ok(Type::String),
         "boolean" => Ok(Type::Boolean),
         "integer" => Ok(Type::Integer),
+        "number" => Ok(Type::Number),
         "array" => Ok(Type::Array(Box::new(type_of_value(&schema["items"])?))),
         _ => Err(unknown(schema)),
     }

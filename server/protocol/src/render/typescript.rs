@@ -110,7 +110,7 @@ fn type_name(ty: &Type) -> String {
     match ty {
         Type::Any => "unknown".to_owned(),
         Type::Boolean => "boolean".to_owned(),
-        Type::Integer => "number".to_owned(),
+        Type::Integer | Type::Number => "number".to_owned(),
         Type::String => "string".to_owned(),
         Type::Array(items) if matches!(**items, Type::Nullable(_)) => format!("({})[]", type_name(items)),
         Type::Array(items) => format!("{}[]", type_name(items)),

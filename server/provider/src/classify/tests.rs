@@ -1,21 +1,25 @@
 use std::time::UNIX_EPOCH;
 
+use expect_test::expect;
 use serde::Deserialize;
 
 use super::*;
 
-fn name(class: Class) -> &'static str {
-    match class {
-        Class::Replay => "replay",
-        Class::WrongEndpoint => "wrong_endpoint",
-        Class::ContextOverflow => "context_overflow",
-        Class::Quota => "quota",
-        Class::RateLimit => "rate_limit",
-        Class::Auth => "auth",
-        Class::ContentFilter => "content_filter",
-        Class::Server => "server",
-        Class::Cut => "cut",
-        Class::InvalidRequest => "invalid_request",
+impl Class {
+    /// As the fixtures name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::WrongEndpoint => "wrong_endpoint",
+            Self::ContextOverflow => "context_overflow",
+            Self::Quota => "quota",
+            Self::RateLimit => "rate_limit",
+            Self::Auth => "auth",
+            Self::ContentFilter => "content_filter",
+            Self::Server => "server",
+            Self::Cut => "cut",
+            Self::InvalidRequest => "invalid_request",
+        }
     }
 }
 
@@ -52,7 +56,7 @@ fn every_recorded_body_is_classified() {
         let list: Vec<_> = case.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let failure = response(case.status, &list, &case.body);
         let about = format!("{} {} {}", case.vendor, case.status, case.body);
-        assert_eq!(name(failure.class), case.class, "{about}");
+        assert_eq!(failure.class.name(), case.class, "{about}");
         assert_eq!(failure.retry_after, case.retry_after_ms.map(Duration::from_millis), "{about}");
         assert!(!failure.message.contains(['<', '\n']), "{about}: {}", failure.message);
         assert!(failure.said().contains(&case.status.to_string()), "{about}");
@@ -146,6 +150,155 @@ fn a_refused_replay_is_no_authentication_failure() {
     }
     let call_id = "Invalid 'input[3].call_id': string too long. Expected a string with maximum length 64";
     assert_eq!(response(400, &[], call_id).class, Class::InvalidRequest);
+}
+
+#[test]
+fn what_vendors_say() {
+    let mut shown = String::new();
+    let mut say = |vendor: &str, status: u16, list: &[(&str, &str)], body: &str| {
+        let failure = response(status, list, body);
+        let pause = failure.retry_after.map(|pause| format!(" after {} s", pause.as_secs()));
+        let (class, said) = (failure.class.name(), failure.said());
+        shown += &format!("{vendor}: {class}{} | {said}\n", pause.unwrap_or_default());
+    };
+    let anthropic = |kind: &str, message: &str| {
+        let error = serde_json::json!({ "type": kind, "message": message });
+        serde_json::json!({ "type": "error", "error": error, "request_id": "req_1" }).to_string()
+    };
+    let too_long = "input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000";
+    let limited =
+        anthropic("rate_limit_error", "This request would exceed your rate limit of 30,000 input tokens");
+    say("anthropic", 400, &[], &anthropic("invalid_request_error", too_long));
+    say("anthropic", 413, &[], &anthropic("request_too_large", "Request exceeds the maximum size"));
+    say("anthropic", 429, &[("retry-after", "12")], &limited);
+    let resets = [
+        ("anthropic-ratelimit-requests-remaining", "49"),
+        ("anthropic-ratelimit-requests-reset", "1994-11-06T08:49:01Z"),
+        ("anthropic-ratelimit-input-tokens-remaining", "0"),
+        ("anthropic-ratelimit-input-tokens-reset", "1994-11-06T08:49:30Z"),
+    ];
+    say("anthropic", 429, &resets, &limited);
+    say("anthropic", 429, &resets[..2], &limited);
+    say("anthropic", 429, &[("x-should-retry", "false")], &limited);
+    say("anthropic", 402, &[], &anthropic("billing_error", "Payment required"));
+    let credit = "Your credit balance is too low to access the Anthropic API.";
+    say("anthropic", 400, &[], &anthropic("invalid_request_error", credit));
+    say("anthropic", 401, &[], &anthropic("authentication_error", "invalid x-api-key"));
+    say("anthropic", 403, &[], &anthropic("permission_error", "no access to this model"));
+    say("anthropic", 404, &[], &anthropic("not_found_error", "model: claude-9"));
+    say("anthropic", 409, &[], &anthropic("conflict", "busy"));
+    say("anthropic", 500, &[], &anthropic("api_error", "Internal server error"));
+    say("anthropic", 500, &[("x-should-retry", "false")], &anthropic("api_error", "Internal server error"));
+    say("anthropic", 400, &[("x-should-retry", "true")], &anthropic("invalid_request_error", "odd"));
+    say("anthropic", 504, &[], &anthropic("timeout_error", "Timed out"));
+    let signature = "messages.1.content.0: Invalid `signature` in `thinking` block";
+    say("anthropic", 400, &[], &anthropic("invalid_request_error", signature));
+
+    let behind = r#"{"error":{"message":"This endpoint's maximum context length is 32768 tokens."}}"#;
+    let openrouter = |code: u16, raw: &str| {
+        let metadata = serde_json::json!({ "raw": raw, "provider_name": "SomeHost" });
+        let error =
+            serde_json::json!({ "message": "Provider returned error", "code": code, "metadata": metadata });
+        serde_json::json!({ "error": error }).to_string()
+    };
+    say("openrouter", 400, &[], &openrouter(400, behind));
+    say("openrouter", 429, &[], &openrouter(429, "SomeHost is rate-limited upstream"));
+    say("openrouter", 402, &[], r#"{"error":{"message":"Insufficient credits","code":402}}"#);
+
+    say(
+        "ollama",
+        400,
+        &[],
+        r#"{"error":{"message":"prompt too long; exceeded max context length by 12 tokens","type":"invalid_request_error"}}"#,
+    );
+    say(
+        "ollama",
+        500,
+        &[],
+        r#"{"error":{"message":"the input length exceeds the context length","type":"api_error"}}"#,
+    );
+    say(
+        "ollama",
+        400,
+        &[],
+        r#"{"error":{"message":"registry.ollama.ai/library/x does not support tools","type":"invalid_request_error"}}"#,
+    );
+    say(
+        "llama.cpp",
+        500,
+        &[],
+        r#"{"error":{"code":500,"message":"context size has been exceeded","type":"server_error"}}"#,
+    );
+    say(
+        "llama.cpp",
+        500,
+        &[],
+        r#"{"error":{"code":500,"message":"tools param requires --jinja flag","type":"server_error"}}"#,
+    );
+    say(
+        "llama.cpp",
+        500,
+        &[],
+        r#"{"error":{"code":500,"message":"image input is not supported - hint: mmproj","type":"server_error"}}"#,
+    );
+    say(
+        "lm studio",
+        400,
+        &[],
+        r#"{"error":"Trying to keep the first 9000 tokens when context the overflows. However, the number of tokens to keep from the initial prompt is greater than the context length."}"#,
+    );
+    say(
+        "vllm",
+        400,
+        &[],
+        r#"{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens","type":"BadRequestError","param":null,"code":400}"#,
+    );
+    say(
+        "fastapi",
+        422,
+        &[],
+        r#"{"detail":[{"loc":["body","messages",1,"reasoning"],"msg":"Extra inputs are not permitted"}]}"#,
+    );
+    say(
+        "groq",
+        400,
+        &[],
+        r#"{"error":{"message":"'messages.2' : for 'role:assistant' property 'reasoning_content' is unsupported","type":"invalid_request_error"}}"#,
+    );
+    say("mistral", 400, &[], "");
+    expect![[r#"
+        anthropic: context_overflow | input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000 (HTTP 400 Bad Request)
+        anthropic: context_overflow | Request exceeds the maximum size (HTTP 413 Payload Too Large)
+        anthropic: rate_limit after 12 s | This request would exceed your rate limit of 30,000 input tokens (HTTP 429 Too Many Requests)
+        anthropic: rate_limit after 30 s | This request would exceed your rate limit of 30,000 input tokens (HTTP 429 Too Many Requests)
+        anthropic: rate_limit after 1 s | This request would exceed your rate limit of 30,000 input tokens (HTTP 429 Too Many Requests)
+        anthropic: quota | This request would exceed your rate limit of 30,000 input tokens (HTTP 429 Too Many Requests)
+        anthropic: quota | Payment required (HTTP 402 Payment Required)
+        anthropic: quota | Your credit balance is too low to access the Anthropic API (HTTP 400 Bad Request)
+        anthropic: auth | invalid x-api-key (HTTP 401 Unauthorized)
+        anthropic: invalid_request | no access to this model (HTTP 403 Forbidden)
+        anthropic: invalid_request | model: claude-9 (HTTP 404 Not Found)
+        anthropic: server | busy (HTTP 409 Conflict)
+        anthropic: server | Internal server error (HTTP 500 Internal Server Error)
+        anthropic: invalid_request | Internal server error (HTTP 500 Internal Server Error)
+        anthropic: server | odd (HTTP 400 Bad Request)
+        anthropic: server | Timed out (HTTP 504 Gateway Timeout)
+        anthropic: replay | messages.1.content.0: Invalid `signature` in `thinking` block (HTTP 400 Bad Request)
+        openrouter: context_overflow | Provider returned error: This endpoint's maximum context length is 32768 tokens (HTTP 400 Bad Request)
+        openrouter: rate_limit | Provider returned error: SomeHost is rate-limited upstream (HTTP 429 Too Many Requests)
+        openrouter: quota | Insufficient credits (HTTP 402 Payment Required)
+        ollama: context_overflow | prompt too long; exceeded max context length by 12 tokens (HTTP 400 Bad Request)
+        ollama: context_overflow | the input length exceeds the context length (HTTP 500 Internal Server Error)
+        ollama: invalid_request | registry.ollama.ai/library/x does not support tools (HTTP 400 Bad Request)
+        llama.cpp: context_overflow | context size has been exceeded (HTTP 500 Internal Server Error)
+        llama.cpp: invalid_request | tools param requires --jinja flag (HTTP 500 Internal Server Error)
+        llama.cpp: invalid_request | image input is not supported - hint: mmproj (HTTP 500 Internal Server Error)
+        lm studio: context_overflow | Trying to keep the first 9000 tokens when context the overflows. However, the number of tokens to keep from the initial prompt is greater than the context length (HTTP 400 Bad Request)
+        vllm: context_overflow | This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (HTTP 400 Bad Request)
+        fastapi: replay | [{"loc":["body","messages",1,"reasoning"],"msg":"Extra inputs are not permitted"}] (HTTP 422 Unprocessable Entity)
+        groq: replay | 'messages.2' : for 'role:assistant' property 'reasoning_content' is unsupported (HTTP 400 Bad Request)
+        mistral: context_overflow | HTTP 400 Bad Request
+    "#]].assert_eq(&shown);
 }
 
 #[test]

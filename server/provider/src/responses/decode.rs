@@ -10,24 +10,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use self::wire::{Event, OutputItem, Response, parse, texts};
+use self::wire::{Event, OutputItem, Response};
 use crate::classify::{Class, Failure, Report};
+use crate::draft::Draft;
+use crate::lenient::{count, parse, texts};
 use crate::service::{Decode, Progress};
-use crate::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage, sse};
+use crate::{AnswerEvent, Block, StopReason, ToolCall, Usage, sse};
 
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    provider: String,
-    /// As last reported; until then as asked for.
-    model: String,
-    response_id: Option<String>,
+    draft: Draft,
     slots: BTreeMap<u64, Slot>,
     /// The index an event without one means.
     current: u64,
-    started: bool,
-    /// Some text has been handed out, so that the next block begins with a blank line.
-    any_text: bool,
-    any_readable: bool,
 }
 
 /// One item of the output.
@@ -72,24 +67,8 @@ enum Source {
 struct Parts(Vec<(u64, String)>);
 
 impl Decoder {
-    pub(crate) fn new(provider: &str, model: &str) -> Self {
-        Self {
-            provider: provider.to_owned(),
-            model: model.to_owned(),
-            response_id: None,
-            slots: BTreeMap::new(),
-            current: 0,
-            started: false,
-            any_text: false,
-            any_readable: false,
-        }
-    }
-
-    fn start(&mut self, out: &mut Vec<AnswerEvent>) {
-        if !self.started {
-            self.started = true;
-            out.push(AnswerEvent::Started);
-        }
+    pub(crate) fn new(draft: Draft) -> Self {
+        Self { draft, slots: BTreeMap::new(), current: 0 }
     }
 
     fn text_delta(&mut self, index: u64, part: u64, delta: &str, out: &mut Vec<AnswerEvent>) {
@@ -100,14 +79,8 @@ impl Decoder {
         {
             let first = parts.is_empty();
             parts.append(part, delta);
-            self.show_text(first, delta, out);
+            self.draft.text(first, delta, out);
         }
-    }
-
-    fn show_text(&mut self, first: bool, delta: &str, out: &mut Vec<AnswerEvent>) {
-        let gap = if first && self.any_text { "\n\n" } else { "" };
-        self.any_text = true;
-        out.push(AnswerEvent::TextDelta([gap, delta].concat()));
     }
 
     fn text_done(&mut self, index: u64, part: u64, whole: &str, out: &mut Vec<AnswerEvent>) {
@@ -117,7 +90,7 @@ impl Decoder {
         {
             let first = parts.is_empty();
             if let Some(tail) = parts.settle(part, whole) {
-                self.show_text(first, &tail, out);
+                self.draft.text(first, &tail, out);
             }
         }
     }
@@ -172,7 +145,7 @@ impl Decoder {
         match &mut content {
             Content::Message { phase, .. } => *phase = item.phase.owned(),
             Content::Call { call_id, name, .. } => {
-                *call_id = item.call_id();
+                *call_id = item.call_id.owned().unwrap_or_default();
                 *name = item.name.owned().unwrap_or_default();
             }
             Content::Reasoning { .. } | Content::Other => {}
@@ -197,7 +170,7 @@ impl Decoder {
                 }
                 let first = parts.is_empty();
                 if let Some(tail) = parts.replace(texts(item.content).concat(), "") {
-                    self.show_text(first, &tail, out);
+                    self.draft.text(first, &tail, out);
                 }
             }
             Content::Reasoning { parts, replay, ended, .. } => {
@@ -208,8 +181,8 @@ impl Decoder {
                 end_thinking(parts, ended, out);
             }
             Content::Call { call_id, name, arguments, complete } => {
-                if call_id.is_empty() || item.call_id.is_some() {
-                    *call_id = item.call_id();
+                if let Some(said) = item.call_id.owned() {
+                    *call_id = said;
                 }
                 if let Some(said) = item.name.owned() {
                     *name = said;
@@ -284,7 +257,7 @@ impl Decoder {
             }
             _ => None,
         };
-        self.start(out);
+        self.draft.start(out);
         let output: Vec<&RawValue> = parse(response.output).unwrap_or_default();
         let output: Vec<OutputItem<'_>> = output.into_iter().filter_map(|item| parse(Some(item))).collect();
         self.fill_gaps(&output, stop.is_none(), out);
@@ -294,16 +267,8 @@ impl Decoder {
             }
         }
         let blocks = self.blocks(stop.is_none());
-        let has_calls = blocks.iter().any(|block| matches!(block, Block::ToolCall(_)));
-        let answer = Answer {
-            provider: self.provider.clone(),
-            model: self.model.clone(),
-            response_id: self.response_id.clone(),
-            blocks,
-            stop: stop.unwrap_or(if has_calls { StopReason::ToolUse } else { StopReason::Stop }),
-            usage: parse(response.usage).map(|usage| normalised(&usage)),
-        };
-        out.push(AnswerEvent::Finished(Box::new(answer)));
+        self.draft.usage = parse(response.usage).map(|usage| normalised(&usage));
+        self.draft.finish(blocks, stop, out)?;
         Ok(Progress::Finished)
     }
 
@@ -319,21 +284,12 @@ impl Decode for Decoder {
         if event.data == "[DONE]" {
             return Ok(Progress::More);
         }
-        let data: Event<'_> = match serde_json::from_str(&event.data) {
-            Ok(data) => data,
-            Err(error) => {
-                tracing::warn!(%error, name = event.name, "skipped an unreadable event");
-                return Ok(Progress::More);
-            }
+        let Some(data) = self.draft.read::<Event<'_>>(event) else {
+            return Ok(Progress::More);
         };
-        self.any_readable = true;
         let kind = if data.kind.is_some() { data.kind.as_str() } else { event.name };
         if kind == "error" || (kind.is_empty() && data.error.is_some()) {
-            let report: Value = serde_json::from_str(&event.data).unwrap_or_default();
-            let mut report = Report::from_json(&report);
-            // The type of a flat error event is the event's own.
-            report.kind = report.kind.filter(|kind| kind != "error");
-            return Err(Failure::reported(report));
+            return Err(Failure::reported(Report::from_body(event.data.as_bytes())));
         }
         let Some(kind) = kind.strip_prefix("response.") else {
             return Ok(Progress::More);
@@ -345,16 +301,16 @@ impl Decode for Decoder {
         let (delta, text) = (data.delta.as_str(), data.text.as_str());
         match kind {
             "output_text.delta" | "refusal.delta" => {
-                self.start(out);
+                self.draft.start(out);
                 self.text_delta(index, content, delta, out);
             }
             "function_call_arguments.delta" => self.arguments(index, delta, false),
             "reasoning_summary_text.delta" => {
-                self.start(out);
+                self.draft.start(out);
                 self.thinking(index, (Source::Summary, summary), delta, false, out);
             }
             "reasoning_text.delta" => {
-                self.start(out);
+                self.draft.start(out);
                 self.thinking(index, (Source::Raw, content), delta, false, out);
             }
             "output_text.done" => self.text_done(index, content, text, out),
@@ -365,7 +321,7 @@ impl Decode for Decoder {
             }
             "reasoning_text.done" => self.thinking(index, (Source::Raw, content), text, true, out),
             "output_item.added" | "output_item.done" => {
-                self.start(out);
+                self.draft.start(out);
                 let Some(item) = parse(data.item) else {
                     return Ok(Progress::More);
                 };
@@ -387,13 +343,10 @@ impl Decode for Decoder {
                         _ => Err(Failure::new(Class::Server, message)),
                     };
                 };
-                self.response_id = self.response_id.take().or_else(|| response.id.owned());
-                if let Some(model) = response.model.owned() {
-                    self.model = model;
-                }
+                self.draft.reported(&response.id, &response.model);
                 return match kind {
                     "queued" | "created" | "in_progress" => {
-                        self.start(out);
+                        self.draft.start(out);
                         Ok(Progress::More)
                     }
                     "done" => self.terminal(&response, response.status.as_str(), out),
@@ -412,20 +365,13 @@ impl Decode for Decoder {
         if response.output.is_none() {
             return Err(Failure::reported(Report::from_body(body.as_bytes())));
         }
-        self.response_id = response.id.owned();
-        if let Some(model) = response.model.owned() {
-            self.model = model;
-        }
+        self.draft.reported(&response.id, &response.model);
         let status = if response.error.is_some() { "failed" } else { response.status.as_str() };
         self.terminal(&response, status, out).map(|_| ())
     }
 
-    fn end(&mut self) -> Failure {
-        if self.any_readable {
-            Failure::new(Class::Cut, "the stream ended before its final event")
-        } else {
-            Failure::new(Class::Server, "the answer is not a stream of events that could be read")
-        }
+    fn end(&mut self, _: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
+        Err(self.draft.cut())
     }
 }
 
@@ -549,12 +495,7 @@ fn end_thinking(parts: &Parts, ended: &mut bool, out: &mut Vec<AnswerEvent>) {
 }
 
 fn normalised(usage: &Value) -> Usage {
-    let count = |pointer: &str| {
-        let value = usage.pointer(pointer);
-        value
-            .and_then(|value| value.as_u64().or_else(|| value.as_f64().map(|value| value as u64)))
-            .unwrap_or(0)
-    };
+    let count = |pointer| count(usage, pointer).unwrap_or(0);
     let (input_total, output_total) = (count("/input_tokens"), count("/output_tokens"));
     Usage {
         input_total,

@@ -94,9 +94,11 @@ fn calls_of_an_answer_that_was_cut_off_were_never_run() {
 fn what_a_summary_cost_is_counted() {
     let Record::Compaction(compaction) = summary("S", None) else { unreachable!() };
     let usage = Usage { input_total: 7, output_total: 2, total: 9, ..Usage::default() };
-    let paid = Record::Compaction(CompactionRecord { usage: Some(usage.into()), ..compaction });
+    let paid =
+        Record::Compaction(CompactionRecord { usage: Some(usage.into()), cost: Some(0.25), ..compaction });
     let loaded = load(&session(entries(vec![user("1"), measured("2", 5), paid])));
     assert_eq!((loaded.usage.input_total, loaded.usage.output_total, loaded.used), (7, 2, 100));
+    assert_eq!(loaded.cost, Some(0.25));
 }
 
 #[test]

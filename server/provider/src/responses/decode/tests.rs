@@ -1,221 +1,36 @@
 use serde_json::json;
 
 use super::*;
+use crate::recorded::{self, Inspect, Played, check_recordings, stream};
 
-/// What came of a stream.
-struct Played {
-    events: Vec<AnswerEvent>,
-    failure: Option<Failure>,
-    decoder: Decoder,
-}
+impl Inspect for Decoder {
+    const API: &str = "responses";
 
-fn play<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Played {
-    let mut stream = sse::Decoder::default();
-    let mut decoder = Decoder::new("work", "asked-for");
-    let mut events = Vec::new();
-    let mut progress = Progress::More;
-    let mut take = |event: sse::Event<'_>| {
-        if progress == Progress::More {
-            progress = decoder.event(&event, &mut events)?;
-        }
-        Ok::<(), Failure>(())
-    };
-    let fed = pieces.into_iter().try_for_each(|piece| stream.feed(piece, &mut take));
-    let failure = match fed.and_then(|()| stream.finish(&mut take)) {
-        Ok(()) if progress == Progress::Finished => None,
-        Ok(()) => Some(decoder.end()),
-        Err(failure) => Some(failure),
-    };
-    Played { events, failure, decoder }
-}
-
-impl Played {
-    fn answer(&self) -> Option<&Answer> {
-        self.events.iter().find_map(|event| match event {
-            AnswerEvent::Finished(answer) => Some(&**answer),
-            _ => None,
-        })
+    fn new(draft: Draft) -> Self {
+        Self::new(draft)
     }
 
-    fn told(&self) -> String {
-        let text = |event: &AnswerEvent| match event {
-            AnswerEvent::TextDelta(delta) => Some(delta.clone()),
-            _ => None,
-        };
-        self.events.iter().filter_map(text).collect()
+    fn draft(&self) -> &Draft {
+        &self.draft
     }
 
-    /// In the shape of the recorded expectations.
-    fn shown(&self) -> Value {
-        let mut without_calls = self.decoder.blocks(false);
-        without_calls.retain(|block| !matches!(block, Block::ToolCall(_)));
-        let blocks = self.answer().map_or(&without_calls, |answer| &answer.blocks);
-        let texts: Vec<&str> = blocks
-            .iter()
-            .filter_map(|block| match block {
-                Block::Text { text, .. } => Some(text.as_str()),
-                _ => None,
-            })
-            .collect();
-        let stop = self.answer().map_or("error", |answer| match answer.stop {
-            StopReason::Stop => "stop",
-            StopReason::ToolUse => "tool_use",
-            StopReason::Length => "length",
-        });
-        let error = self.failure.clone().map(|failure| {
-            let cut = failure.class == Class::Cut;
-            json!({
-                "class": match failure.class {
-                    Class::RateLimit => "rate_limit",
-                    Class::ContextOverflow => "context_overflow",
-                    Class::Cut => "cut",
-                    other => panic!("{other:?}"),
-                },
-                "code": failure.code,
-                "message": (!cut).then_some(&failure.message),
-                "retry_after_ms": failure.retry_after.map(|pause| pause.as_millis()),
-                "retryable": failure.into_error("p", "m").is_retryable(),
-            })
-        });
-        json!({
-            "api": "responses",
-            "outcome": if self.failure.is_none() { "ok" } else { "error" },
-            "stop_reason": stop,
-            "error": error,
-            "response_id": self.decoder.response_id,
-            "model": self.decoder.model,
-            "blocks": blocks.iter().map(show_block).collect::<Vec<_>>(),
-            "text": texts.concat(),
-            "usage": self.answer().and_then(|answer| answer.usage).map(|usage| json!({
-                "input_total": usage.input_total,
-                "input_cached": usage.input_cached,
-                "input_cache_write": usage.input_cache_write,
-                "output_total": usage.output_total,
-                "output_reasoning": usage.output_reasoning,
-                "total": usage.total,
-            })),
-        })
+    fn blocks(&self) -> Vec<Block> {
+        self.blocks(false)
     }
 }
 
-fn show_block(block: &Block) -> Value {
-    match block {
-        Block::Thinking { text, replay } => {
-            let replay = replay.as_ref().map(|item| {
-                let item: Value = serde_json::from_str(item).unwrap();
-                json!({ "id": item["id"], "encrypted_content": item["encrypted_content"] })
-            });
-            json!({ "type": "thinking", "text": text, "replay": replay })
-        }
-        Block::Text { text, phase: None } => json!({ "type": "text", "text": text }),
-        Block::Text { text, phase } => json!({ "type": "text", "text": text, "phase": phase }),
-        Block::ToolCall(ToolCall { call_id, name, arguments }) => {
-            let arguments: Value = serde_json::from_str(arguments).unwrap();
-            json!({ "type": "tool_call", "call_id": call_id, "name": name, "arguments": arguments })
-        }
-    }
+#[test]
+fn recorded_streams() {
+    check_recordings::<Decoder>();
 }
 
-macro_rules! recorded {
-    ($($name:ident),* $(,)?) => {$(
-        #[test]
-        fn $name() {
-            check_recorded(
-                include_bytes!(concat!("../../../tests/fixtures/", stringify!($name), ".sse")),
-                include_str!(concat!("../../../tests/fixtures/expected/", stringify!($name), ".json")),
-            );
-        }
-    )*};
-}
-
-recorded![
-    responses_text,
-    responses_reasoning_then_tool_calls,
-    responses_incomplete,
-    responses_failed,
-    responses_error_event,
-    responses_cut_midway,
-    responses_copilot_rotating_ids,
-];
-
-#[track_caller]
-fn check_recorded(stream: &[u8], expected: &str) {
-    let mut expected: Value = serde_json::from_str(expected).unwrap();
-    for not_shown in ["fixture", "events"] {
-        expected.as_object_mut().unwrap().remove(not_shown);
-    }
-    let whole = play([stream]);
-    assert_eq!(whole.shown(), expected, "whole");
-    assert_eq!(play(stream.chunks(1)).events, whole.events, "byte by byte");
-
-    // Pieces of changing sizes, the same in every run.
-    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-    for round in 0..50 {
-        let mut pieces = Vec::new();
-        let mut rest = stream;
-        while !rest.is_empty() {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            let (piece, tail) = rest.split_at((seed % 300 + 1).min(rest.len() as u64) as usize);
-            pieces.push(piece);
-            rest = tail;
-        }
-        let played = play(pieces);
-        assert_eq!(played.events, whole.events, "round {round}");
-        assert_eq!(played.failure, whole.failure, "round {round}");
-    }
-    if let Some(answer) = whole.answer() {
-        assert_eq!(whole.told(), answer.text());
-    }
-    check_cuts(stream, &whole);
-}
-
-/// A stream that breaks off anywhere yields the same answer or none.
-fn check_cuts(stream: &[u8], whole: &Played) {
-    for at in 0..stream.len() {
-        let cut = play([&stream[..at]]);
-        match (cut.answer(), &cut.failure) {
-            (Some(answer), None) => assert_eq!(Some(answer), whole.answer(), "cut at {at}"),
-            (None, Some(failure)) => {
-                let started = cut.decoder.any_readable;
-                let as_whole = Some(failure) == whole.failure.as_ref();
-                assert!(as_whole || failure.class == Class::Cut || !started, "cut at {at}: {failure:?}");
-            }
-            other => panic!("cut at {at}: {other:?}"),
-        }
-    }
-}
-
-fn stream(events: &[Value]) -> String {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
-}
-
-/// The events of a stream, one a line, an answer in full.
 #[track_caller]
 fn check(events: &[Value], shown: expect_test::Expect) {
-    let played = play([stream(events).as_bytes()]);
-    let mut lines = String::new();
-    for event in &played.events {
-        let line = match event {
-            AnswerEvent::Started => "started".into(),
-            AnswerEvent::ThinkingDelta(delta) => format!("thinking {delta:?}"),
-            AnswerEvent::ThinkingEnd(text) => format!("thinking end {text:?}"),
-            AnswerEvent::TextDelta(delta) => format!("text {delta:?}"),
-            AnswerEvent::Finished(answer) => {
-                assert_eq!(played.told(), answer.text());
-                let blocks: Vec<String> =
-                    answer.blocks.iter().map(|block| format!("\n  {block:?}")).collect();
-                format!("{:?}{}", answer.stop, blocks.concat())
-            }
-        };
-        lines.push_str(&line);
-        lines.push('\n');
-    }
-    if let Some(failure) = played.failure {
-        lines.push_str(&format!("{:?} {}\n", failure.class, failure.message));
-    }
-    shown.assert_eq(&lines);
+    recorded::check::<Decoder>(events, shown);
+}
+
+fn play<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Played<Decoder> {
+    recorded::play(pieces)
 }
 
 fn text(index: u64, delta: &str) -> Value {

@@ -1,80 +1,33 @@
+use std::sync::Arc;
+
 use expect_test::{Expect, expect};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
-use crate::{Initiator, StopReason};
-
-fn request(items: Vec<Item>) -> Request {
-    Request {
-        model: "gpt-5".into(),
-        instructions: "Be brief.".into(),
-        tools: [].into(),
-        items: Arc::new(items.into_iter().map(Arc::new).collect()),
-        thinking: None,
-        cache_key: "session".into(),
-        max_output_tokens: None,
-        initiator: Initiator::User,
-    }
-}
-
-fn answer(blocks: Vec<Block>) -> Item {
-    Item::new(ItemKind::Assistant(Answer {
-        provider: "work".into(),
-        model: "gpt-5".into(),
-        response_id: None,
-        blocks,
-        stop: StopReason::Stop,
-        usage: None,
-    }))
-}
+use crate::Item;
+use crate::samples::{
+    answer, answer_of, call, call_with, check_shared, check_unseen, full_request, image, joined, lines,
+    request, result, result_of, said, thought,
+};
 
 fn thinking(id: &str) -> Block {
-    let item = format!(r#"{{"type":"reasoning","id":"{id}","summary":[],"encrypted_content":"b+/="}}"#);
-    Block::Thinking { text: "Hm.".into(), replay: Some(item) }
-}
-
-fn said(text: &str) -> Block {
-    Block::Text { text: text.into(), phase: None }
-}
-
-fn call(call_id: &str) -> Block {
-    Block::ToolCall(ToolCall {
-        call_id: call_id.into(),
-        name: "read".into(),
-        arguments: "{\"path\":\"a\"}".into(),
-    })
-}
-
-fn result(call_id: &str, output: &[&str]) -> Item {
-    let output = output.iter().map(|text| Part::Text((*text).into())).collect();
-    Item::new(ItemKind::ToolResult { call_id: call_id.into(), output })
+    thought(format!(r#"{{"type":"reasoning","id":"{id}","summary":[],"encrypted_content":"b+/="}}"#))
 }
 
 fn rendered(request: &Request) -> String {
-    let segments = body(request, &Preludes::default(), |answer| answer.provider == "work");
-    let text = String::from_utf8(segments.pieces().iter().flatten().copied().collect()).unwrap();
-    serde_json::from_str::<Value>(&text).unwrap();
-    text
+    joined(body(request, &Preludes::default(), |answer| answer.provider == "work").pieces())
 }
 
 /// The items of the input, one a line.
 #[track_caller]
 fn check_input(items: Vec<Item>, shown: Expect) {
     let body: Value = serde_json::from_str(&rendered(&request(items))).unwrap();
-    let lines: String = body["input"].as_array().unwrap().iter().map(|item| format!("{item}\n")).collect();
-    shown.assert_eq(&lines);
+    shown.assert_eq(&lines(&body["input"]));
 }
 
 #[test]
 fn a_whole_request() {
-    let mut request = request(vec![Item::user("Why?")]);
-    request.tools = [ToolSpec {
-        name: "read".into(),
-        description: "Reads a file.".into(),
-        parameters: json!({ "type": "object", "properties": { "path": { "type": "string" } } }),
-    }]
-    .into();
-    request.thinking = Some(ThinkingLevel::High);
+    let mut request = full_request();
     request.max_output_tokens = Some(3);
     expect![[r#"{"model":"gpt-5","instructions":"Be brief.","tools":[{"type":"function","name":"read","description":"Reads a file.","parameters":{"properties":{"path":{"type":"string"}},"type":"object"},"strict":false}],"tool_choice":"auto","parallel_tool_calls":true,"reasoning":{"effort":"high","summary":"auto"},"store":false,"stream":true,"include":["reasoning.encrypted_content"],"prompt_cache_key":"session","max_output_tokens":16,"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Why?"}]}]}"#]].assert_eq(&rendered(&request));
 }
@@ -109,10 +62,9 @@ fn reasoning_is_asked_for_where_it_is_known() {
 
 #[test]
 fn a_conversation() {
-    let image = Part::Image { mime_type: "image/png".into(), data: "aGk=".into() };
     check_input(
         vec![
-            Item::new(ItemKind::User { parts: vec![Part::Text("Look:".into()), image.clone()] }),
+            Item::new(ItemKind::User { parts: vec![Part::Text("Look:".into()), image()] }),
             answer(vec![
                 thinking("rs_1"),
                 Block::Text { text: "I \"look\".".into(), phase: Some("commentary".into()) },
@@ -120,10 +72,7 @@ fn a_conversation() {
             ]),
             result("call_a", &["one", "two"]),
             answer(vec![call("call_b"), call("call_c")]),
-            Item::new(ItemKind::ToolResult {
-                call_id: "call_b".into(),
-                output: vec![Part::Text("see".into()), image],
-            }),
+            result_of("call_b", vec![Part::Text("see".into()), image()]),
             result("call_c", &[]),
         ],
         expect![[r#"
@@ -165,15 +114,15 @@ fn thinking_goes_back_only_in_front_of_what_it_led_to() {
 
 #[test]
 fn thinking_of_another_service_stays_out() {
-    let mut foreign = answer(vec![thinking("rs_1"), said("One.")]);
-    if let ItemKind::Assistant(answer) = &mut foreign.kind {
-        answer.provider = "home".into();
-    }
     check_input(
-        vec![foreign],
+        vec![
+            answer_of("home", vec![thinking("rs_1"), said("One.")]),
+            answer(vec![thought(r#"{"type":"thinking","signature":"s"}"#), said("Two.")]),
+        ],
         expect![[r#"
-        {"content":[{"annotations":[],"text":"One.","type":"output_text"}],"role":"assistant","status":"completed","type":"message"}
-    "#]],
+            {"content":[{"annotations":[],"text":"One.","type":"output_text"}],"role":"assistant","status":"completed","type":"message"}
+            {"content":[{"annotations":[],"text":"Two.","type":"output_text"}],"role":"assistant","status":"completed","type":"message"}
+        "#]],
     );
 }
 
@@ -225,17 +174,13 @@ fn ids_of_other_services_are_mapped_on_both_sides() {
             {"call_id":"call_6c62272e07bb014262b821756295c58d","output":"3","type":"function_call_output"}
         "#]],
     );
-    assert_eq!(id(&"c".repeat(64)), "c".repeat(64));
 }
 
 #[test]
 fn arguments_that_are_no_object_go_out_as_an_empty_one() {
-    let odd = |arguments: &str| {
-        Block::ToolCall(ToolCall { call_id: "c".into(), name: "run".into(), arguments: arguments.into() })
-    };
     for (written, sent) in [("{\"a\":", "{}"), ("[1]", "{}"), ("", "{}"), (" {\"a\": 1}", " {\"a\": 1}")] {
         let body: Value =
-            serde_json::from_str(&rendered(&request(vec![answer(vec![odd(written)])]))).unwrap();
+            serde_json::from_str(&rendered(&request(vec![answer(vec![call_with("c", written)])]))).unwrap();
         assert_eq!(body["input"][0]["arguments"], sent, "{written}");
     }
 }
@@ -243,7 +188,7 @@ fn arguments_that_are_no_object_go_out_as_an_empty_one() {
 #[test]
 fn a_longer_conversation_only_adds_to_the_end() {
     let preludes = Preludes::default();
-    let render = |request: &Request| pieces(request, &preludes, |_| true);
+    let render = |request: &Request| body(request, &preludes, |_| true).pieces().to_vec();
     let mut request = request(vec![
         Item::user("One."),
         answer(vec![thinking("rs_1"), call("call_a")]),
@@ -254,13 +199,7 @@ fn a_longer_conversation_only_adds_to_the_end() {
     Arc::make_mut(&mut request.items).push(Arc::new(Item::user("Three.")));
     let second = render(&request);
 
-    // Everything but the end is the same, and it is the same memory: nothing was rendered again.
-    let shared = first.len() - 1;
-    for (at, (old, new)) in first.iter().zip(&second).take(shared).enumerate() {
-        assert_eq!(old, new);
-        let small = [0, 2].contains(&at);
-        assert!(small || old.as_ptr() == new.as_ptr(), "piece {at} was rendered again");
-    }
+    check_shared(&first, &second, 1);
     assert_eq!(second.len(), first.len() + 2);
 
     // Taking the thinking out is a change, once.
@@ -273,12 +212,19 @@ fn a_longer_conversation_only_adds_to_the_end() {
 }
 
 #[test]
-fn models_are_the_same_with_a_date() {
-    let same = super::super::is_same_model;
-    assert!(same("gpt-5", "gpt-5"));
-    assert!(same("gpt-5", "gpt-5-2025-08-07"));
-    assert!(same("gpt-5.4-mini", "gpt-5.4-mini-2026-02-17"));
-    assert!(!same("gpt-5", "gpt-5-mini-2025-08-07"));
-    assert!(!same("gpt-5", "gpt-5.4-2026-02-17"));
-    assert!(!same("gpt-5-2025-08-07", "gpt-5"));
+fn a_model_that_sees_no_images_reads_where_they_were() {
+    let preludes = Preludes::default();
+    let render = |request: &Request| body(request, &preludes, |_| true).pieces().to_vec();
+    check_unseen(
+        render,
+        "input",
+        expect![[r#"
+        {"content":[{"text":"One.","type":"input_text"}],"role":"user","type":"message"}
+        {"content":[{"text":"Look:","type":"input_text"},{"text":"[An image (image/png) was here; this model cannot see images.]","type":"input_text"},{"text":"See?","type":"input_text"}],"role":"user","type":"message"}
+        {"arguments":"{\"path\":\"a\"}","call_id":"call_a","name":"read","type":"function_call"}
+        {"arguments":"{\"path\":\"a\"}","call_id":"call_b","name":"read","type":"function_call"}
+        {"call_id":"call_a","output":"[An image (image/png) was here; this model cannot see images.]","type":"function_call_output"}
+        {"call_id":"call_b","output":"b\n[An image (image/png) was here; this model cannot see images.]","type":"function_call_output"}
+    "#]],
+    );
 }

@@ -1,0 +1,54 @@
+//! Copilot as sessions have it.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use provider::{AnswerStream, Copilot, ModelInfo, Provider, ProviderError, Request};
+
+use super::Auth;
+use crate::errors::chain;
+use crate::models::COPILOT;
+
+/// The Copilot of whoever is signed in when it is asked: sessions outlive sign-ins.
+#[derive(Debug)]
+pub(crate) struct SignedIn(Arc<Auth>);
+
+impl SignedIn {
+    pub(crate) fn new(auth: Arc<Auth>) -> Self {
+        Self(auth)
+    }
+}
+
+impl Auth {
+    async fn now(&self) -> Result<Copilot, ProviderError> {
+        let again = |message| ProviderError::SignInAgain { provider: COPILOT.into(), message };
+        match self.copilot().await {
+            Ok(Some(copilot)) => Ok(copilot),
+            Ok(None) => Err(again("nobody is signed in".into())),
+            Err(error) => Err(again(chain(&error))),
+        }
+    }
+}
+
+impl Provider for SignedIn {
+    fn name(&self) -> &str {
+        COPILOT
+    }
+
+    fn answer(&self, request: Request) -> AnswerStream {
+        let auth = self.0.clone();
+        let answer = async move {
+            match auth.now().await {
+                Ok(copilot) => copilot.answer(request),
+                Err(error) => stream::once(ready(Err(error))).boxed(),
+            }
+        };
+        answer.flatten_stream().boxed()
+    }
+
+    fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
+        async { Provider::models(&self.0.now().await?).await }.boxed()
+    }
+}

@@ -1,0 +1,202 @@
+//! `opal login`, `opal logout`, `opal auth` and `opal models`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use opal::platform::EndSignals;
+use protocol::{
+    AuthLoginParams, AuthLogoutParams, AuthStatusResult, ClientCapabilities, ModelsListParams, NoParams,
+    Notification as _, PROTOCOL_VERSION, ProviderStatus, methods,
+};
+use text::AbsPath;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::client::{Client, Incoming};
+use super::inside::with_server;
+use super::run::INTERRUPTED;
+use super::show::tell;
+use super::terminal;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LoginArguments {
+    /// The host of an enterprise, in place of github.com.
+    #[arg(long)]
+    domain: Option<String>,
+    /// Use the sign-in that another program has left, without asking.
+    #[arg(long)]
+    existing: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusArguments {
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ModelsArguments {
+    /// Only those of this provider.
+    provider: Option<String>,
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn login(arguments: LoginArguments) -> anyhow::Result<ExitCode> {
+    let mut signals = EndSignals::listen().context("listening for signals")?;
+    with_server(async |client, incoming| {
+        initialize(client).await?;
+        let use_existing = existing(client, &arguments).await?;
+        let params = AuthLoginParams { provider: None, domain: arguments.domain.clone(), use_existing };
+        tokio::select! {
+            result = client.request::<methods::AuthLogin>(&params) => {
+                let status = result?.status;
+                tell!("Signed in{}.", who(&status));
+                Ok(ExitCode::SUCCESS)
+            }
+            ended = show_code(client, incoming) => ended.map(|()| ExitCode::FAILURE),
+            () = signals.next() => {
+                tell!("Not signed in.");
+                Ok(ExitCode::from(INTERRUPTED))
+            }
+        }
+    })
+    .await
+}
+
+/// A sign-in of another program that the user wants to be used.
+async fn existing(client: &Client, arguments: &LoginArguments) -> anyhow::Result<Option<String>> {
+    let found = client.request::<methods::AuthStatus>(&NoParams {}).await?.existing;
+    let Some(first) = found.into_iter().next().filter(|_| arguments.domain.is_none()) else {
+        return Ok(None);
+    };
+    if arguments.existing {
+        return Ok(Some(first.found_in));
+    }
+    if !terminal::can_ask() {
+        return Ok(None);
+    }
+    let account = first.account.as_ref().map(|account| format!(" of {account}")).unwrap_or_default();
+    let question = format!("Use the sign-in{account} found in {}?", first.found_in);
+    Ok(terminal::yes(&question).await.then_some(first.found_in))
+}
+
+/// Shows what the server says until it has gone.
+async fn show_code(client: &Client, mut incoming: UnboundedReceiver<Incoming>) -> anyhow::Result<()> {
+    while let Some(message) = incoming.recv().await {
+        match message {
+            Incoming::Notification { method, params } if method == methods::DeviceCode::METHOD => {
+                let code: protocol::DeviceCodeParams = serde_json::from_value(params)?;
+                tell!("Open {} and enter the code {}", code.verification_uri, code.user_code);
+                tell!("It is good for {} minutes. Ctrl-C gives up.", code.expires_in.div_ceil(60));
+                if io::stderr().is_terminal() {
+                    terminal::open_browser(&code.verification_uri);
+                }
+            }
+            Incoming::Request { id, method, .. } => client.refuse(&id, &method),
+            Incoming::Event { .. } | Incoming::Notification { .. } => {}
+        }
+    }
+    anyhow::bail!("the server has gone")
+}
+
+pub(super) async fn logout() -> anyhow::Result<ExitCode> {
+    with_server(async |client, _incoming| {
+        initialize(client).await?;
+        client.request::<methods::AuthLogout>(&AuthLogoutParams::default()).await?;
+        tell!("Signed out.");
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+pub(super) async fn status(arguments: StatusArguments) -> anyhow::Result<ExitCode> {
+    with_server(async |client, _incoming| {
+        initialize(client).await?;
+        let status = client.request::<methods::AuthStatus>(&NoParams {}).await?;
+        let mut out = anstream::stdout().lock();
+        if arguments.json {
+            writeln!(out, "{}", serde_json::to_string(&status)?)?;
+        } else {
+            show_status(&mut out, &status)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+fn show_status(out: &mut impl io::Write, status: &AuthStatusResult) -> io::Result<()> {
+    for provider in &status.providers {
+        let state = if provider.ready { "ready" } else { "not ready" };
+        write!(out, "{:<12} {state}{}", provider.provider, who(provider))?;
+        for part in [&provider.source, &provider.problem].into_iter().flatten() {
+            write!(out, ", {part}")?;
+        }
+        writeln!(out)?;
+    }
+    for existing in &status.existing {
+        let account = existing.account.as_ref().map(|account| format!(" of {account}")).unwrap_or_default();
+        writeln!(out, "`opal login` can use the sign-in{account} in {}", existing.found_in)?;
+    }
+    Ok(())
+}
+
+fn who(status: &ProviderStatus) -> String {
+    let account = status.account.as_ref().map(|account| format!(" as {account}"));
+    let host = status.host.as_ref().filter(|host| *host != "github.com").map(|host| format!(" at {host}"));
+    let plan = status.plan.as_ref().map(|plan| format!(" ({plan})"));
+    [account, host, plan].into_iter().flatten().collect()
+}
+
+pub(super) async fn models(arguments: ModelsArguments) -> anyhow::Result<ExitCode> {
+    with_server(async |client, _incoming| {
+        initialize(client).await?;
+        let params = ModelsListParams { provider: arguments.provider.clone() };
+        let list = client.request::<methods::ModelsList>(&params).await?;
+        let mut out = anstream::stdout().lock();
+        if arguments.json {
+            writeln!(out, "{}", serde_json::to_string(&list)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        for model in &list.models {
+            let mark = if list.default_model.as_ref() == Some(&model.model) { "*" } else { " " };
+            writeln!(out, "{mark} {:<44} {}", model.model, facts(model))?;
+        }
+        for problem in &list.problems {
+            let hint = problem.hint.as_ref().map(|hint| format!(". {hint}")).unwrap_or_default();
+            tell!("{}: {}{hint}", problem.provider, problem.message);
+        }
+        if list.models.is_empty() && list.problems.is_empty() {
+            tell!("Nothing is configured. Try `opal login`.");
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+/// What is known of a model, in words.
+fn facts(model: &protocol::ModelInfo) -> String {
+    let mut facts = Vec::new();
+    facts.extend(model.context_window.map(|tokens| format!("{} window", thousands(tokens))));
+    facts.extend(model.max_output_tokens.map(|tokens| format!("{} out", thousands(tokens))));
+    facts.extend(model.tools.map(|tools| if tools { "tools" } else { "no tools" }.to_owned()));
+    facts.extend(model.images.filter(|images| *images).map(|_| "images".to_owned()));
+    facts.extend(
+        model.thinking_levels.as_ref().filter(|levels| !levels.is_empty()).map(|_| "thinks".to_owned()),
+    );
+    facts.extend(model.price.map(|price| format!("${}/{} per million", price.input, price.output)));
+    facts.join(", ")
+}
+
+fn thousands(tokens: u64) -> String {
+    if tokens < 1_000 { tokens.to_string() } else { format!("{}k", tokens / 1_000) }
+}
+
+async fn initialize(client: &Client) -> anyhow::Result<()> {
+    let directory = AbsPath::new(std::env::current_dir().context("finding the current directory")?)?;
+    let capabilities =
+        ClientCapabilities { version: PROTOCOL_VERSION, confirm: false, input: false, save_documents: false };
+    client.initialize(&directory, &capabilities).await
+}

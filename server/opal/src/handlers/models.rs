@@ -1,0 +1,156 @@
+//! `models/list` and `auth/*`.
+
+use protocol::{
+    AuthLoginParams, AuthLoginResult, AuthLogoutParams, AuthStatusResult, DeviceCodeParams, ExistingLogin,
+    ModelsListParams, ModelsListResult, NoParams, Notification as _, ProviderProblem, ProviderStatus,
+    SessionDone, methods,
+};
+use provider::DeviceCode;
+use serde_json::{Value, json};
+use tower_lsp::jsonrpc::{Error, Result};
+
+use super::{Backend, decode};
+use crate::auth::{LoginError, Wanted};
+use crate::models::{COPILOT, Offer};
+use crate::{errors, to_proto};
+
+impl Backend {
+    pub(super) async fn models_list(&self, params: Value) -> Result<ModelsListResult> {
+        let params: ModelsListParams = decode(params)?;
+        let (models, settings) = (self.server.models(), self.server.settings());
+        let offers = models.offers(settings, params.provider.as_deref()).await;
+        let mut list = ModelsListResult {
+            models: Vec::new(),
+            default_model: models.default_name(settings).await.ok(),
+            problems: Vec::new(),
+        };
+        for Offer { provider, models } in offers {
+            match models {
+                Ok(offered) => {
+                    list.models.extend(offered.into_iter().map(|info| to_proto::model(&provider, info)));
+                }
+                Err(error) => list.problems.push(ProviderProblem {
+                    hint: Some(error.hint().to_owned()),
+                    message: errors::chain(&error),
+                    provider,
+                }),
+            }
+        }
+        Ok(list)
+    }
+
+    pub(super) async fn auth_status(&self, params: Value) -> Result<AuthStatusResult> {
+        let NoParams {} = if params.is_null() { NoParams {} } else { decode(params)? };
+        let settings = self.server.settings();
+        let mut providers = vec![self.copilot_status().await];
+        providers.extend(settings.provider_names().map(|name| {
+            let status = settings.key_status(name);
+            let problem = (!status.ready).then(|| "the key is not there".to_owned());
+            let kind = if status.source.is_some() { "key" } else { "none" };
+            ProviderStatus { ready: status.ready, source: status.source, problem, ..nobody(name, kind) }
+        }));
+        let existing = self.server.models().auth.existing().await;
+        let existing = existing
+            .into_iter()
+            .map(|found| ExistingLogin { found_in: found.found_in, account: found.user })
+            .collect();
+        Ok(AuthStatusResult { providers, existing })
+    }
+
+    pub(super) async fn auth_login(&self, params: Value) -> Result<AuthLoginResult> {
+        let params: AuthLoginParams = decode(params)?;
+        only_copilot(params.provider.as_deref())?;
+        let models = self.server.models();
+        let wanted = Wanted { domain: params.domain, existing: params.use_existing };
+        let signing_in = models.auth.sign_in(wanted, |code| self.show(code));
+        // Nobody is left who could enter the code.
+        let signed_in = self.connection.stop.run_until_cancelled(signing_in).await;
+        signed_in.unwrap_or(Err(LoginError::Gone)).map_err(errors::login)?;
+        models.forget(COPILOT);
+        Ok(AuthLoginResult { status: self.copilot_status().await })
+    }
+
+    pub(super) async fn auth_logout(&self, params: Value) -> Result<SessionDone> {
+        let params: AuthLogoutParams =
+            if params.is_null() { AuthLogoutParams::default() } else { decode(params)? };
+        only_copilot(params.provider.as_deref())?;
+        let models = self.server.models();
+        models.auth.sign_out().await.map_err(errors::auth_file)?;
+        models.forget(COPILOT);
+        Ok(SessionDone { ok: true })
+    }
+
+    /// Tells the user what to do, and opens the page where the client can.
+    fn show(&self, code: &DeviceCode) {
+        let address = code.verification_uri_complete.as_ref().unwrap_or(&code.verification_uri);
+        let opened = self.connection.profile().show_document;
+        let params = DeviceCodeParams {
+            user_code: code.user_code.clone(),
+            verification_uri: code.verification_uri.clone(),
+            expires_in: code.expires_in.as_secs(),
+            opened,
+        };
+        self.connection.editor.notify(methods::DeviceCode::METHOD, &params);
+        if opened {
+            let call = self
+                .connection
+                .editor
+                .call("window/showDocument", &json!({"uri": address, "external": true, "takeFocus": true}));
+            // Whether it worked makes no difference: the address was told.
+            self.server.tasks().spawn(async move { drop(call.await) });
+        }
+    }
+
+    async fn copilot_status(&self) -> ProviderStatus {
+        let auth = &self.server.models().auth;
+        let (account, domain) = match auth.who().await {
+            Ok(Some(who)) => who,
+            Ok(None) => return nobody(COPILOT, "sign_in"),
+            Err(error) => {
+                return ProviderStatus { problem: Some(errors::chain(&error)), ..nobody(COPILOT, "sign_in") };
+            }
+        };
+        let status = ProviderStatus {
+            ready: true,
+            source: Some("auth.json".into()),
+            account,
+            host: Some(domain.to_string()),
+            ..nobody(COPILOT, "sign_in")
+        };
+        match auth.account().await {
+            Ok(Some(Ok(account))) => ProviderStatus {
+                plan: to_proto::plan(&account),
+                account: account.login.or(status.account),
+                ..status
+            },
+            Ok(Some(Err(error))) => {
+                let ready = !matches!(error, provider::ProviderError::SignInAgain { .. });
+                ProviderStatus { ready, problem: Some(error.to_string()), ..status }
+            }
+            _ => status,
+        }
+    }
+}
+
+fn nobody(provider: &str, kind: &str) -> ProviderStatus {
+    ProviderStatus {
+        provider: provider.into(),
+        ready: false,
+        kind: kind.into(),
+        source: None,
+        account: None,
+        plan: None,
+        expires_at_ms: None,
+        host: None,
+        problem: None,
+    }
+}
+
+fn only_copilot(provider: Option<&str>) -> Result<()> {
+    match provider {
+        None | Some(COPILOT) => Ok(()),
+        Some(other) => Err(Error::invalid_params(format!(
+            "provider: {other} is not signed in to; its key is named in the configuration"
+        ))),
+    }
+}

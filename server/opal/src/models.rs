@@ -1,0 +1,260 @@
+//! Which providers there are, what they offer, and which model is meant.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use agent::Model;
+use futures::future::join_all;
+use provider::{LocalServer, ModelInfo, Provider, ProviderError, Timeouts, probe};
+use tokio::time::Instant;
+
+use crate::auth::{Auth, SignedIn};
+use crate::settings::{NoModel, Settings};
+
+/// The provider that a sign-in makes.
+pub(crate) const COPILOT: &str = "copilot";
+
+/// As long as editors keep the lists of their services.
+const LIST_AGE: Duration = Duration::from_secs(600);
+
+#[derive(Debug)]
+pub(crate) struct Models {
+    timeouts: Timeouts,
+    pub(crate) auth: Arc<Auth>,
+    /// Made when first used, then kept with their connections.
+    providers: Mutex<HashMap<String, Arc<dyn Provider>>>,
+    lists: Mutex<HashMap<String, List>>,
+    /// A model server found on this machine.
+    local: Mutex<Option<LocalServer>>,
+}
+
+/// What a service offers, as it said then.
+#[derive(Debug, Clone)]
+struct List {
+    models: Arc<[ModelInfo]>,
+    at: Instant,
+}
+
+/// What one provider offers, or why it does not say.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) provider: String,
+    pub(crate) models: Result<Vec<ModelInfo>, NoModel>,
+}
+
+impl Models {
+    pub(crate) fn new(settings: &Settings, timeouts: Timeouts) -> Self {
+        Self {
+            timeouts,
+            auth: Arc::new(Auth::new(&settings.data_dir, settings.copilot.clone(), timeouts)),
+            providers: Mutex::default(),
+            lists: Mutex::default(),
+            local: Mutex::default(),
+        }
+    }
+
+    /// The model of this name, or the one to use when none is named.
+    pub(crate) async fn resolve(&self, settings: &Settings, name: Option<&str>) -> Result<Model, NoModel> {
+        match name.or(settings.default_model.as_deref()) {
+            Some(name) => self.named(settings, name).await,
+            None => {
+                let name = self.default_name(settings).await?;
+                self.named(settings, &name).await
+            }
+        }
+    }
+
+    /// What to use when nothing is said: what is configured, a sign-in, keys in the environment, a server on
+    /// this machine.
+    pub(crate) async fn default_name(&self, settings: &Settings) -> Result<String, NoModel> {
+        if let Some(name) = &settings.default_model {
+            return Ok(name.clone());
+        }
+        if let Some(name) = settings.only_model()? {
+            return Ok(name);
+        }
+        if let Some(copilot) = self.copilot().await? {
+            let offered =
+                self.list(COPILOT, &copilot).await.map_err(|error| NoModel::asked(COPILOT, error))?;
+            return match offered.iter().find(|model| model.is_default).or(offered.first()) {
+                Some(model) => Ok(format!("{COPILOT}/{}", model.id)),
+                None => Err(NoModel::NoDefault(COPILOT.into())),
+            };
+        }
+        if let Some(name) = settings.implied_model() {
+            return Ok(name);
+        }
+        match self.find_local(settings).await {
+            Some(LocalServer { name, models, .. }) => match models.first() {
+                Some(model) => Ok(format!("{name}/{}", model.id)),
+                None => Err(NoModel::NoDefault(name)),
+            },
+            None => Err(NoModel::Unconfigured),
+        }
+    }
+
+    async fn named(&self, settings: &Settings, name: &str) -> Result<Model, NoModel> {
+        let form = || NoModel::Form(name.to_owned());
+        let (provider, id) = name.split_once('/').ok_or_else(form)?;
+        if provider.is_empty() || id.is_empty() {
+            return Err(form());
+        }
+        let handle = self.provider(settings, provider).await?;
+        let info =
+            settings.overlay(provider, facts(id, self.said(provider, id), settings.is_local(provider)));
+        Ok(Model { provider: handle, info: Arc::new(info) })
+    }
+
+    /// What the services say of a model beyond what is known already. `None`: nothing new.
+    pub(crate) async fn look_up(&self, settings: &Settings, model: &Model) -> Option<Model> {
+        let name = model.provider.name();
+        let listed = self.list(name, &model.provider).await.ok()?;
+        let found = listed.iter().find(|listed| listed.id == model.info.id)?.clone();
+        let info = settings.overlay(name, facts(&model.info.id, Some(found), settings.is_local(name)));
+        (info != *model.info).then(|| Model { provider: model.provider.clone(), info: Arc::new(info) })
+    }
+
+    /// What every provider offers, or one of them.
+    pub(crate) async fn offers(&self, settings: &Settings, only: Option<&str>) -> Vec<Offer> {
+        let mut names: Vec<String> = settings.provider_names().map(str::to_owned).collect();
+        match self.auth.who().await {
+            Ok(Some(_)) => names.push(COPILOT.into()),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "who is signed in is not known"),
+        }
+        names.extend(self.find_local(settings).await.map(|server| server.name));
+        // What is configured under the name of another has its place.
+        let mut seen = HashSet::new();
+        names.retain(|name| only.is_none_or(|only| only == name) && seen.insert(name.clone()));
+        if let (true, Some(only)) = (names.is_empty(), only) {
+            names.push(only.to_owned());
+        }
+        join_all(names.into_iter().map(|provider| async {
+            let models = self.offer(settings, &provider).await;
+            Offer { provider, models }
+        }))
+        .await
+    }
+
+    async fn offer(&self, settings: &Settings, name: &str) -> Result<Vec<ModelInfo>, NoModel> {
+        let provider = self.provider(settings, name).await?;
+        let (configured, is_local) = (settings.configured_models(name), settings.is_local(name));
+        let listed = match self.list(name, &provider).await {
+            Ok(listed) => listed.to_vec(),
+            // What is configured can be used, whatever the service says.
+            Err(error) if configured.is_empty() => return Err(NoModel::asked(name, error)),
+            Err(error) => {
+                tracing::info!(%error, name, "the service does not list its models");
+                Vec::new()
+            }
+        };
+        let mut all: Vec<ModelInfo> = configured
+            .into_iter()
+            .map(|id| {
+                let listed = listed.iter().find(|listed| listed.id == id).cloned();
+                settings.overlay(name, facts(&id, listed, is_local))
+            })
+            .collect();
+        let is_new = |model: &ModelInfo| all.iter().all(|other| other.id != model.id);
+        let more: Vec<ModelInfo> = listed.into_iter().filter(is_new).collect();
+        all.extend(more.into_iter().map(|model| facts(&model.id.clone(), Some(model), is_local)));
+        Ok(all)
+    }
+
+    /// The provider is made anew when it is next used: somebody has signed in or out.
+    pub(crate) fn forget(&self, name: &str) {
+        lock(&self.providers).remove(name);
+        lock(&self.lists).remove(name);
+    }
+
+    pub(crate) async fn provider(
+        &self,
+        settings: &Settings,
+        name: &str,
+    ) -> Result<Arc<dyn Provider>, NoModel> {
+        if let Some(provider) = lock(&self.providers).get(name) {
+            return Ok(provider.clone());
+        }
+        if settings.has_provider(name) {
+            let made = settings.provider(name, &self.timeouts).await?;
+            return Ok(self.keep(name, made));
+        }
+        if name == COPILOT {
+            return self.copilot().await?.ok_or(NoModel::SignedOut);
+        }
+        if settings.is_local(name)
+            && let Some(server) = self.find_local(settings).await.filter(|server| server.name == name)
+        {
+            let made = settings.local_provider(&server, &self.timeouts)?;
+            return Ok(self.keep(name, made));
+        }
+        Err(settings.unknown_provider(name))
+    }
+
+    async fn copilot(&self) -> Result<Option<Arc<dyn Provider>>, NoModel> {
+        let copilot = self.auth.copilot().await.map_err(NoModel::Auth)?;
+        Ok(copilot.map(|_| Arc::new(SignedIn::new(self.auth.clone())) as Arc<dyn Provider>))
+    }
+
+    /// If two made it at the same time, both use the first.
+    fn keep(&self, name: &str, made: Arc<dyn Provider>) -> Arc<dyn Provider> {
+        lock(&self.providers).entry(name.to_owned()).or_insert(made).clone()
+    }
+
+    async fn find_local(&self, settings: &Settings) -> Option<LocalServer> {
+        let found = lock(&self.local).clone();
+        if found.is_some() {
+            return found;
+        }
+        let found = probe(&settings.local_servers).await;
+        lock(&self.local).clone_from(&found);
+        found
+    }
+
+    async fn list(
+        &self,
+        name: &str,
+        provider: &Arc<dyn Provider>,
+    ) -> Result<Arc<[ModelInfo]>, ProviderError> {
+        if let Some(models) = self.listed(name) {
+            return Ok(models);
+        }
+        let models: Arc<[ModelInfo]> = provider.models().await?.into();
+        lock(&self.lists).insert(name.to_owned(), List { models: models.clone(), at: Instant::now() });
+        Ok(models)
+    }
+
+    /// What the service has said of a model, as far as it was asked already.
+    fn said(&self, provider: &str, id: &str) -> Option<ModelInfo> {
+        let find = |models: &[ModelInfo]| models.iter().find(|model| model.id == id).cloned();
+        match self.listed(provider) {
+            Some(listed) => find(&listed),
+            None => {
+                let local = lock(&self.local);
+                local
+                    .as_ref()
+                    .filter(|server| server.name == provider)
+                    .and_then(|server| find(&server.models))
+            }
+        }
+    }
+
+    fn listed(&self, name: &str) -> Option<Arc<[ModelInfo]>> {
+        let list = lock(&self.lists).get(name).cloned()?;
+        (list.at.elapsed() < LIST_AGE).then_some(list.models)
+    }
+}
+
+/// What Opal knows of a model, and what its service says.
+fn facts(id: &str, listed: Option<ModelInfo>, is_local: bool) -> ModelInfo {
+    let known = if is_local { ModelInfo::known_locally(id) } else { ModelInfo::known(id) };
+    match listed {
+        Some(listed) => known.overlay(listed),
+        None => known,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,262 @@
+//! Which models there are, and which one is meant.
+
+use std::time::Duration;
+
+use replay::{Reply, Step};
+use serde_json::{Value, json};
+use tests::process::CommandLine;
+use tests::{FakeModel, Family, Opal};
+
+/// Nobody listens there.
+const NOBODY: &str = "http://127.0.0.1:1/v1";
+
+async fn list(opal: &Opal, params: Value) -> Value {
+    opal.editor.request("models/list", params).await.unwrap()
+}
+
+/// The fields of the one model of this name.
+fn find<'a>(list: &'a Value, name: &str) -> &'a Value {
+    let models = list["models"].as_array().unwrap();
+    let found: Vec<&Value> = models.iter().filter(|model| model["model"] == name).collect();
+    assert_eq!(found.len(), 1, "{name} in {list:#}");
+    found[0]
+}
+
+fn provider(name: &str, family: Family, url: &str, more: &str) -> String {
+    format!("[providers.{name}]\napi = \"{}\"\nbase_url = \"{url}\"\n{more}\n", family.api())
+}
+
+#[tokio::test]
+async fn of_every_family_while_one_is_down() {
+    let (model, chat) = (FakeModel::start().await, FakeModel::start_as(Family::Chat).await);
+    let anthropic = FakeModel::start_as(Family::Anthropic).await;
+    model.lists(json!([{ "id": "gpt-5" }, { "id": "text-embedding-3-small" }]));
+    chat.lists(json!([{ "id": "m", "context_length": 8_000, "pricing": { "prompt": "0.000001", "completion": "0.000004" } }]));
+    anthropic.lists(json!([{ "id": "claude-x", "display_name": "Claude X", "max_input_tokens": 300_000, "max_tokens": 9_000 }]));
+    let settings = [
+        provider(
+            "chat",
+            Family::Chat,
+            &chat.url(),
+            "models = [{ id = \"m\", name = \"Mine\", context_window = 9000 }]",
+        ),
+        provider("messages", Family::Anthropic, &anthropic.url(), ""),
+        provider("down", Family::Chat, NOBODY, ""),
+        provider("told", Family::Chat, NOBODY, "models = [{ id = \"by-the-user\" }]"),
+        provider("locked", Family::Chat, NOBODY, "api_key_env = \"NO_SUCH_KEY\""),
+    ];
+    let opal = Opal::start(&model).settings("local_servers = {}").settings(&settings.concat()).await;
+    let all = list(&opal, json!({})).await;
+    assert_eq!(all["default_model"], "fake/fake-model");
+    // What the user has configured is there, listed or not, and what the user says wins.
+    assert_eq!(find(&all, "fake/fake-model")["context_window"], 200_000);
+    assert_eq!(find(&all, "told/by-the-user")["name"], "by-the-user");
+    let mine = find(&all, "chat/m");
+    assert_eq!((&mine["name"], &mine["context_window"]), (&json!("Mine"), &json!(9_000)));
+    assert_eq!(mine["price"], json!({ "input": 1.0, "cached_input": 1.0, "output": 4.0 }));
+    // What Opal knows by itself, and what services say.
+    assert_eq!(find(&all, "fake/gpt-5")["price"]["output"], 10.0);
+    let claude = find(&all, "messages/claude-x");
+    assert_eq!((&claude["name"], &claude["context_window"]), (&json!("Claude X"), &json!(300_000)));
+    assert!(!all.to_string().contains("embedding"), "{all:#}");
+
+    let problems = all["problems"].as_array().unwrap();
+    let told: Vec<&Value> = problems.iter().map(|problem| &problem["provider"]).collect();
+    assert_eq!(told, ["down", "locked"]);
+    assert!(problems[1]["message"].as_str().unwrap().contains("NO_SUCH_KEY"), "{problems:?}");
+    assert!(problems.iter().all(|problem| problem["hint"].is_string()), "{problems:?}");
+
+    // Lists are kept for a while.
+    let n_lists = model.n_lists();
+    let one = list(&opal, json!({ "provider": "fake" })).await;
+    assert_eq!((one["models"].as_array().unwrap().len(), model.n_lists()), (2, n_lists));
+    let none = list(&opal, json!({ "provider": "nobody" })).await;
+    assert!(none["problems"][0]["message"].as_str().unwrap().contains("no provider `nobody`"), "{none}");
+}
+
+#[tokio::test]
+async fn on_the_command_line() {
+    let model = FakeModel::start_as(Family::Chat).await;
+    model.lists(
+        json!([{ "id": "small", "context_length": 8_000 }, { "id": "large", "context_length": 200_000 }]),
+    );
+    let config = [
+        "model = \"work/large\"\nlocal_servers = {}\n".to_owned(),
+        provider("work", Family::Chat, &model.url(), ""),
+        provider("down", Family::Chat, NOBODY, ""),
+    ];
+    let opal = CommandLine::new(&config.concat());
+    let ran = opal.run(&["models"]);
+    assert!(ran.ok && ran.stderr.starts_with("down: "), "{ran:?}");
+    let lines: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines, [vec!["work/small", "8k", "window"], vec!["*", "work/large", "200k", "window"]]);
+    let ran = opal.run(&["models", "--json"]);
+    let all: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(all["default_model"], "work/large");
+}
+
+#[tokio::test]
+async fn with_nothing_configured() {
+    let opal = CommandLine::new("local_servers = {}");
+    let ran = opal.run(&["run", "hello"]);
+    assert!(!ran.ok && ran.stdout.is_empty(), "{ran:?}");
+    for way_on in ["opal login", "ANTHROPIC_API_KEY", "Ollama", "opal demo"] {
+        assert!(ran.stderr.contains(way_on), "{way_on} in {}", ran.stderr);
+    }
+    assert!(opal.run(&["models"]).stderr.contains("opal login"));
+}
+
+#[tokio::test]
+async fn names_that_nothing_can_be_made_of() {
+    let model = FakeModel::start().await;
+    let settings = format!(
+        "local_servers = {{ ollama = 1 }}\n{}",
+        provider("locked", Family::Chat, NOBODY, "api_key_env = \"NO_SUCH_KEY\"")
+    );
+    let opal = Opal::start(&model).settings(&settings).await;
+    for (name, why) in [
+        ("gpt-5", "provider/model"),
+        ("/gpt-5", "provider/model"),
+        ("nobody/gpt-5", "there are fake, locked, copilot"),
+        ("openai/gpt-5", "OPENAI_API_KEY"),
+        ("locked/m", "NO_SUCH_KEY"),
+        ("ollama/qwen3", "no model server answers on port 1"),
+        ("copilot/gpt-5", "nobody is signed in"),
+    ] {
+        let params = json!({ "working_dir": opal.directory(), "model": name });
+        let error = opal.editor.request("session/start", params).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn several_providers_and_no_choice() {
+    let config = provider("a", Family::Chat, NOBODY, "") + &provider("b", Family::Chat, NOBODY, "");
+    let ran = CommandLine::new(&config).run(&["run", "hello"]);
+    assert!(!ran.ok && ran.stderr.contains("opal models"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_server_on_this_machine_is_found() {
+    let model = FakeModel::start_as(Family::Chat).await;
+    model.lists(json!([{ "id": "qwen3:8b", "context_length": 16_000 }]));
+    let config = format!("local_servers = {{ nothing = 1, ollama = {} }}\n", model.port());
+    let opal = CommandLine::new(&config);
+    model.next(|t| t.text("Hello from here."));
+    let ran = opal.run(&["run", "hello"]);
+    assert!(ran.ok && ran.stdout.contains("Hello from here."), "{ran:?}");
+    assert!(ran.stderr.contains("of 16000"), "its window: {}", ran.stderr);
+    let request = model.last_request();
+    assert_eq!((&request.body["model"], request.header("authorization")), (&json!("qwen3:8b"), None));
+    assert!(opal.run(&["models"]).stdout.starts_with("* ollama/qwen3:8b"));
+    // By its name, too.
+    model.expect_new_prefix();
+    model.next(|t| t.text("Hello again."));
+    let ran = opal.run(&["run", "--model", "ollama/another", "hello"]);
+    assert!(ran.ok && ran.stdout.contains("Hello again."), "{ran:?}");
+}
+
+#[tokio::test]
+async fn one_without_a_model() {
+    let model = FakeModel::start_as(Family::Chat).await;
+    let opal = CommandLine::new(&format!("local_servers = {{ ollama = {} }}\n", model.port()));
+    let ran = opal.run(&["run", "hello"]);
+    assert!(!ran.ok && ran.stderr.contains("`ollama`"), "{ran:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_from_a_command() {
+    for family in Family::ALL {
+        let model = FakeModel::start_as(family).await;
+        let command = "api_key_command = [\"sh\", \"-c\", \"echo run >> ../times; echo sk-of-the-command\"]\n\
+                       models = [{ id = \"m\" }]";
+        let opal = CommandLine::new(&provider("work", family, &model.url(), command));
+        model.next(|t| t.text("Hello."));
+        let ran = opal.run(&["run", "hello"]);
+        assert!(ran.ok, "{ran:?}");
+        let request = model.last_request();
+        let key = match family {
+            Family::Anthropic => request.header("x-api-key"),
+            _ => request.header("authorization").and_then(|key| key.strip_prefix("Bearer ")),
+        };
+        assert_eq!(key, Some("sk-of-the-command"), "{family:?}");
+        let times = std::fs::read_to_string(opal.directory().join("../times")).unwrap();
+        assert_eq!(times, "run\n", "once is enough");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_that_gives_no_key() {
+    for (command, why) in [
+        ("[\"sh\", \"-c\", \"echo sk-half; exit 3\"]", "sh ended with exit status: 3"),
+        ("[\"true\"]", "true printed nothing"),
+        ("[\"no-such-program\"]", "no-such-program: "),
+        ("[]", "api_key_command is empty"),
+    ] {
+        let more = format!("api_key_command = {command}\nmodels = [{{ id = \"m\" }}]");
+        let ran = CommandLine::new(&provider("work", Family::Chat, NOBODY, &more)).run(&["run", "hello"]);
+        assert!(!ran.ok && ran.stderr.contains(why) && !ran.stderr.contains("sk-half"), "{ran:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn others_go_on_while_a_command_takes_its_time() {
+    let model = FakeModel::start().await;
+    let slow =
+        provider("slow", Family::Chat, NOBODY, "api_key_command = [\"sh\", \"-c\", \"exec sleep 300\"]");
+    let opal = Opal::start(&model).settings(&slow).await;
+    let params = json!({ "working_dir": opal.directory(), "model": "slow/m" });
+    let editor = opal.editor.clone();
+    let waiting = tokio::spawn(async move { editor.request("session/start", params).await });
+    model.next(|t| t.text("Hello."));
+    assert_eq!(opal.run("hello").await, "completed");
+    assert!(!waiting.is_finished());
+    waiting.abort();
+    opal.editor.forgive();
+}
+
+/// A session with a model of which nobody knows anything.
+async fn unknown(model: &FakeModel) -> Opal {
+    let settings = provider("bare", model.family(), &model.url(), "");
+    Opal::start(model).settings(&settings).session("model", "bare/new-model").await
+}
+
+#[tokio::test]
+async fn the_service_is_asked_for_a_window_nobody_knows() {
+    for family in Family::ALL {
+        let model = FakeModel::start_as(family).await;
+        let window = if family == Family::Anthropic { "max_input_tokens" } else { "context_length" };
+        model.lists(json!([{ "id": "other" }, { "id": "new-model", window: 64_000 }]));
+        let opal = unknown(&model).await;
+        let told = opal.editor.until(None, 0, "usage_update", |_| true).await;
+        assert_eq!(told["usage"]["window"], 64_000, "{family:?}");
+        assert_eq!(opal.state().await.usage.window, Some(64_000), "{family:?}");
+        assert_eq!(opal.editor.count("model_changed"), 0, "{family:?}");
+        model.next(|t| t.text("Hello."));
+        assert_eq!(opal.run("hello").await, "completed", "{family:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_fails_is_nobodys_concern() {
+    for reply in [
+        Reply::json(500, "{}"),
+        Reply::json(404, "{}"),
+        Reply::new(200, "text/html", "<html>Log in</html>"),
+        Reply { status: 200, headers: vec![], body: vec![Step::Cut] },
+        // Still on its way when all is over.
+        Reply { status: 200, headers: vec![], body: vec![Step::Hang] },
+    ] {
+        let model = FakeModel::start_as(Family::Chat).await;
+        model.list_replies(reply);
+        let opal = unknown(&model).await;
+        model.next(|t| t.text("Hello."));
+        let answered = tokio::time::timeout(Duration::from_secs(10), opal.run("hello")).await;
+        assert_eq!(answered.unwrap(), "completed");
+        assert_eq!((opal.editor.count("error"), opal.editor.count("window/showMessage")), (0, 0));
+        assert_eq!(opal.state().await.usage.window, None);
+    }
+}
