@@ -107,7 +107,9 @@ pub(crate) fn login(error: LoginError) -> Error {
     match &error {
         LoginError::Domain(_) | LoginError::NoSuchToken(_) => Error::invalid_params(error.to_string()),
         LoginError::File(_) => own(NOT_STORED, &error, &error.hint()),
-        LoginError::SignIn(_) | LoginError::Refused(_) | LoginError::Gone => own(NOT_SIGNED_IN, &error, &error.hint()),
+        LoginError::SignIn(_) | LoginError::Refused(_) | LoginError::Gone => {
+            own(NOT_SIGNED_IN, &error, &error.hint())
+        }
     }
 }
 
