@@ -48,6 +48,11 @@ impl Opal {
         Start::new(Some(model.url()), model.family())
     }
 
+    /// As [`Opal::start`], with no model but those of Copilot; no session is started.
+    pub fn start_with_github(github: &crate::GitHub) -> Start {
+        Start::with_github(github)
+    }
+
     fn house(&self) -> &House {
         self.house.as_ref().expect("the story is not over")
     }
@@ -66,6 +71,19 @@ impl Opal {
         let outside = self.house().root.path().join("outside");
         fs::create_dir_all(&outside).unwrap();
         outside
+    }
+
+    /// Where Opal keeps what it keeps.
+    pub fn data_directory(&self) -> PathBuf {
+        let name = if matches!(self.house().server, Server::Process(_)) { "private/data" } else { "data" };
+        self.house().root.path().join(name)
+    }
+
+    /// Starts the first session, where the house was built without one.
+    pub async fn start_first_session(&mut self, params: Value) {
+        let mut params = params;
+        params["working_dir"] = json!(self.directory());
+        self.session = self.start_session_with(params).await.session_id;
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -14,6 +14,7 @@ pub mod background;
 pub mod calls;
 pub mod editor;
 pub mod frame;
+pub mod github;
 pub mod harness;
 pub mod leak;
 pub mod model;
@@ -21,6 +22,7 @@ pub mod process;
 
 pub use editor::{Editor, Profile};
 pub use frame::Framing;
+pub use github::GitHub;
 pub use harness::{Opal, Turn};
 pub use model::{FakeModel, Family, Gate};
 

@@ -79,11 +79,29 @@ impl FakeModel {
     }
 
     pub async fn start_as(family: Family) -> Self {
+        Self::serve(family, |state, received| state.reply(received)).await
+    }
+
+    /// One behind a gate, which names the family of a request for an answer, or replies itself.
+    pub(crate) async fn behind(
+        gate: impl Fn(&Received) -> Result<Family, Reply> + Send + Sync + 'static,
+    ) -> Self {
+        let reply = move |state: &mut State, received: Received| match gate(&received) {
+            Ok(family) => state.answer(family, received),
+            Err(reply) => reply,
+        };
+        Self::serve(Family::Responses, reply).await
+    }
+
+    async fn serve(
+        family: Family,
+        reply: impl Fn(&mut State, Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let state = Arc::new(Mutex::new(State::new(family)));
         let changed = Arc::new(Notify::new());
         let (to_state, to_changed) = (state.clone(), changed.clone());
         let handler = move |received: Received| {
-            let reply = lock(&to_state).reply(received);
+            let reply = reply(&mut lock(&to_state), received);
             to_changed.notify_waiters();
             reply
         };
@@ -97,7 +115,12 @@ impl FakeModel {
 
     /// What to set `OPAL_BASE_URL` to.
     pub fn url(&self) -> String {
-        format!("{}/v1", self.shared.server.url())
+        format!("{}/v1", self.origin())
+    }
+
+    /// As [`FakeModel::url`], without a path.
+    pub fn origin(&self) -> String {
+        self.shared.server.url()
     }
 
     pub fn port(&self) -> u16 {
@@ -239,21 +262,25 @@ impl State {
                 return not_found();
             }
         }
+        self.answer(self.family, received)
+    }
+
+    fn answer(&mut self, family: Family, received: Received) -> Reply {
         let request = Request {
-            family: self.family,
+            family,
             headers: received.headers.clone(),
             path: received.path.clone(),
             bytes: received.body.to_vec(),
             body: received.json(),
         };
         let n = self.requests.len() + 1;
-        let mut problems = self.family.check(&request, self.context_limit);
+        let mut problems = family.check(&request, self.context_limit);
         if self.is_blind && request.n_images() > 0 {
             problems.push("an image for a model that sees none".into());
         }
-        let conversation = self.family.conversation(&request.body);
+        let conversation = format!("{family:?} {}", family.conversation(&request.body));
         if let Some(previous) = self.previous.insert(conversation, request.bytes.clone()) {
-            problems.extend(self.family.check_prefix(&previous, &request.bytes));
+            problems.extend(family.check_prefix(&previous, &request.bytes));
         }
         self.problems.extend(problems.into_iter().map(|problem| format!("request {n}: {problem}")));
 
@@ -266,7 +293,7 @@ impl State {
         self.requests.push(request);
         self.n_answers += 1;
         match script.or_else(|| self.fallback.clone()) {
-            Some(script) => script.reply(self.family, self.n_answers),
+            Some(script) => script.reply(family, self.n_answers),
             None => {
                 self.problems.push(format!("request {n} was not scripted; the user said {texts:?}"));
                 Reply::json(400, r#"{"error":{"message":"not scripted","code":"not_scripted"}}"#)

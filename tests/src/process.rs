@@ -117,6 +117,7 @@ pub struct CommandLine {
 #[derive(Debug)]
 pub struct Ran {
     pub ok: bool,
+    pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -164,6 +165,15 @@ impl CommandLine {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().unwrap())
+    }
+
+    pub fn data_directory(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    /// `opal` with arguments, ready to be started.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(binary());
         let path = std::env::var_os("PATH").unwrap_or_default();
         command
@@ -179,8 +189,14 @@ impl CommandLine {
         for name in ["SystemRoot", "TEMP", "TMP"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
-        let output = command.output().unwrap();
+        command
+    }
+}
+
+impl From<std::process::Output> for Ran {
+    fn from(output: std::process::Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Ran { ok: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        let (ok, code) = (output.status.success(), output.status.code());
+        Self { ok, code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 }

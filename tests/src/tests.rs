@@ -2,6 +2,7 @@
 
 mod body;
 mod documents;
+mod families;
 mod frames;
 mod script;
 mod server;

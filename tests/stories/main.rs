@@ -30,6 +30,7 @@ mod run;
 mod saving;
 mod service;
 mod sessions;
+mod signin;
 mod tools;
 mod undo;
 mod usage;

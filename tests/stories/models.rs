@@ -260,3 +260,16 @@ async fn a_list_that_fails_is_nobodys_concern() {
         assert_eq!(opal.state().await.usage.window, None);
     }
 }
+
+#[test]
+fn the_configuration_in_the_readme_is_understood() {
+    let readme = include_str!("../../README.md").replace("\r\n", "\n");
+    let examples: Vec<&str> =
+        readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let settings =
+            opal::Settings::from_toml(example).unwrap_or_else(|error| panic!("{error}\n{example}"));
+        assert_eq!(settings.warnings, [""; 0]);
+    }
+}

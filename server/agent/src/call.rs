@@ -38,6 +38,7 @@ impl Call {
             tool: self.tool.clone(),
             call_id: Some(self.id.clone()),
             grant: Some(grant.to_string()),
+            diff: confirm.diff.map(|diff| provider::mask(&diff).into_owned()),
             ..confirm
         });
         match self.ask(question).await? {

@@ -233,7 +233,9 @@ impl Failure {
 
 impl From<&ProviderError> for Failure {
     fn from(error: &ProviderError) -> Self {
-        Self { code: error.code().into(), message: error.to_string(), hint: error.hint().map(Into::into) }
+        // Of other secrets than the service's own, too: it may be a server that repeats what it was sent.
+        let message = provider::mask(&error.to_string()).into_owned();
+        Self { code: error.code().into(), message, hint: error.hint().map(Into::into) }
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) struct Spec<'a> {
     pub(crate) shell: &'a Shell,
     pub(crate) command: &'a str,
     pub(crate) directory: &'a AbsPath,
-    /// Variables the command does not get.
+    /// Variables the command does not get, besides those that hold a secret in use.
     pub(crate) hidden_env: &'a [String],
     /// Whether something may be written to it later; else its input is empty.
     pub(crate) feed: bool,
@@ -128,6 +128,12 @@ impl Process {
             command.env("TERM", "dumb").env("NO_COLOR", "1");
             for name in spec.hidden_env {
                 command.env_remove(name);
+            }
+            // Opal may have been told to use the token of another program.
+            for (name, value) in std::env::vars_os() {
+                if value.to_str().is_some_and(provider::is_secret) {
+                    command.env_remove(name);
+                }
             }
             // Should the server be torn down without a chance to end the group.
             command.kill_on_drop(true);

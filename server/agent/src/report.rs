@@ -180,6 +180,7 @@ impl Reporter {
     }
 
     pub(crate) async fn edited(&self, uri: String, diff: String) {
+        let diff = provider::mask(&diff).into_owned();
         self.report(Report::Edited { uri, diff }).await;
     }
 }

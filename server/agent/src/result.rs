@@ -1,8 +1,9 @@
 //! What a tool call came to.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use provider::Part;
+use provider::{Part, mask};
 
 use crate::workspace::FileError;
 
@@ -65,6 +66,27 @@ pub struct ToolResult {
 }
 
 impl ToolResult {
+    /// Takes the secrets out of it that Opal knows: neither the model nor whoever reads along needs them.
+    pub(crate) fn mask(&mut self) {
+        let mask_in = |text: &mut String| {
+            if let Cow::Owned(masked) = mask(text) {
+                *text = masked;
+            }
+        };
+        match &mut self.outcome {
+            Ok(output) => {
+                output.diff.iter_mut().for_each(mask_in);
+                for part in &mut output.parts {
+                    if let Part::Text(text) = part {
+                        mask_in(text);
+                    }
+                }
+            }
+            Err(ToolError::Failed(text) | ToolError::Denied(text)) => mask_in(text),
+            Err(ToolError::Aborted | ToolError::Skipped) => {}
+        }
+    }
+
     /// What goes to the model.
     pub fn parts(&self) -> Vec<Part> {
         match &self.outcome {

@@ -166,7 +166,8 @@ impl Turn {
                 }
             };
             tracing::info!(%error, attempt, ?delay, "the model's answer failed, trying again");
-            self.reporter.report(Report::Retry { attempt, delay, reason: error.to_string() }).await;
+            let reason = Failure::from(&error).message;
+            self.reporter.report(Report::Retry { attempt, delay, reason }).await;
             tokio::select! {
                 biased;
                 () = self.cancelled.cancelled() => return Err(Unanswered::Ended(EndReason::Aborted)),

@@ -70,7 +70,7 @@ pub(crate) fn main() -> ExitCode {
         result
     });
     result.unwrap_or_else(|error| {
-        show::tell!("{ERROR}error:{ERROR:#} {error:#}");
+        show::tell!("{ERROR}error:{ERROR:#} {}", provider::mask(&format!("{error:#}")));
         ExitCode::FAILURE
     })
 }

@@ -113,8 +113,10 @@ impl<B: LanguageServer> Edge<B> {
             }
             _ => {}
         }
-        // Opal's own methods take URIs as the client spells them.
-        if !crate::handlers::is_own(&method) {
+        // Opal's own methods take URIs as the client spells them, and nothing for no params.
+        if crate::handlers::is_own(&method) {
+            params = params.filter(|params| !params.is_null()).or_else(|| Some(Value::Object(Map::new())));
+        } else {
             params.iter_mut().for_each(escape_uris);
         }
         let mut request = Request::build(method);

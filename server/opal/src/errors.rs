@@ -130,6 +130,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 fn own(code: i64, error: &impl std::error::Error, hint: &str) -> Error {
     let data = ErrorData { hint: Some(hint.to_owned()) };
-    let message = chain(error).into();
+    // A service may repeat what it was sent, and so do some parsers.
+    let message = provider::mask(&chain(error)).into_owned().into();
     Error { code: ErrorCode::ServerError(code), message, data: serde_json::to_value(data).ok() }
 }

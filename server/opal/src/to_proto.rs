@@ -313,17 +313,23 @@ pub(crate) fn model(provider: &str, info: ModelInfo) -> wire::ModelInfo {
 /// A plan, and what is left of it, in words.
 pub(crate) fn plan(account: &Account) -> Option<String> {
     let mut words: Vec<String> = account.plan.iter().chain(&account.sku).take(1).cloned().collect();
-    words.extend(account.quotas.iter().filter(|quota| !quota.unlimited).filter_map(|quota| {
-        let left = match (quota.percent_remaining, quota.remaining) {
-            (Some(percent), _) => format!("{percent:.0} %"),
-            (None, Some(remaining)) => remaining.to_string(),
-            (None, None) => return None,
-        };
-        Some(format!("{left} of {} left", quota.name.replace('_', " ")))
-    }));
-    if let (false, Some(date)) = (account.quotas.is_empty(), &account.resets_on) {
-        words.push(format!("until {date}"));
-    }
+    let left: Vec<String> = account
+        .quotas
+        .iter()
+        .filter(|quota| !quota.unlimited)
+        .filter_map(|quota| {
+            let left = match (quota.percent_remaining, quota.remaining) {
+                (Some(percent), _) => format!("{percent:.0} %"),
+                (None, Some(remaining)) => remaining.to_string(),
+                (None, None) => return None,
+            };
+            Some(format!("{left} of {} left", quota.name.replace('_', " ")))
+        })
+        .collect();
+    // Some plans have only seconds, which say nothing to anybody.
+    let date = account.resets_on.as_ref().filter(|date| date.contains('-') && !left.is_empty());
+    words.extend(left);
+    words.extend(date.map(|date| format!("renewed on {date}")));
     (!words.is_empty()).then(|| words.join(", "))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use protocol::{AgentEvent, EventParams, SessionStartResult, SessionState};
+use protocol::{AgentEvent, DeviceCodeParams, EventParams, SessionStartResult, SessionState};
 use serde_json::{Value, json};
 
 use super::RpcError;
@@ -271,6 +271,11 @@ impl State {
         match method {
             "agent/event" => self.receive_event(params),
             "client/resolved" => self.resolved(&params),
+            "auth/device_code" => match serde_json::from_value::<DeviceCodeParams>(params) {
+                Ok(code) if code.verification_uri.starts_with("http") && !code.user_code.is_empty() => {}
+                Ok(code) => self.problem(format!("nobody can sign in with {code:?}")),
+                Err(error) => self.problem(format!("a code for signing in does not decode: {error}")),
+            },
             "$/cancelRequest" => {
                 let id = &params["id"];
                 if self.asked.get(&id.to_string()).is_some_and(|asked| !asked.forgotten) {

@@ -1,7 +1,9 @@
 //! Putting the house together.
 
 use std::future::IntoFuture;
+use std::path::Path;
 use std::pin::Pin;
+use std::time::Duration;
 
 use opal::{Limits, Settings};
 use serde_json::{Value, json};
@@ -12,8 +14,12 @@ use super::{House, Opal, Server, put};
 use crate::background;
 use crate::editor::{Confirm, Editor, Options, Profile};
 use crate::frame::Framing;
+use crate::github::GitHub;
 use crate::model::{FakeModel, Family};
 use crate::process::Process;
+
+/// A code that lives for 900 of them is not outlived by its story, and one of 5 is polled for every 30 ms.
+const CODE_SECOND: Duration = Duration::from_millis(5);
 
 /// A house as a story wants it; awaiting it builds it.
 #[derive(Debug)]
@@ -35,7 +41,12 @@ pub struct Start {
     in_process: bool,
     environment: Vec<(String, String)>,
     say_nothing: bool,
+    no_session: bool,
     window: u64,
+    /// Nothing is configured but what `settings` says.
+    is_bare: bool,
+    /// Files in the data directory.
+    data: Vec<(String, String)>,
 }
 
 impl Start {
@@ -55,8 +66,38 @@ impl Start {
             in_process: false,
             environment: Vec::new(),
             say_nothing: false,
+            no_session: false,
             window: 200_000,
+            is_bare: false,
+            data: Vec::new(),
         }
+    }
+
+    /// A server that has no provider but Copilot; nobody is signed in, and no session is started.
+    pub(super) fn with_github(github: &GitHub) -> Self {
+        let start = Self { is_bare: true, ..Self::new(None, Family::Responses) };
+        start
+            .settings(&github.config())
+            .limits(|limits| limits.provider.code_second = CODE_SECOND)
+            .no_session()
+    }
+
+    /// Somebody is signed in, and a session with this model is started.
+    pub fn signed_in(self, github: &GitHub, model: &str) -> Self {
+        let start = Self { no_session: false, ..self };
+        start.data("auth.json", &github.auth_json()).session("model", format!("copilot/{model}"))
+    }
+
+    /// A file in Opal's data directory.
+    pub fn data(mut self, name: &str, content: &str) -> Self {
+        self.data.push((name.into(), content.into()));
+        self
+    }
+
+    /// Says hello and starts no session.
+    pub fn no_session(mut self) -> Self {
+        self.no_session = true;
+        self
     }
 
     /// A file of the workspace.
@@ -193,6 +234,8 @@ impl Start {
             for name in &self.open {
                 editor.open(name);
             }
+        }
+        if !self.say_nothing && !self.no_session {
             let mut params = self.session.clone();
             params["working_dir"] = json!(directory);
             match editor.request("session/start", params).await {
@@ -205,6 +248,7 @@ impl Start {
     }
 
     fn start_in_memory(&self, root: &TempDir, options: Options) -> (Editor, Server) {
+        self.put_data(&root.path().join("data"));
         let url = self.base_url.as_deref().unwrap_or("http://127.0.0.1:9/v1");
         let (window, model) = (self.window, &self.model);
         let provider = |name: &str, family: Family, url: &str, model: &str| {
@@ -216,6 +260,9 @@ impl Start {
         };
         let mut toml = format!("model = \"fake/fake-model\"\n{}\n", self.settings);
         toml.push_str(&provider("fake", self.family, url, model));
+        if self.is_bare {
+            toml.clone_from(&self.settings);
+        }
         for (name, other, model) in &self.others {
             let model = if model.is_empty() { String::new() } else { format!(", {model}") };
             toml.push_str(&provider(name, other.family(), &other.url(), &model));
@@ -227,6 +274,12 @@ impl Start {
         (editor, Server::Memory { server, connections: vec![connection] })
     }
 
+    fn put_data(&self, directory: &Path) {
+        for (name, content) in &self.data {
+            put(&directory.join(name), content.as_bytes());
+        }
+    }
+
     async fn start_process(&self, root: &TempDir, options: Options) -> (Editor, Server) {
         let private = root.path().join("private");
         std::fs::create_dir(&private).unwrap();
@@ -235,12 +288,32 @@ impl Start {
             environment.push(("OPAL_BASE_URL".into(), url.clone()));
             environment.push(("OPAL_API".into(), self.family.api().into()));
         }
-        environment.push(("OPAL_MODEL".into(), "fake-model".into()));
+        if self.is_bare {
+            // What the environment of the tests has does not count.
+            let empty = FOREIGN_VARIABLES.map(|name| (name.to_owned(), String::new()));
+            environment.splice(0..0, empty);
+            self.put_data(&private.join("data"));
+            put(&private.join("data/config.toml"), self.settings.as_bytes());
+        } else {
+            environment.push(("OPAL_MODEL".into(), "fake-model".into()));
+        }
         let started = Process::start(&["lsp", "--stdio"], &options.directory, &private, environment).await;
         let (process, stdin, stdout) = started;
         (Editor::connect(stdout, stdin, options), Server::Process(Box::new(process)))
     }
 }
+
+/// What other programs know of tokens, and where.
+const FOREIGN_VARIABLES: [&str; 8] = [
+    "COPILOT_GITHUB_TOKEN",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "XDG_CONFIG_HOME",
+    "CODESPACES",
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENROUTER_API_KEY",
+];
 
 /// Connects an editor to a server in memory.
 pub(super) fn connect(server: &opal::Server, options: Options) -> (Editor, JoinHandle<()>) {

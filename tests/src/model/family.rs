@@ -55,6 +55,18 @@ impl Family {
         }
     }
 
+    /// Everything that a strict service would refuse about a body.
+    pub fn problems(self, body: &Value) -> Vec<String> {
+        let request = Request {
+            family: self,
+            headers: vec![("anthropic-version".into(), "2023-06-01".into())],
+            path: self.path().into(),
+            bytes: body.to_string().into_bytes(),
+            body: body.clone(),
+        };
+        self.check(&request, None)
+    }
+
     /// Everything that a strict service would refuse about a request.
     pub(super) fn check(self, request: &Request, context_limit: Option<usize>) -> Vec<String> {
         match self {
@@ -64,7 +76,8 @@ impl Family {
         }
     }
 
-    pub(super) fn check_prefix(self, previous: &[u8], body: &[u8]) -> Vec<String> {
+    /// What is wrong with the beginning of a body, given the one before of the same conversation.
+    pub fn check_prefix(self, previous: &[u8], body: &[u8]) -> Vec<String> {
         match self {
             Self::Responses => check::check_prefix(previous, body),
             Self::Chat => check::check_beginning(&check::chat::parts(previous), &check::chat::parts(body)),
@@ -114,7 +127,7 @@ impl Family {
     }
 
     /// By which an image is known.
-    pub(super) fn image(self) -> &'static str {
+    pub(crate) fn image(self) -> &'static str {
         match self {
             Self::Responses => r#""type":"input_image""#,
             Self::Chat => r#""type":"image_url""#,

@@ -176,6 +176,11 @@ impl Script {
         self
     }
 
+    /// The whole stream as one text.
+    pub fn sse(&self, family: Family, number: u32) -> String {
+        family.stream(self, number).into_iter().map(|event| event.text).collect()
+    }
+
     /// Tokens: of the input, of it cached, of the output.
     pub(super) fn tokens(&self) -> (u64, u64, u64) {
         self.usage.unwrap_or((100, 0, 10))

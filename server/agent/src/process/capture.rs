@@ -1,8 +1,9 @@
-//! A command's output: cleaned for reading, kept short for the model, and whole in a file.
+//! A command's output: cleaned for reading, its secrets masked, kept short for the model, and whole in a file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use provider::Masker;
 use text::{ControlFilter, HeadTail, Utf8Chunks};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
@@ -14,6 +15,7 @@ const KEPT_CHARS: usize = 30_000;
 pub(crate) struct Capture {
     utf8: Utf8Chunks,
     controls: ControlFilter,
+    secrets: Masker,
     kept: HeadTail,
     /// Everything, while it is short.
     short: String,
@@ -31,6 +33,7 @@ impl Capture {
         Self {
             utf8: Utf8Chunks::default(),
             controls: ControlFilter::default(),
+            secrets: Masker::default(),
             kept: HeadTail::default(),
             short: String::new(),
             n_chars: 0,
@@ -44,7 +47,7 @@ impl Capture {
     /// Takes more output and returns it as it can be shown.
     pub(crate) async fn push(&mut self, bytes: &[u8]) -> String {
         let decoded = self.utf8.push(bytes);
-        let clean = self.controls.push(&decoded);
+        let clean = self.secrets.push(&self.controls.push(&decoded));
         self.keep(&clean).await;
         clean
     }
@@ -52,7 +55,8 @@ impl Capture {
     /// Ends the output: returns what was held back of it, and brings the file up to date.
     pub(crate) async fn end(&mut self) -> String {
         let rest = self.utf8.finish();
-        let clean = self.controls.push(&rest);
+        let mut clean = self.secrets.push(&self.controls.push(&rest));
+        clean.push_str(&self.secrets.finish());
         self.keep(&clean).await;
         if let Some(file) = &mut self.file
             && let Err(error) = file.flush().await

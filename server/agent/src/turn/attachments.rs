@@ -1,8 +1,10 @@
 //! What the user put beside a prompt, as the model sees it.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use provider::Part;
+use provider::{Part, mask};
 use text::{Rope, excerpt, to_offset};
 
 use crate::context::Context;
@@ -53,6 +55,13 @@ pub(super) async fn read(
                     "<selection path=\"{name}\" lines=\"{first}-{last}\">\n{selected}</selection>"
                 )));
             }
+        }
+    }
+    for part in &mut parts {
+        if let Part::Text(text) = part
+            && let Cow::Owned(masked) = mask(text)
+        {
+            *text = masked;
         }
     }
     Ok(parts)

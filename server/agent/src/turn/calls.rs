@@ -132,7 +132,8 @@ impl Turn {
         self.reporter.report(report).await;
     }
 
-    async fn end(&self, call_id: CallId, tool: String, result: ToolResult) {
+    async fn end(&self, call_id: CallId, tool: String, mut result: ToolResult) {
+        result.mask();
         self.reporter.report(Report::CallEnded { call_id, tool, result }).await;
     }
 }

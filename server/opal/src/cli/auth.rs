@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::client::{Client, Incoming};
 use super::inside::with_server;
 use super::run::INTERRUPTED;
-use super::show::tell;
+use super::show::{printable, tell};
 use super::terminal;
 
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub(super) struct LoginArguments {
     #[arg(long)]
     domain: Option<String>,
     /// Use the sign-in that another program has left, without asking.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "domain")]
     existing: bool,
 }
 
@@ -47,18 +47,10 @@ pub(super) struct ModelsArguments {
 pub(super) async fn login(arguments: LoginArguments) -> anyhow::Result<ExitCode> {
     let mut signals = EndSignals::listen().context("listening for signals")?;
     with_server(async |client, incoming| {
-        initialize(client).await?;
-        let use_existing = existing(client, &arguments).await?;
-        let params = AuthLoginParams { provider: None, domain: arguments.domain.clone(), use_existing };
         tokio::select! {
-            result = client.request::<methods::AuthLogin>(&params) => {
-                let status = result?.status;
-                tell!("Signed in{}.", who(&status));
-                Ok(ExitCode::SUCCESS)
-            }
-            ended = show_code(client, incoming) => ended.map(|()| ExitCode::FAILURE),
+            signed_in = sign_in(client, incoming, &arguments) => signed_in.map(|()| ExitCode::SUCCESS),
             () = signals.next() => {
-                tell!("Not signed in.");
+                tell!("Given up; nobody was signed in.");
                 Ok(ExitCode::from(INTERRUPTED))
             }
         }
@@ -66,10 +58,33 @@ pub(super) async fn login(arguments: LoginArguments) -> anyhow::Result<ExitCode>
     .await
 }
 
+async fn sign_in(
+    client: &Client,
+    incoming: UnboundedReceiver<Incoming>,
+    arguments: &LoginArguments,
+) -> anyhow::Result<()> {
+    initialize(client).await?;
+    let use_existing = existing(client, arguments).await?;
+    let params = AuthLoginParams { provider: None, domain: arguments.domain.clone(), use_existing };
+    let status = tokio::select! {
+        result = client.request::<methods::AuthLogin>(&params) => result?.status,
+        ended = show_code(client, incoming) => return ended,
+    };
+    tell!("Signed in to GitHub Copilot{}. `opal models` lists what it offers.", who(&status));
+    if let Some(problem) = &status.problem {
+        tell!("warning: {problem}");
+    }
+    Ok(())
+}
+
 /// A sign-in of another program that the user wants to be used.
 async fn existing(client: &Client, arguments: &LoginArguments) -> anyhow::Result<Option<String>> {
     let found = client.request::<methods::AuthStatus>(&NoParams {}).await?.existing;
     let Some(first) = found.into_iter().next().filter(|_| arguments.domain.is_none()) else {
+        anyhow::ensure!(
+            !arguments.existing,
+            "no other program has left a sign-in here. `opal login` without --existing gets one."
+        );
         return Ok(None);
     };
     if arguments.existing {
@@ -89,7 +104,11 @@ async fn show_code(client: &Client, mut incoming: UnboundedReceiver<Incoming>) -
         match message {
             Incoming::Notification { method, params } if method == methods::DeviceCode::METHOD => {
                 let code: protocol::DeviceCodeParams = serde_json::from_value(params)?;
-                tell!("Open {} and enter the code {}", code.verification_uri, code.user_code);
+                tell!(
+                    "Enter the code {} at {}",
+                    printable(&code.user_code),
+                    printable(&code.verification_uri)
+                );
                 tell!("It is good for {} minutes. Ctrl-C gives up.", code.expires_in.div_ceil(60));
                 if io::stderr().is_terminal() {
                     terminal::open_browser(&code.verification_uri);
@@ -129,12 +148,21 @@ pub(super) async fn status(arguments: StatusArguments) -> anyhow::Result<ExitCod
 
 fn show_status(out: &mut impl io::Write, status: &AuthStatusResult) -> io::Result<()> {
     for provider in &status.providers {
-        let state = if provider.ready { "ready" } else { "not ready" };
+        let signs_in = provider.kind == "sign_in";
+        let state = match (signs_in, provider.ready) {
+            (true, true) => "signed in",
+            (true, false) if provider.problem.is_none() => "not signed in: `opal login` does it",
+            (false, true) => "ready",
+            (_, false) => "not ready",
+        };
         write!(out, "{:<12} {state}{}", provider.provider, who(provider))?;
-        for part in [&provider.source, &provider.problem].into_iter().flatten() {
-            write!(out, ", {part}")?;
+        if let Some(source) = provider.source.as_ref().filter(|_| !signs_in) {
+            write!(out, ", with the key from {source}")?;
         }
-        writeln!(out)?;
+        match &provider.problem {
+            Some(problem) => writeln!(out, ": {problem}")?,
+            None => writeln!(out)?,
+        }
     }
     for existing in &status.existing {
         let account = existing.account.as_ref().map(|account| format!(" of {account}")).unwrap_or_default();

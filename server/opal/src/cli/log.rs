@@ -1,8 +1,12 @@
-//! Logs: to stderr, or to a file, never to stdout.
+//! Logs: to stderr, or to a file, never to stdout, and without a secret.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::panic;
 use std::sync::Mutex;
 
+use tracing::field::display;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -29,10 +33,30 @@ pub(super) fn start() {
     });
     let layer = fmt::layer().with_target(true);
     let layer = match file {
-        Some(file) => layer.with_ansi(false).with_writer(Mutex::new(file)).boxed(),
-        None => layer.with_ansi(false).with_writer(std::io::stderr).boxed(),
+        Some(file) => layer.with_ansi(false).with_writer(Mutex::new(Masked(file))).boxed(),
+        None => layer.with_ansi(false).with_writer(|| Masked(io::stderr())).boxed(),
     };
     let layer = layer.with_filter(filter).with_filter(cap);
     // A second start, as in a test, changes nothing.
     let _ = tracing_subscriber::registry().with(layer).try_init();
+    // A panic tells what it fell over, which may be anything.
+    panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| display(&backtrace));
+        tracing::error!(%panic, backtrace, "a bug in Opal");
+    }));
+}
+
+/// Writes without the secrets that Opal knows. A line of the log comes in one piece.
+struct Masked<W>(W);
+
+impl<W: Write> Write for Masked<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(provider::mask(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }

@@ -40,7 +40,7 @@ impl Backend {
     }
 
     pub(super) async fn auth_status(&self, params: Value) -> Result<AuthStatusResult> {
-        let NoParams {} = if params.is_null() { NoParams {} } else { decode(params)? };
+        let NoParams {} = decode(params)?;
         let settings = self.server.settings();
         let mut providers = vec![self.copilot_status().await];
         providers.extend(settings.provider_names().map(|name| {
@@ -71,8 +71,7 @@ impl Backend {
     }
 
     pub(super) async fn auth_logout(&self, params: Value) -> Result<SessionDone> {
-        let params: AuthLogoutParams =
-            if params.is_null() { AuthLogoutParams::default() } else { decode(params)? };
+        let params: AuthLogoutParams = decode(params)?;
         only_copilot(params.provider.as_deref())?;
         let models = self.server.models();
         models.auth.sign_out().await.map_err(errors::auth_file)?;
@@ -107,7 +106,8 @@ impl Backend {
             Ok(Some(who)) => who,
             Ok(None) => return nobody(COPILOT, "sign_in"),
             Err(error) => {
-                return ProviderStatus { problem: Some(errors::chain(&error)), ..nobody(COPILOT, "sign_in") };
+                let problem = format!("{}. Sign in again to replace it.", errors::chain(&error));
+                return ProviderStatus { problem: Some(problem), ..nobody(COPILOT, "sign_in") };
             }
         };
         let status = ProviderStatus {
@@ -125,7 +125,8 @@ impl Backend {
             },
             Ok(Some(Err(error))) => {
                 let ready = !matches!(error, provider::ProviderError::SignInAgain { .. });
-                ProviderStatus { ready, problem: Some(error.to_string()), ..status }
+                let hint = error.hint().unwrap_or("Try again in a while.");
+                ProviderStatus { ready, problem: Some(format!("{error}. {hint}")), ..status }
             }
             _ => status,
         }

@@ -43,3 +43,17 @@ async fn a_directory_that_cannot_be_made_is_told() {
         capture(&directory.path().join("file").join("call.txt"), 1 << 20, &"1".repeat(50_000)).await;
     assert!(shown.contains("[The whole output could not be kept: "));
 }
+
+#[tokio::test]
+async fn a_secret_is_masked_wherever_it_is_cut() {
+    let secret = provider::Secret::new("ghu_of_a_captured_output");
+    let output = format!("a {0}\n\u{1b}[1m{0}", secret.reveal());
+    for at in 0..output.len() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut capture = Capture::new(directory.path().join("call.txt"), 1 << 20);
+        let told =
+            capture.push(&output.as_bytes()[..at]).await + &capture.push(&output.as_bytes()[at..]).await;
+        assert_eq!(told + &capture.end().await, "a ***\n***", "cut at {at}");
+        assert_eq!(capture.finish().await, "a ***\n***", "cut at {at}");
+    }
+}
