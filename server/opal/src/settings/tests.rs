@@ -142,9 +142,9 @@ fn without_a_model_the_user_is_told_what_to_do() {
         &[("WORK_KEY", "k")],
         Some("home/x"),
         expect![[r#"
-        no model: there is no provider `home`; there are work
-        Correct the name, or add the provider to ~/.opal/config.toml.
-        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            no model: there is no provider `home`; there are work, copilot
+            Correct the name, or add the provider to ~/.opal/config.toml.
+            mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
     check(
         WORK,
