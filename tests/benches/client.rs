@@ -54,8 +54,14 @@ impl Client {
 
     /// Starts `opal` and nothing else.
     pub(crate) fn opal(url: &str) -> Self {
+        Self::opal_of(url, "responses")
+    }
+
+    /// Starts `opal` with a model that is reached by this API.
+    pub(crate) fn opal_of(url: &str, api: &str) -> Self {
         let mut command = Command::new(tests::process::binary());
-        command.args(["lsp", "--stdio"]).env("OPAL_BASE_URL", url).env("OPAL_MODEL", "bench");
+        command.args(["lsp", "--stdio"]);
+        command.env("OPAL_BASE_URL", url).env("OPAL_API", api).env("OPAL_MODEL", "bench");
         Self::spawn(command)
     }
 
