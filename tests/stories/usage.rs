@@ -9,7 +9,7 @@ const PRICE: &str = "price = { input = 2.0, cached_input = 0.5, output = 8.0 }";
 
 fn told(opal: &Opal, kind: &str) -> Value {
     let events = opal.editor.events(&opal.session);
-    events.into_iter().filter(|event| event["type"] == kind).next_back().unwrap()["usage"].clone()
+    events.into_iter().rfind(|event| event["type"] == kind).unwrap()["usage"].clone()
 }
 
 #[track_caller]
@@ -128,8 +128,8 @@ async fn on_the_command_line_and_after_a_resume() {
 
     model.next(|t| t.text("Again.").usage(11_000, 10_000, 100));
     let ran = opal.run(&["run", "--resume", "--json", "and again"]);
-    let updates = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let last = updates.filter(|event| event["type"] == "usage_update").last().unwrap();
+    let mut updates = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let last = updates.rfind(|event| event["type"] == "usage_update").unwrap();
     // And 1,000 × 2 + 10,000 × 0.5 + 100 × 8 = 7,800.
     check_cost(last["usage"]["cost"].as_f64(), 0.020_4);
 
