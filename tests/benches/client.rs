@@ -55,12 +55,17 @@ impl Client {
 
     /// Starts `opal` and nothing else.
     pub(crate) fn opal(url: &str) -> Self {
-        Self::spawn(opal(url), None)
+        Self::opal_of(url, "responses")
     }
 
     /// Starts `opal` on what an earlier run has stored.
     pub(crate) fn opal_on(url: &str, data: &Path) -> Self {
-        Self::spawn(opal(url), Some(data))
+        Self::spawn(command(url, "responses"), Some(data))
+    }
+
+    /// Starts `opal` with a model that is reached by this API.
+    pub(crate) fn opal_of(url: &str, api: &str) -> Self {
+        Self::spawn(command(url, api), None)
     }
 
     /// Starts `opal` with a session in a permission mode; returns its id too.
@@ -196,9 +201,10 @@ impl Drop for Client {
     }
 }
 
-fn opal(url: &str) -> Command {
+fn command(url: &str, api: &str) -> Command {
     let mut command = Command::new(tests::process::binary());
-    command.args(["lsp", "--stdio"]).env("OPAL_BASE_URL", url).env("OPAL_MODEL", "bench");
+    command.args(["lsp", "--stdio"]);
+    command.env("OPAL_BASE_URL", url).env("OPAL_API", api).env("OPAL_MODEL", "bench");
     command
 }
 

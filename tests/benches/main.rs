@@ -8,6 +8,7 @@
 
 mod client;
 mod documents;
+mod families;
 mod model;
 mod numbers;
 mod sessions;
@@ -32,6 +33,8 @@ const GROUPS: &[Group] = &[
     ("throughput", stream::throughput),
     ("turn", turns::turn),
     ("history", turns::history),
+    ("families: streams", families::decode),
+    ("families: history", families::long_history),
     ("tools", tools::round_trips),
     ("edits", documents::edits),
     ("changes", documents::changes),

@@ -80,6 +80,12 @@ fn receive(mut stream: &TcpStream) -> Option<Exchange> {
             continue;
         };
         let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
+        if text.starts_with("get ") {
+            // The list of models, which this service has none of.
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").ok()?;
+            (bytes, at) = (Vec::new(), None);
+            continue;
+        }
         let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
         let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or_default();
         if bytes.len() >= head + 4 + length {

@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod compaction;
 mod connections;
+mod copilot;
 mod crash;
 mod documents;
 mod edits;

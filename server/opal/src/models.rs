@@ -101,8 +101,7 @@ impl Models {
             return Err(form());
         }
         let handle = self.provider(settings, provider).await?;
-        let info =
-            settings.overlay(provider, facts(id, self.said(provider, id), settings.is_local(provider)));
+        let info = settings.overlay(provider, facts(settings, provider, id, self.said(provider, id)));
         Ok(Model { provider: handle, info: Arc::new(info) })
     }
 
@@ -111,7 +110,7 @@ impl Models {
         let name = model.provider.name();
         let listed = self.list(name, &model.provider).await.ok()?;
         let found = listed.iter().find(|listed| listed.id == model.info.id)?.clone();
-        let info = settings.overlay(name, facts(&model.info.id, Some(found), settings.is_local(name)));
+        let info = settings.overlay(name, facts(settings, name, &model.info.id, Some(found)));
         (info != *model.info).then(|| Model { provider: model.provider.clone(), info: Arc::new(info) })
     }
 
@@ -139,7 +138,7 @@ impl Models {
 
     async fn offer(&self, settings: &Settings, name: &str) -> Result<Vec<ModelInfo>, NoModel> {
         let provider = self.provider(settings, name).await?;
-        let (configured, is_local) = (settings.configured_models(name), settings.is_local(name));
+        let configured = settings.configured_models(name);
         let listed = match self.list(name, &provider).await {
             Ok(listed) => listed.to_vec(),
             // What is configured can be used, whatever the service says.
@@ -153,12 +152,12 @@ impl Models {
             .into_iter()
             .map(|id| {
                 let listed = listed.iter().find(|listed| listed.id == id).cloned();
-                settings.overlay(name, facts(&id, listed, is_local))
+                settings.overlay(name, facts(settings, name, &id, listed))
             })
             .collect();
         let is_new = |model: &ModelInfo| all.iter().all(|other| other.id != model.id);
         let more: Vec<ModelInfo> = listed.into_iter().filter(is_new).collect();
-        all.extend(more.into_iter().map(|model| facts(&model.id.clone(), Some(model), is_local)));
+        all.extend(more.into_iter().map(|model| facts(settings, name, &model.id.clone(), Some(model))));
         Ok(all)
     }
 
@@ -247,8 +246,22 @@ impl Models {
 }
 
 /// What Opal knows of a model, and what its service says.
-fn facts(id: &str, listed: Option<ModelInfo>, is_local: bool) -> ModelInfo {
-    let known = if is_local { ModelInfo::known_locally(id) } else { ModelInfo::known(id) };
+fn facts(settings: &Settings, provider: &str, id: &str, listed: Option<ModelInfo>) -> ModelInfo {
+    let known = if settings.is_local(provider) {
+        ModelInfo::known_locally(id)
+    } else if provider == COPILOT && !settings.has_provider(COPILOT) {
+        // It has smaller limits than the vendors, and its plans have no price for a token.
+        let known = ModelInfo::known(id);
+        ModelInfo {
+            context_window: None,
+            max_prompt_tokens: None,
+            max_output_tokens: None,
+            price: None,
+            ..known
+        }
+    } else {
+        ModelInfo::known(id)
+    };
     match listed {
         Some(listed) => known.overlay(listed),
         None => known,

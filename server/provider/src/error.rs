@@ -91,7 +91,7 @@ impl ProviderError {
             Self::Unauthorized { .. } => {
                 "Check the provider's API key; it may be missing, mistyped or expired."
             }
-            Self::SignInAgain { .. } => "Sign in again.",
+            Self::SignInAgain { .. } => "Sign in again, from the editor or with `opal login`.",
             Self::NotEntitled { url: Some(_), .. } => {
                 "Open the address to see what the account needs, or sign in with another account."
             }

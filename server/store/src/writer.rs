@@ -179,21 +179,7 @@ impl Shared {
                     if self.files.is_suspect() {
                         database = None;
                     }
-                    let failed = self.write(&mut database, jobs);
-                    let mut queue = self.lock();
-                    queue.waiting_bytes = queue.waiting_bytes.saturating_sub(n_bytes);
-                    // What came meanwhile has waited for the other process too.
-                    let given_up = match &failed {
-                        Some(StoreError::Locked { .. }) => {
-                            queue.waiting_bytes = 0;
-                            std::mem::take(&mut queue.jobs)
-                        }
-                        _ => VecDeque::new(),
-                    };
-                    drop(queue);
-                    for job in given_up {
-                        let _ = job.done.send(failed.clone().map_or(Ok(()), Err));
-                    }
+                    self.write(&mut database, jobs, n_bytes);
                     is_untidy = database.as_ref().is_some_and(is_in_need);
                 }
                 Next::Pause => is_untidy = database.as_ref().is_some_and(tidy),
@@ -236,8 +222,8 @@ impl Shared {
         }
     }
 
-    /// Writes a group and tells each how it went. Returns why all of it failed.
-    fn write(&self, database: &mut Option<Database>, jobs: Vec<Job>) -> Option<StoreError> {
+    /// Writes a group of so many bytes and tells each how it went.
+    fn write(&self, database: &mut Option<Database>, jobs: Vec<Job>, n_bytes: u64) {
         let (mut writes, mut waiting) = (Vec::new(), Vec::new());
         for job in jobs {
             writes.push((job.write, job.at_ms));
@@ -248,7 +234,15 @@ impl Shared {
             // Nothing is known of the connection now; the next group opens its own.
             *database = None;
         }
-        let failed = outcome.as_ref().err().cloned();
+        let mut queue = self.lock();
+        queue.waiting_bytes = queue.waiting_bytes.saturating_sub(n_bytes);
+        if matches!(outcome, Err(StoreError::Locked { .. })) {
+            // What came meanwhile has waited for the other process too. Taken before anybody is told: what
+            // is asked for after that is tried.
+            queue.waiting_bytes = 0;
+            waiting.extend(queue.jobs.drain(..).map(|job| job.done));
+        }
+        drop(queue);
         let outcomes: Vec<_> = match outcome {
             Ok(refused) => refused.into_iter().map(|refused| refused.map_or(Ok(()), Err)).collect(),
             Err(error) => waiting.iter().map(|_| Err(error.clone())).collect(),
@@ -257,7 +251,6 @@ impl Shared {
             // Fails if the caller dropped the commit: nobody wants to know.
             let _ = done.send(outcome);
         }
-        failed
     }
 
     /// Makes a group durable. For each write: why it was refused, if it was.

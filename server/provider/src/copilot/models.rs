@@ -226,8 +226,9 @@ impl Models {
         };
         request.thinking = request.thinking.and_then(|wanted| model.thinking(wanted));
         if let Some(limit) = model.max_output_tokens.and_then(|limit| u32::try_from(limit).ok()) {
-            let default = (model.family == Family::Messages).then_some(limit);
-            request.max_output_tokens = request.max_output_tokens.map(|wanted| wanted.min(limit)).or(default);
+            // Whether or not the caller knows it by now: requests should not differ for that.
+            let wanted = request.max_output_tokens.unwrap_or(limit);
+            request.max_output_tokens = Some(wanted.min(limit));
         }
         Ok(model.family)
     }

@@ -117,7 +117,7 @@ async fn every_refusal_has_a_hint() {
     let hint = |error: ProviderError| error.hint().unwrap_or_default();
     let (provider, message) = ("copilot".to_owned(), "no".to_owned());
     let error = ProviderError::SignInAgain { provider: provider.clone(), message: message.clone() };
-    assert_eq!(hint(error), "Sign in again.");
+    assert_eq!(hint(error), "Sign in again, from the editor or with `opal login`.");
     let url = Some("https://github.com/settings/copilot".to_owned());
     let error = ProviderError::NotEntitled { provider, message, url };
     assert_eq!(

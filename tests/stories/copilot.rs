@@ -1,0 +1,215 @@
+//! Sessions with the models of GitHub Copilot.
+
+use serde_json::{Value, json};
+use tests::github::Poll;
+use tests::{Family, Gate, GitHub, Opal, calls};
+
+/// Who asked, as each request says.
+fn initiators(github: &GitHub) -> Vec<String> {
+    let header = |n| async move { github.model.request(n).await };
+    let requests = (1..=github.model.n_requests()).map(|n| futures::executor::block_on(header(n)));
+    requests.map(|request| request.header("x-initiator").unwrap().to_owned()).collect()
+}
+
+/// The error that the last run ended with.
+fn error(opal: &Opal) -> Value {
+    let events = opal.editor.events(&opal.session);
+    events.into_iter().rfind(|event| event["type"] == "error").unwrap_or_else(|| panic!("{}", opal.editor))
+}
+
+#[tokio::test]
+async fn each_model_is_asked_through_the_api_that_it_speaks() {
+    for (model, family, path) in [
+        ("gpt-5.4", Family::Responses, "/responses"),
+        ("gpt-5-mini", Family::Responses, "/responses"),
+        ("claude-sonnet-4.5", Family::Anthropic, "/v1/messages"),
+        ("gpt-4.1", Family::Chat, "/chat/completions"),
+    ] {
+        let github = GitHub::start().await;
+        github.model.next(|t| t.tool("read", calls::read("a")));
+        github.model.next(|t| t.text("One."));
+        github.model.next(|t| t.text("Again."));
+        let opal = Opal::start_with_github(&github).signed_in(&github, model).file("a", "one\n").await;
+        assert_eq!(opal.run("read it").await, "completed", "{model}");
+        assert_eq!(opal.run("once more").await, "completed", "{model}");
+        for n in 1..=3 {
+            assert_eq!(github.model.request(n).await.path, path, "{model} {family:?}");
+        }
+        assert_eq!(initiators(&github), ["user", "agent", "user"], "{model}");
+        assert_eq!(github.model.request(3).await.results().len(), 1);
+        assert_eq!(github.n_exchanges(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_the_user_says_on_the_way_is_the_users() {
+    let github = GitHub::start().await;
+    let gate = Gate::new();
+    github.model.next(|t| t.tool("read", calls::read("a")).pause_until(&gate));
+    github.model.next(|t| t.text("Steered."));
+    github.model.next(|t| t.text("Followed."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").file("a", "one\n").await;
+    let turn = opal.prompt("read it").await;
+    github.model.request(1).await;
+    opal.steer("not that").await;
+    opal.follow_up("and then").await;
+    gate.open();
+    assert_eq!(turn.end().await, "completed");
+    assert_eq!(initiators(&github), ["user", "user", "user"]);
+}
+
+#[tokio::test]
+async fn a_retry_is_not_the_users() {
+    let github = GitHub::start().await;
+    github.refuse_next(500, "oops", "Something went wrong.");
+    github.model.next(|t| t.text("Better."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").fast_retries().await;
+    assert_eq!(opal.run("hello").await, "completed");
+    assert_eq!(opal.editor.count("retry"), 1);
+    assert_eq!(initiators(&github), ["agent"]);
+}
+
+#[tokio::test]
+async fn images_are_announced() {
+    let github = GitHub::start().await;
+    github.model.next(|t| t.text("A dot."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    let data =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    let attachment = json!({ "type": "image", "mime_type": "image/png", "data": data });
+    let params = json!({ "session_id": opal.session, "text": "what is it", "attachments": [attachment] });
+    assert_eq!(opal.prompt_with(params).await.end().await, "completed");
+    assert_eq!(github.model.last_request().header("copilot-vision-request"), Some("true"));
+}
+
+#[tokio::test]
+async fn a_token_that_runs_out_is_noticed_by_nobody() {
+    let github = GitHub::start().await;
+    for text in ["One.", "Two.", "Three."] {
+        github.model.next(|t| t.text(text));
+    }
+    let opal = Opal::start_with_github(&github).signed_in(&github, "claude-sonnet-4.5").await;
+    for n in 1..=3 {
+        assert_eq!(opal.run("hello").await, "completed");
+        assert_eq!(github.n_exchanges(), n);
+        github.expire();
+    }
+    assert_eq!((opal.editor.count("retry"), opal.editor.count("error")), (0, 0));
+    assert_eq!(initiators(&github), ["user", "user", "user"]);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_revoked_is_replaced_and_the_session_goes_on() {
+    let github = GitHub::start().await;
+    github.model.next(|t| t.text("Before."));
+    github.model.next(|t| t.text("After."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    assert_eq!(opal.run("hello").await, "completed");
+    github.revoke();
+    assert_eq!(opal.run("are you there").await, "error");
+    let told = error(&opal);
+    assert_eq!(told["code"], "sign_in_again");
+    assert!(told["message"].as_str().unwrap().contains("Bad credentials"), "{told}");
+    assert!(told["hint"].as_str().unwrap().contains("opal login"), "{told}");
+    let status = opal.editor.request("auth/status", json!({})).await.unwrap();
+    assert_eq!(status["providers"][0]["ready"], false, "{status:#}");
+
+    github.user([Poll::Granted]);
+    opal.editor.request("auth/login", json!({})).await.unwrap();
+    assert_eq!(opal.run("and now").await, "completed");
+    let request = github.model.last_request();
+    assert_eq!(request.user_texts()[..1], ["hello"], "the conversation is the same");
+}
+
+#[tokio::test]
+async fn who_signs_out_can_sign_in_again() {
+    let github = GitHub::start().await;
+    github.model.next(|t| t.text("Before."));
+    github.model.next(|t| t.text("After."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    assert_eq!(opal.run("hello").await, "completed");
+    opal.editor.request("auth/logout", json!({})).await.unwrap();
+    assert_eq!(opal.run("are you there").await, "error");
+    let told = error(&opal);
+    assert_eq!(
+        (&told["code"], &told["message"]),
+        (&json!("sign_in_again"), &json!("copilot does not accept the sign-in: nobody is signed in"))
+    );
+    opal.editor.request("auth/login", json!({})).await.unwrap();
+    assert_eq!(opal.run("and now").await, "completed");
+}
+
+#[tokio::test]
+async fn an_account_without_copilot() {
+    let github = GitHub::start().await;
+    github.not_entitled();
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    assert_eq!(opal.run("hello").await, "error");
+    let told = error(&opal);
+    assert_eq!(told["code"], "not_entitled");
+    let message = told["message"].as_str().unwrap();
+    assert!(
+        message.contains("No access") && message.contains("https://github.com/github-copilot/signup"),
+        "{message}"
+    );
+    assert!(opal.data_directory().join("auth.json").exists(), "the sign-in is good");
+}
+
+#[tokio::test]
+async fn a_quota_that_is_used_up() {
+    let github = GitHub::start().await;
+    github.refuse_next(402, "quota_exceeded", "You have no quota");
+    github.model.next(|t| t.text("Later."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-4.1").await;
+    assert_eq!(opal.run("hello").await, "error");
+    let told = error(&opal);
+    assert_eq!((&told["code"], opal.editor.count("retry")), (&json!("quota"), 0));
+    assert!(told["message"].as_str().unwrap().contains("You have no quota") && told["hint"].is_string());
+    assert_eq!(opal.run("and now").await, "completed");
+}
+
+#[tokio::test]
+async fn fifty_sessions_at_once_exchange_once() {
+    let github = GitHub::start().await;
+    github.model.always(|t| t.text("Here."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    let mut sessions = Vec::new();
+    for _ in 0..50 {
+        let params = json!({ "working_dir": opal.directory(), "model": "copilot/gpt-5.4" });
+        sessions.push(opal.start_session_with(params).await.session_id);
+    }
+    for n in 1..=2 {
+        let prompts: Vec<_> = sessions.iter().map(|session| opal.prompt_in(session, "hello")).collect();
+        for turn in futures::future::join_all(prompts).await {
+            assert_eq!(turn.end().await, "completed");
+        }
+        assert_eq!((github.n_exchanges(), github.model.n_requests()), (n, 50 * n));
+        github.expire();
+    }
+    assert_eq!(opal.editor.count("retry"), 0);
+}
+
+#[tokio::test]
+async fn it_is_what_is_used_when_nothing_is_said() {
+    let github = GitHub::start().await;
+    github.model.next(|t| t.text("Here."));
+    let mut opal = Opal::start_with_github(&github).data("auth.json", &github.auth_json()).await;
+    opal.start_first_session(json!({})).await;
+    assert_eq!(opal.state().await.model, "copilot/gpt-5-mini");
+    assert_eq!(opal.run("hello").await, "completed");
+    assert_eq!(github.model.last_request().body["model"], "gpt-5-mini");
+}
+
+#[tokio::test]
+async fn a_window_that_the_service_tells_is_known_soon() {
+    let github = GitHub::start().await;
+    github.model.next(|t| t.text("Here."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    opal.editor
+        .until(Some(&opal.session), 0, "usage_update", |event| event["usage"]["window"] == 272_000)
+        .await;
+    assert_eq!(opal.run("hello").await, "completed");
+    // Its plans have no price for a token.
+    let usage = serde_json::to_value(opal.state().await.usage).unwrap();
+    assert!(usage["cost"].is_null() && usage["input"] == 100, "{usage}");
+}
