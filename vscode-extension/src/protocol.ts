@@ -31,7 +31,7 @@ export const sessionChanges = new RequestType<SessionChangesParams, SessionChang
 /** Client to server. Takes changes of files back; answers when the files stand as they were, or why not. */
 export const sessionUndo = new RequestType<SessionUndoParams, SessionUndoResult, void>("session/undo");
 
-/** Client to server. Names a session, or changes how much runs unasked. */
+/** Client to server. Names a session, or changes its model, how long it thinks, or how much runs unasked. */
 export const sessionSet = new RequestType<SessionSetParams, SessionDone, void>("session/set");
 
 /** Client to server. Removes a stored session that is not live. */
@@ -57,6 +57,21 @@ export const abort = new RequestType<SessionParams, AbortResult, void>("agent/ab
 
 /** Client to server. Returns the whole state, to begin with or to catch up. */
 export const state = new RequestType<SessionParams, SessionState, void>("agent/state");
+
+/** Client to server. Lists what each provider offers. */
+export const modelsList = new RequestType<ModelsListParams, ModelsListResult, void>("models/list");
+
+/** Client to server. Says what each provider is used with, and who is signed in. */
+export const authStatus = new RequestType<NoParams, AuthStatusResult, void>("auth/status");
+
+/** Client to server. Signs in to GitHub Copilot; answers when that is done or has failed. */
+export const authLogin = new RequestType<AuthLoginParams, AuthLoginResult, void>("auth/login");
+
+/** Client to server. Signs out and removes what was kept for it. */
+export const authLogout = new RequestType<AuthLogoutParams, SessionDone, void>("auth/logout");
+
+/** Server to client. Shows what the user has to do to sign in. */
+export const authDeviceCode = new NotificationType<DeviceCodeParams>("auth/device_code");
 
 /** Server to client. Tells what happened in a session. */
 export const event = new NotificationType<EventParams>("agent/event");
@@ -279,6 +294,8 @@ export interface ContextUsage {
   reasoning: number;
   /** The conversation is compacted when it reaches so many tokens; absent if the window is not known. */
   compact_at?: number;
+  /** US dollars for the session so far, as far as prices are known. */
+  cost?: number;
   /** The model's window in tokens, if known. */
   window?: number;
 }
@@ -422,6 +439,13 @@ export type HistoryContent =
       turn_id: string;
       /** As a user reads them. */
       files: string[];
+    }
+  /** From here on another model answers, or thinks longer or shorter. */
+  | {
+      kind: "model_change";
+      /** `provider/model`. */
+      model: string;
+      thinking_level?: ThinkingLevel;
     };
 
 /** What a tool call came to. */
@@ -576,10 +600,14 @@ export interface SessionUndoParams {
 /** What to change; what is absent stays. */
 export interface SessionSetParams {
   session_id: string;
+  /** `provider/model`: who answers from the next turn on. The session must be live. */
+  model?: string;
   /** What to call it; an empty text takes the name away. */
   name?: string;
   /** How much runs unasked from now on. The session must be live. */
   permission_mode?: PermissionMode;
+  /** How long the model thinks from the next turn on. The session must be live. */
+  thinking_level?: ThinkingLevel;
 }
 
 /** Names one session. */
@@ -703,6 +731,120 @@ export interface ReturnedMessage {
   text: string;
 }
 
+export interface ModelsListParams {
+  /** Only those of this provider. */
+  provider?: string;
+}
+
+export interface ModelsListResult {
+  models: ModelInfo[];
+  /** Providers that could not be asked. */
+  problems: ProviderProblem[];
+  /** What a new session uses if it names none; absent if nothing can be talked to. */
+  default_model?: string;
+}
+
+/** What is known of a model. What is absent is not known, and the model works all the same. */
+export interface ModelInfo {
+  /** `provider/model`, as `session/start` and `session/set` take it. */
+  model: string;
+  /** For people. */
+  name: string;
+  /** Tokens of input and output together. */
+  context_window?: number;
+  /** Sees images. */
+  images?: boolean;
+  max_output_tokens?: number;
+  preview?: boolean;
+  price?: Price;
+  /** The levels it can be set to; absent if not known, empty if it does not think. */
+  thinking_levels?: ThinkingLevel[];
+  /** Calls tools. */
+  tools?: boolean;
+}
+
+/** US dollars for a million tokens. */
+export interface Price {
+  input: number;
+  /** From the provider's cache. */
+  cached_input: number;
+  output: number;
+}
+
+/** A provider that could not be asked. */
+export interface ProviderProblem {
+  provider: string;
+  message: string;
+  hint?: string;
+}
+
+/** Nothing. */
+export type NoParams = Record<string, never>;
+
+export interface AuthStatusResult {
+  providers: ProviderStatus[];
+  /** Sign-ins of other programs that `auth/login` may use, if the user agrees. */
+  existing: ExistingLogin[];
+}
+
+/** What a provider is used with. */
+export interface ProviderStatus {
+  /** As in the first part of `provider/model`. */
+  provider: string;
+  /** Requests can be sent. */
+  ready: boolean;
+  /** `sign_in`, `key` or `none`; later versions may add more. */
+  kind: string;
+  /** Who is signed in. */
+  account?: string;
+  /** When what is held now runs out, in milliseconds since the epoch; it is renewed before. */
+  expires_at_ms?: number;
+  /** The host it belongs to. */
+  host?: string;
+  plan?: string;
+  /** What is wrong, and what to do. */
+  problem?: string;
+  /** Where the key or sign-in was found. */
+  source?: string;
+}
+
+/** A sign-in that another program left. */
+export interface ExistingLogin {
+  /** Names it in `auth/login`. */
+  found_in: string;
+  account?: string;
+}
+
+export interface AuthLoginParams {
+  /** `github.com` if absent; the host of an enterprise otherwise. */
+  domain?: string;
+  /** `copilot` if absent; no other provider is signed in to. */
+  provider?: string;
+  /** Uses this sign-in of `auth/status` in place of a new one. */
+  use_existing?: string;
+}
+
+export interface AuthLoginResult {
+  status: ProviderStatus;
+}
+
+export interface AuthLogoutParams {
+  /** `copilot` if absent. */
+  provider?: string;
+}
+
+/** What the user has to do to sign in. */
+export interface DeviceCodeParams {
+  /** To be typed at `verification_uri`. */
+  user_code: string;
+  /** `http:` or `https:`. */
+  verification_uri: string;
+  /** Seconds from now. */
+  expires_in: number;
+  /** The server has asked for a browser to be opened there. */
+  opened?: boolean;
+}
+
 /** One event. `seq` counts up by one per session and is the same for every client; a merged delta also carries the first number it stands for, so continuity is `first_seq or seq == last + 1`. */
 export type EventParams = AgentEvent & {
   session_id: string;
@@ -807,6 +949,13 @@ export type AgentEvent =
       /** Absent before the first entry. */
       leaf?: string;
     }
+  /** Another model answers from now on, or it thinks longer or shorter. */
+  | {
+      type: "model_changed";
+      /** `provider/model`. */
+      model: string;
+      thinking_level?: ThinkingLevel;
+    }
   /** The conversation is being compacted. */
   | {
       type: "compaction_start";
@@ -888,6 +1037,8 @@ export interface TokenUsage {
   output: number;
   /** Output tokens spent on thinking. */
   reasoning: number;
+  /** US dollars, as far as prices are known. */
+  cost?: number;
 }
 
 /** Why a conversation is compacted. Later versions may add to these: ignore what you do not know. */
