@@ -127,6 +127,8 @@ export class Session {
   private apply(event: EventParams): boolean {
     switch (event.type) {
       case "message_delta":
+        // Not with `message_start`: the model may think first, and that stands above.
+        this.add({ id: `m:${event.message_id}`, kind: "assistant", text: "", done: false });
         this.append(`m:${event.message_id}`, "text", event.delta);
         return false;
       case "thinking_delta":
@@ -147,9 +149,6 @@ export class Session {
           attachments: (event.attachments ?? []).map(describe_attachment),
         });
         return true;
-      case "message_start":
-        this.add({ id: `m:${event.message_id}`, kind: "assistant", text: "", done: false });
-        return false;
       case "thinking_start":
         this.add({ id: `t:${event.message_id}`, kind: "thinking", text: "", done: false });
         return false;

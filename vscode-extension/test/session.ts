@@ -82,10 +82,10 @@ test("an answer grows, and its end is authoritative", () =>
     [
       { type: "agent_start" },
       { type: "turn_start", turn_id: "t", text: "greet me" },
+      { type: "message_start", message_id: "m" },
       { type: "thinking_start", message_id: "m" },
       { type: "thinking_delta", message_id: "m", delta: "Hm" },
       { type: "thinking_end", message_id: "m", text: "Hm, so." },
-      { type: "message_start", message_id: "m" },
       { type: "message_delta", message_id: "m", delta: "Hel" },
       { type: "message_delta", message_id: "m", delta: "lo" },
       { type: "message_end", message_id: "m", text: "Hello." },
