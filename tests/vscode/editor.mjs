@@ -145,8 +145,11 @@ export class Editor {
     });
   }
 
+  /** Reload Window, as a user does it. */
   async reload() {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent("load");
+    await this.command("Developer: Reload Window");
+    await loaded;
     await this.page.waitForSelector(".monaco-workbench .activitybar");
     await this.find_view();
   }
@@ -259,7 +262,8 @@ export class Editor {
     try {
       const shot = `failed-${name.replace(/\W+/g, "-")}`;
       await this.screenshot(shot);
-      return `conversation:\n${await this.transcript()}\n\nerrors: ${this.errors.join("\n")}\n\nsee ${shot}.png`;
+      const conversation = (await this.transcript()).slice(-1500);
+      return `conversation:\n${conversation}\n\nerrors: ${this.errors.join("\n")}\n\nsee ${shot}.png`;
     } catch (error) {
       return `(no more to see: ${error.message})`;
     }

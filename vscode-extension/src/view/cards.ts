@@ -59,9 +59,13 @@ function fixed(element: HTMLElement): Card {
 
 function assistant(item: Extract<Item, { kind: "assistant" }>): Card {
   const text = new StreamedMarkdown(item.text, item.done);
-  const cut_off = h("div", { class: "note info", hidden: !item.interrupted }, "Cut off.");
   return {
-    element: h("article", { class: "assistant", "aria-label": "Opal" }, text.element, cut_off),
+    element: h(
+      "article",
+      { class: "assistant", "aria-label": "Opal" },
+      text.element,
+      item.interrupted ? h("div", { class: "note info" }, "Cut off.") : undefined,
+    ),
     append: (_, delta) => text.append(delta),
     update(now) {
       if (now.kind !== "assistant") {
@@ -183,7 +187,7 @@ class ToolCard implements Card {
 
   private show(item: ToolItem): void {
     const { result } = item;
-    const failed = result && (!result.ok || (result.exit_code ?? 0) !== 0);
+    const failed = result !== undefined && (!result.ok || (result.exit_code ?? 0) !== 0);
     this.element.classList.toggle("failed", failed);
     this.element.classList.toggle("runs", !result);
     this.sign.textContent = !result ? "●" : failed ? "✗" : "✓";
@@ -208,7 +212,7 @@ class ToolCard implements Card {
       this.output.hidden = told === "";
     }
     if (!this.touched) {
-      this.element.open = Boolean(result.diff) || Boolean(failed);
+      this.element.open = Boolean(result.diff) || failed;
     }
   }
 }

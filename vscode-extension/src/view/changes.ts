@@ -18,7 +18,7 @@ export class Changes {
     this.element.hidden = files.length === 0;
     const added = files.reduce((sum, file) => sum + file.added, 0);
     const removed = files.reduce((sum, file) => sum + file.removed, 0);
-    const name = files.length === 1 ? "1 file changed" : `${files.length} files changed`;
+    const name = files.length === 1 ? "1 file" : `${files.length} files`;
     this.summary.replaceChildren(
       h("span", {}, name),
       numbers(added, removed),

@@ -4,7 +4,6 @@ import { button, h, icon_button } from "./dom";
 import { host, post } from "./host";
 
 const MOST_HISTORY = 100;
-const TALLEST_PX = 280;
 const MOST_IMAGE_BYTES = 10_000_000;
 
 export class Composer {
@@ -62,13 +61,12 @@ export class Composer {
     this.box.addEventListener("paste", (event) => void this.paste(event));
     this.show_mentions();
     this.set_running(false);
-    this.grow();
   }
 
   set_running(running: boolean): void {
     this.running = running;
     this.box.placeholder = running
-      ? "Steer the running turn (Enter), or queue a prompt (Alt+Enter)"
+      ? "Enter steers, Alt+Enter queues"
       : "What is to be done? @ attaches files";
     this.send_button.textContent = running ? "Steer" : "Send";
     this.send_button.title = running ? "Says it to the running turn (Enter)" : "Enter";
@@ -161,7 +159,6 @@ export class Composer {
     this.at = at;
     this.box.value = this.history[at] ?? this.typed;
     this.box.setSelectionRange(this.box.value.length, this.box.value.length);
-    this.grow();
     this.keep();
   }
 
@@ -174,7 +171,6 @@ export class Composer {
   }
 
   private changed(): void {
-    this.grow();
     this.keep();
     const query = this.query();
     if (query === undefined) {
@@ -272,11 +268,6 @@ export class Composer {
         ),
       ),
     );
-  }
-
-  private grow(): void {
-    this.box.style.height = "auto";
-    this.box.style.height = `${Math.min(this.box.scrollHeight + 2, TALLEST_PX)}px`;
   }
 
   private keep(): void {

@@ -48,6 +48,6 @@ export function diff_lines(lines: string): HTMLElement {
   return h(
     "pre",
     { class: "diff", tabindex: 0, "aria-label": "Change" },
-    ...shown.map((line) => h("span", { class: classes[line.charAt(0)] }, `${line}\n`)),
+    ...shown.map((line) => h("span", { class: classes[line.charAt(0)] }, line)),
   );
 }
