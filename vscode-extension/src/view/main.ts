@@ -4,10 +4,14 @@ import { waiting } from "../words";
 import { Changes } from "./changes";
 import { Composer } from "./composer";
 import { h } from "./dom";
+import { take } from "./frames";
 import { post } from "./host";
 import { Questions } from "./questions";
 import { StatusLine } from "./status";
 import { Transcript } from "./transcript";
+
+/** Characters that a frame shows more of, so that a lot at once does not stop the page. */
+const MOST_TEXT = 6_000;
 
 const transcript = new Transcript(
   h(
@@ -70,10 +74,13 @@ function show_soon(): void {
   is_waiting = true;
   requestAnimationFrame(() => {
     is_waiting = false;
-    const taken = patches;
-    patches = [];
+    const taken = take(patches, MOST_TEXT);
     if (taken.length > 0) {
       transcript.apply(taken);
+    }
+    if (patches.length > 0) {
+      show_soon();
+      return;
     }
     if (status) {
       show_status(status);

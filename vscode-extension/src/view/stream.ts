@@ -3,18 +3,23 @@ import { cut } from "./blocks";
 import { h } from "./dom";
 import { markdown } from "./markdown";
 
+/** Characters of Markdown in one part of the page. The browser lays out only the parts that are to be seen. */
+const PART = 8_000;
+
 export class StreamedMarkdown {
   readonly element = h("div", { class: "markdown" });
-  private readonly settled = h("div");
   private readonly tail = h("div");
+  /** The last part of what is settled, and how much is in it. */
+  private part: HTMLElement | undefined;
+  private in_part = 0;
   /** What is not settled yet. */
   private rest = "";
   private text = "";
   /** The code block that the text ends in. */
-  private code: { text: Text; length: number; begin: number } | undefined;
+  private code: { text: Text; length: number } | undefined;
 
   constructor(text: string, done: boolean) {
-    this.element.append(this.settled, this.tail);
+    this.element.append(this.tail);
     if (done) {
       this.finish(text);
     } else {
@@ -33,14 +38,14 @@ export class StreamedMarkdown {
     }
     const { settled, fence } = cut(this.rest);
     if (settled > 0) {
-      this.settled.insertAdjacentHTML("beforeend", markdown.render(this.rest.slice(0, settled)));
+      this.settle(this.rest.slice(0, settled));
       this.rest = this.rest.slice(settled);
     }
     this.code = undefined;
     if (fence) {
       const text = document.createTextNode(this.rest.slice(fence.code - settled));
       this.tail.replaceChildren(h("pre", {}, h("code", {}, text)));
-      this.code = { text, length: this.rest.lastIndexOf("\n") + 1, begin: fence.code - settled };
+      this.code = { text, length: this.rest.lastIndexOf("\n") + 1 };
     } else {
       this.tail.innerHTML = markdown.render(this.rest);
     }
@@ -53,11 +58,22 @@ export class StreamedMarkdown {
     if (is_same) {
       this.tail.innerHTML = markdown.render(this.rest);
     } else {
-      this.settled.innerHTML = markdown.render(text);
-      this.tail.replaceChildren();
+      this.element.replaceChildren(this.tail);
+      this.part = undefined;
+      this.tail.innerHTML = markdown.render(text);
     }
     this.text = text;
     this.rest = "";
     this.code = undefined;
+  }
+
+  private settle(text: string): void {
+    if (!this.part || this.in_part > PART) {
+      this.part = h("div", { class: "part" });
+      this.in_part = 0;
+      this.tail.before(this.part);
+    }
+    this.in_part += text.length;
+    this.part.insertAdjacentHTML("beforeend", markdown.render(text));
   }
 }
