@@ -1,0 +1,277 @@
+// A window to drive in a story, with the extension, a scripted model and a folder of its own.
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+
+const TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
+
+/** What fails a story, as opposed to what fails the test. */
+class Unexpected extends Error {
+  get expectation() {
+    return this.message;
+  }
+}
+
+export class Editor {
+  errors = [];
+  figures = [];
+
+  static async open(server) {
+    const self = new Editor();
+    self.server = server;
+    self.scratch = await realpath(await mkdtemp(join(tmpdir(), "opal-story-")));
+    self.dir = join(self.scratch, "work");
+    await mkdir(self.dir);
+    return self;
+  }
+
+  expect(what, actual, expected) {
+    if (!isDeepStrictEqual(actual, expected)) {
+      throw new Unexpected(`${what}\nexpected ${JSON.stringify(expected)}\nbut got  ${JSON.stringify(actual)}`);
+    }
+  }
+
+  /** Waits until `check` returns something, and returns that. */
+  async eventually(what, check, timeout = TIMEOUT_MS) {
+    const end = Date.now() + timeout;
+    for (;;) {
+      const result = await check();
+      if (result) {
+        return result;
+      }
+      if (Date.now() > end) {
+        throw new Unexpected(`never happened: ${what}`);
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Writes a file of the project. */
+  async file(name, text) {
+    const path = join(this.dir, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
+
+  on_disk(name) {
+    const path = join(this.dir, name);
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  }
+
+  /** A step of the model's script that waits until `open_gate` is called with the same name. */
+  gate(name) {
+    return { wait_for: join(this.scratch, name) };
+  }
+
+  async open_gate(name) {
+    await writeFile(join(this.scratch, name), "");
+  }
+
+  /** Opens the window, with a model that gives these answers; see tests/nvim/model.md. */
+  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true } = {}) {
+    const url = await this.start_model(answers);
+    await this.file(
+      ".vscode/settings.json",
+      JSON.stringify({
+        "opal.path": process.env.OPAL_TEST_BIN,
+        "opal.environment": {
+          OPAL_BASE_URL: url,
+          OPAL_MODEL: "scripted",
+          OPAL_API_KEY: "none",
+          OPAL_DATA_DIR: join(this.scratch, "data"),
+        },
+        ...settings,
+      }),
+    );
+    this.context = await this.server.browser.newContext({ viewport });
+    await this.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: this.server.url });
+    this.page = await this.context.newPage();
+    this.page.on("console", (message) => {
+      const text = message.text();
+      if (/Content Security Policy/.test(text) && /vscode-webview|view\.js|style\.css/.test(text + message.location().url)) {
+        this.errors.push(text);
+      }
+    });
+    this.page.on("pageerror", (error) => this.errors.push(String(error)));
+    await this.page.goto(`${this.server.url}/?folder=${encodeURIComponent(this.dir)}`);
+    await this.page.waitForSelector(".monaco-workbench .activitybar");
+    if (view) {
+      await this.show_view();
+    }
+  }
+
+  async start_model(answers) {
+    const script = join(this.scratch, "script.json");
+    await writeFile(script, JSON.stringify({ answers }));
+    const [program, ...args] = process.env.OPAL_TEST_MODEL_CMD.split(" ");
+    this.model = spawn(program, [...args, script, join(this.scratch, "requests")], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    return new Promise((resolve, reject) => {
+      this.model.stdout.once("data", (data) => resolve(String(data).trim()));
+      this.model.once("exit", () => reject(new Error("the model ended")));
+    });
+  }
+
+  /** Everything the model was sent, as JSON. */
+  sent() {
+    const path = join(this.scratch, "requests");
+    return existsSync(path) ? readFileSync(path, "utf8") : "";
+  }
+
+  async model_was_told(part) {
+    await this.eventually(`the model was told: ${part}`, () => this.sent().includes(part));
+  }
+
+  /** Opens the view of the extension. */
+  async show_view() {
+    await this.page.click('.activitybar a[aria-label^="Opal"]');
+    await this.find_view();
+  }
+
+  /** The page of the view; another one after it was hidden. */
+  async find_view() {
+    this.view = await this.eventually("the view is there", async () => {
+      for (const frame of this.page.frames()) {
+        if (await frame.$("textarea[aria-label=Prompt]").catch(() => null)) {
+          return frame;
+        }
+      }
+    });
+  }
+
+  /** Reload Window, as a user does it. */
+  async reload() {
+    const loaded = this.page.waitForEvent("load");
+    await this.command("Developer: Reload Window");
+    await loaded;
+    await this.page.waitForSelector(".monaco-workbench .activitybar");
+    await this.find_view();
+  }
+
+  /** Runs a command by its title. */
+  async command(title) {
+    await this.page.keyboard.press("F1");
+    await this.page.waitForSelector(".quick-input-widget input");
+    await this.page.keyboard.insertText(title);
+    await this.page.waitForSelector(`.quick-input-list .monaco-list-row[aria-label*="${title}"]`);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Whether the palette offers a command. */
+  async offers(title) {
+    await this.page.keyboard.press("F1");
+    await this.page.waitForSelector(".quick-input-widget input");
+    await this.page.keyboard.insertText(title);
+    await sleep(300);
+    const rows = await this.page.$$(`.quick-input-list .monaco-list-row[aria-label*="${title}"]`);
+    await this.page.keyboard.press("Escape");
+    return rows.length > 0;
+  }
+
+  /** Opens a file by its name. */
+  async edit(name) {
+    await this.page.keyboard.press("Control+p");
+    await this.page.waitForSelector(".quick-input-widget input");
+    await this.page.keyboard.insertText(name);
+    await this.page.waitForSelector(`.quick-input-list .monaco-list-row[aria-label*="${name.replace(/^.*\//, "")}"]`);
+    await this.page.keyboard.press("Enter");
+    await this.page.waitForSelector(`.tab.active[data-resource-name="${name.replace(/^.*\//, "")}"]`);
+    await this.page.waitForSelector(".editor-instance .monaco-editor .view-line");
+    await this.page.click(".editor-instance .monaco-editor .view-lines");
+  }
+
+  /** The text of the active editor, as far as it is to be seen. */
+  async text() {
+    const lines = await this.page.$$eval(".editor-instance .monaco-editor .view-line", (elements) =>
+      elements
+        .map((element) => [Number.parseInt(element.style.top, 10), element.textContent])
+        .sort(([a], [b]) => a - b)
+        .map(([, text]) => text.replaceAll("\u00a0", " ")),
+    );
+    return lines.join("\n");
+  }
+
+  async text_becomes(what, expected) {
+    let actual;
+    try {
+      await this.eventually(what, async () => {
+        actual = await this.text();
+        return actual === expected;
+      });
+    } catch {
+      this.expect(what, actual, expected);
+    }
+  }
+
+  /** Types a prompt and sends it. */
+  async prompt(text, key = "Enter") {
+    await this.view.click("textarea");
+    await this.page.keyboard.insertText(text);
+    await this.page.keyboard.press(key);
+  }
+
+  /** What the conversation shows. */
+  async transcript() {
+    return this.view.$eval(".log", (log) => log.innerText);
+  }
+
+  async shows(part) {
+    await this.eventually(`the conversation shows: ${part}`, async () => (await this.transcript()).includes(part));
+  }
+
+  async dock_shows(part) {
+    await this.eventually(`the dock shows: ${part}`, async () =>
+      (await this.view.$eval(".dock", (dock) => dock.innerText)).includes(part),
+    );
+  }
+
+  /** Waits until nothing runs any more. */
+  async idle() {
+    await this.eventually("the session is idle", () => this.view.$eval(".now", (now) => now.hidden));
+  }
+
+  async status_bar() {
+    return this.page.$eval('[id$="opal.status"]', (item) => item.textContent);
+  }
+
+  /** Clicks a button of the view by what it is called. */
+  async press(name) {
+    await this.view.click(`button:visible:text-is("${name}"), button:visible[aria-label="${name}"]`);
+  }
+
+  async notified(part) {
+    await this.eventually(`a notification says: ${part}`, async () => {
+      const texts = await this.page.$$eval(".notification-toast", (toasts) => toasts.map((toast) => toast.textContent));
+      return texts.some((text) => text.includes(part));
+    });
+  }
+
+  async screenshot(name) {
+    await mkdir(process.env.OPAL_TEST_SHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(process.env.OPAL_TEST_SHOTS, `${name}.png`) });
+  }
+
+  /** What there is to see when a story fails. */
+  async describe(name) {
+    try {
+      const shot = `failed-${name.replace(/\W+/g, "-")}`;
+      await this.screenshot(shot);
+      const conversation = (await this.transcript()).slice(-1500);
+      return `conversation:\n${conversation}\n\nerrors: ${this.errors.join("\n")}\n\nsee ${shot}.png`;
+    } catch (error) {
+      return `(no more to see: ${error.message})`;
+    }
+  }
+
+  async close() {
+    await this.context?.close();
+    this.model?.stdin.end();
+    await rm(this.scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}

@@ -1,0 +1,561 @@
+// What a user does, and what comes of it.
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+
+export const stories = [];
+
+function story(name, play) {
+  stories.push({ name, play });
+}
+
+const say = (...text) => ({ text });
+const think = (...thinking) => ({ thinking });
+const call = (name, args) => ({ call: { name, arguments: args } });
+const read = (path) => call("read", { path });
+const run = (command) => call("shell", { command });
+const write = (path, content) => call("write", { path, content });
+const edit = (path, ...edits) =>
+  call("edit", { path, edits: edits.map(([old_text, new_text]) => ({ old_text, new_text })) });
+const FREELY = { settings: { "opal.permissionMode": "auto_edit" } };
+
+story("a prompt streams its answer into the view", async (t) => {
+  await t.start([[think("**Weighing it**\n\nOn the one ", "hand"), say("Hello ", "there"), t.gate("go"), say(",\n\n- a\n- b")]]);
+  t.expect("nothing runs yet", await t.status_bar(), " Opal");
+  await t.prompt("greet me");
+  await t.shows("Hello there");
+  await t.dock_shows("waiting for the model");
+  await t.open_gate("go");
+  await t.idle();
+  t.expect("the conversation", await t.transcript(), "greet me\nThought Weighing it\n\nHello there,\n\na\nb");
+  await t.screenshot("prompt");
+});
+
+story("a call shows its live output, and a change its diff", async (t) => {
+  await t.file("a.txt", "one\ntwo\n");
+  await t.start(
+    [
+      [run(`echo live; while [ ! -e ${t.gate("go").wait_for} ]; do sleep 0.05; done; echo end`)],
+      [read("a.txt")],
+      [edit("a.txt", ["one", "ONE"])],
+      [say("Done.")],
+    ],
+    { settings: { "opal.permissionMode": "full" } },
+  );
+  await t.prompt("shout");
+  await t.shows("live");
+  await t.dock_shows("running ");
+  await t.open_gate("go");
+  await t.shows("Done.");
+  await t.idle();
+  await t.shows("-one\n+ONE");
+  t.expect("on disk", t.on_disk("a.txt"), "ONE\ntwo\n");
+  await t.press("Open Diff");
+  await t.page.waitForSelector('.tab[aria-label*="Changed by Opal"]');
+  await t.page.waitForSelector(".monaco-diff-editor .line-delete", { state: "attached" });
+  await t.screenshot("tools");
+});
+
+story("an allowed change is made", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]]);
+  await t.prompt("shout");
+  await t.dock_shows("Edit a.txt");
+  t.expect(
+    "exactly what is offered",
+    await t.view.$$eval(".answers .primary, .answers .secondary", (buttons) => buttons.map((b) => b.textContent)),
+    ["Allow", "Deny", "Allow for Session"],
+  );
+  await t.eventually("the status bar tells", async () => (await t.status_bar()).includes("asks"));
+  await t.press("Show Diff");
+  await t.page.waitForSelector('.tab[aria-label*="Proposed by Opal"]');
+  await t.page.waitForSelector(".monaco-diff-editor .line-insert", { state: "attached" });
+  await t.screenshot("confirm");
+  await t.press("Allow");
+  await t.shows("Done.");
+  t.expect("on disk", t.on_disk("a.txt"), "ONE\n");
+  t.expect("the question is gone", await t.view.$$eval(".question", (all) => all.length), 0);
+});
+
+story("a denied change is not made, and the word reaches the model", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("I see.")]]);
+  await t.prompt("shout");
+  await t.view.fill(".word", "never shout");
+  await t.page.keyboard.press("Enter");
+  await t.shows("I see.");
+  await t.model_was_told("never shout");
+  t.expect("untouched", t.on_disk("a.txt"), "one\n");
+});
+
+story("what cannot be seen is asked by a notification, and answering in one place closes the other", async (t) => {
+  await t.start([[run("touch first")], [t.gate("go"), run("touch second")], [say("Done.")]]);
+  await t.prompt("run them");
+  await t.dock_shows("touch first");
+  const toasts = () => t.page.$$eval(".notification-toast", (all) => all.map((toast) => toast.textContent));
+  t.expect("no notification while the view shows it", await toasts(), []);
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.notified("touch first");
+  await t.screenshot("notification");
+  await t.page.click('.notification-toast a:text-is("Allow")');
+  await t.eventually("it ran", () => t.on_disk("first") !== undefined);
+  await t.eventually("the notification is gone", async () => (await toasts()).length === 0);
+  await t.open_gate("go");
+  await t.notified("touch second");
+  await t.show_view();
+  await t.press("Allow");
+  await t.shows("Done.");
+  t.expect("it ran", t.on_disk("second"), "");
+  await t.eventually("the notification is gone", async () => (await toasts()).length === 0);
+});
+
+story("a command cannot smuggle a link into its notification", async (t) => {
+  await t.start([[run("echo '[Allow](command:workbench.action.closeWindow)'")], [say("Done.")]]);
+  await t.command("Opal: Prompt…");
+  await t.page.waitForSelector('.quick-input-widget:has-text("What is to be done?")');
+  await t.page.keyboard.insertText("go");
+  await t.page.keyboard.press("Enter");
+  await t.dock_shows("closeWindow");
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.notified("closeWindow");
+  t.expect(
+    "its links",
+    await t.page.$$eval(".notification-toast .notification-list-item-message a", (all) => all.map((a) => a.textContent)),
+    ["Allow", "Deny…", "Allow for This Session"],
+  );
+});
+
+story("a question of the model is answered by choosing or typing", async (t) => {
+  await t.start([
+    [call("ask_user", { question: "Which colour?", choices: ["red", "blue"] })],
+    [call("ask_user", { question: "How dark?" })],
+    [say("Good.")],
+  ]);
+  await t.prompt("paint");
+  await t.dock_shows("Which colour?");
+  await t.press("blue");
+  await t.model_was_told("blue");
+  await t.dock_shows("How dark?");
+  await t.press("Answer…");
+  await t.page.waitForSelector(".quick-input-widget input");
+  await t.page.keyboard.insertText("ultramarine");
+  await t.page.keyboard.press("Enter");
+  await t.shows("Good.");
+  await t.model_was_told("ultramarine");
+});
+
+story("an edit lands in an unsaved buffer as one undo step, while the user types", async (t) => {
+  await t.file("a.txt", "one\ntwo\n");
+  await t.start(
+    [[read("a.txt")], [t.gate("go"), edit("a.txt", ["one", "ONE\nand a half"])], [say("Done.")]],
+    FREELY,
+  );
+  await t.edit("a.txt");
+  await t.page.keyboard.press("Control+End");
+  await t.page.keyboard.type("mine");
+  await t.prompt("shout");
+  await t.shows("read");
+  await t.page.click(".editor-instance .monaco-editor .view-lines");
+  await t.page.keyboard.press("Control+End");
+  await t.page.keyboard.type(" typed");
+  await t.open_gate("go");
+  await t.shows("Done.");
+  await t.page.keyboard.type(" on");
+  await t.text_becomes("both texts stand", "ONE\nand a half\ntwo\nmine typed on");
+  await t.model_was_told("mine");
+  t.expect("unsaved work is not saved", t.on_disk("a.txt"), "one\ntwo\n");
+  await t.page.keyboard.press("Control+z");
+  await t.text_becomes("undo takes back what was typed after", "ONE\nand a half\ntwo\nmine typed");
+  await t.page.keyboard.press("Control+z");
+  await t.text_becomes("undo takes back the edit and nothing else", "one\ntwo\nmine typed");
+});
+
+story("a clean document is saved after an edit, a new file is made, a closed one is changed", async (t) => {
+  await t.file("open.txt", "one\n");
+  await t.file("closed.txt", "one\r\ntwo\r\n");
+  await t.start(
+    [
+      [read("open.txt"), read("closed.txt")],
+      [edit("open.txt", ["one", "ONE"])],
+      [edit("closed.txt", ["two", "TWO"])],
+      [write("new/file.txt", "one\ntwo\n")],
+      [say("Done.")],
+    ],
+    FREELY,
+  );
+  await t.edit("open.txt");
+  await t.prompt("shout");
+  await t.shows("Done.");
+  t.expect("the open one", t.on_disk("open.txt"), "ONE\n");
+  t.expect("the closed one, with its line ends", t.on_disk("closed.txt"), "one\r\nTWO\r\n");
+  t.expect("the new one", t.on_disk("new/file.txt"), "one\ntwo\n");
+});
+
+story("while it works Enter steers, Alt+Enter queues, and what is queued can be withdrawn", async (t) => {
+  await t.start([
+    [say("Working"), t.gate("go"), run("true")],
+    [say("Shorter then.")],
+    [say("And the tests.")],
+  ], { settings: { "opal.permissionMode": "full" } });
+  await t.prompt("work");
+  await t.shows("Working");
+  await t.prompt("shorter");
+  await t.dock_shows("shorter");
+  await t.prompt("and the tests", "Alt+Enter");
+  await t.prompt("never mind", "Alt+Enter");
+  await t.dock_shows("never mind");
+  await t.screenshot("queue");
+  await t.view.click('button[aria-label="Withdraw: never mind"]');
+  await t.eventually("it is back in the box", async () => (await t.view.inputValue("textarea")) === "never mind");
+  await t.open_gate("go");
+  await t.shows("And the tests.");
+  await t.idle();
+  await t.shows("steered\nshorter");
+  t.expect("nothing of it was sent", t.sent().includes("never mind"), false);
+});
+
+story("a stop hands back what was queued, and Up brings back what was said", async (t) => {
+  await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
+  await t.prompt("work");
+  await t.shows("Working");
+  await t.prompt("later", "Alt+Enter");
+  await t.dock_shows("later");
+  await t.press("Stop");
+  await t.shows("Stopped.");
+  await t.idle();
+  await t.eventually("it is back in the box", async () => (await t.view.inputValue("textarea")) === "later");
+  await t.view.fill("textarea", "");
+  await t.view.press("textarea", "ArrowUp");
+  t.expect("the latest", await t.view.inputValue("textarea"), "later");
+  await t.view.press("textarea", "ArrowUp");
+  t.expect("the one before", await t.view.inputValue("textarea"), "work");
+  await t.view.press("textarea", "Enter");
+  await t.shows("Here again.");
+});
+
+story("the last turn is undone, and its undo can be seen", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]], FREELY);
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
+  t.expect("done", t.on_disk("a.txt"), "ONE\n");
+  await t.command("Opal: Undo Last Turn");
+  await t.shows("Taken back: a.txt");
+  t.expect("undone", t.on_disk("a.txt"), "one\n");
+});
+
+story("changes are reviewed file by file and hunk by hunk", async (t) => {
+  const lines = Array.from({ length: 40 }, (_, idx) => `line ${idx + 1}`);
+  await t.file("a.txt", `${lines.join("\n")}\n`);
+  await t.file("b.txt", "one\n");
+  await t.start(
+    [
+      [read("a.txt"), read("b.txt")],
+      [edit("a.txt", ["line 3\n", "LINE 3\n"], ["line 30\n", "LINE 30\n"])],
+      [edit("b.txt", ["one", "ONE"])],
+      [say("Done.")],
+    ],
+    FREELY,
+  );
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
+  await t.dock_shows("2 files");
+  await t.press("Review");
+  await t.page.waitForSelector(".multiDiffEntry .line-insert");
+  await t.view.click(".changes > summary");
+  await t.view.click(".file summary .path");
+  await t.screenshot("review");
+  await t.view.click('.hunk >> nth=0 >> button:text-is("Undo")');
+  await t.eventually("the hunk is undone", () => t.on_disk("a.txt").includes("line 3\n"));
+  t.expect("the other stands", t.on_disk("a.txt").includes("LINE 30\n"), true);
+  await t.view.click('button[aria-label="Keep the changes of a.txt"]');
+  await t.dock_shows("1 file\n");
+  await t.view.click('button[aria-label="Undo the changes of b.txt"]');
+  await t.eventually("the file is undone", () => t.on_disk("b.txt") === "one\n");
+  await t.eventually("nothing is left to review", () => t.view.$eval(".changes", (element) => element.hidden));
+});
+
+story("lenses in the editor keep and undo a hunk", async (t) => {
+  await t.file("a.txt", "one\ntwo\nthree\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["two", "TWO"])], [say("Done.")]], FREELY);
+  await t.edit("a.txt");
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.page.click('.codelens-decoration a:text-is("Undo")');
+  await t.eventually("the hunk is undone", () => t.on_disk("a.txt") === "one\ntwo\nthree\n");
+});
+
+story("a reloaded window goes on with its conversation", async (t) => {
+  await t.start([[say("Hello there.")], [say("Hello again.")]]);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  await t.view.fill("textarea", "half a thought");
+  await t.reload();
+  await t.shows("greet me\n");
+  await t.shows("Hello there.");
+  await t.eventually("what was being typed is there", async () => (await t.view.inputValue("textarea")) === "half a thought");
+  await t.view.fill("textarea", "");
+  await t.prompt("again");
+  await t.shows("Hello again.");
+  await t.model_was_told("Hello there.");
+});
+
+story("a killed server is started again, and the session goes on", async (t) => {
+  await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
+  await t.prompt("work");
+  await t.shows("Working");
+  const servers = execFileSync("pgrep", ["-f", `${process.env.OPAL_TEST_BIN} lsp`], { encoding: "utf8" });
+  for (const pid of servers.trim().split("\n")) {
+    if (execFileSync("cat", [`/proc/${pid}/environ`], { encoding: "utf8" }).includes(t.scratch)) {
+      process.kill(Number(pid), "SIGKILL");
+    }
+  }
+  await t.shows("was started again");
+  await t.idle();
+  await t.shows("work\n");
+  await t.prompt("go on");
+  await t.shows("Here again.");
+});
+
+story("an error is shown with what can be done", async (t) => {
+  await t.start([]);
+  await t.prompt("work");
+  await t.eventually("an error is there", () => t.view.$(".log .note.error"));
+  await t.idle();
+  await t.shows("the script has no answer left");
+  await t.screenshot("error");
+});
+
+story("a missing server is said, with a button to the setting", async (t) => {
+  await t.start([], { settings: { "opal.path": "/nowhere/opal" } });
+  await t.prompt("work");
+  await t.dock_shows("Opal's server cannot be run: /nowhere/opal");
+  t.expect("nothing typed is lost", await t.view.inputValue("textarea"), "work");
+  await t.screenshot("missing");
+  await t.press("Open the Setting");
+  await t.page.waitForSelector('.settings-editor [data-key="opal.path"], .settings-editor .setting-item-label');
+});
+
+story("files, the selection and images go along", async (t) => {
+  await t.file("src/price.rs", "fn total() {\n    1.19\n}\n");
+  await t.file("readme.md", "hello\n");
+  await t.start([[say("I see.")]]);
+  await t.edit("price.rs");
+  await t.page.keyboard.press("Control+Home");
+  await t.page.keyboard.press("Shift+ArrowDown");
+  await t.view.click("textarea");
+  await t.page.keyboard.type("look at @read");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:text-is("readme.md")');
+  await t.page.keyboard.press("Enter");
+  await t.page.keyboard.type("and @sel");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:has-text("price.rs:1-2")');
+  await t.screenshot("mentions");
+  await t.page.keyboard.press("Enter");
+  await t.view.evaluate(() => {
+    const bytes = Uint8Array.from(atob("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="), (c) => c.charCodeAt(0));
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([bytes], "shot.png", { type: "image/png" }));
+    document.querySelector("textarea").dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true }));
+  });
+  await t.view.waitForSelector('.chip:has-text("image 1")');
+  await t.page.keyboard.press("Enter");
+  await t.shows("I see.");
+  await t.shows("readme.md");
+  await t.model_was_told("hello");
+  await t.model_was_told("fn total");
+  await t.model_was_told("image/png");
+});
+
+story("a session is found by its words and resumed, and branched", async (t) => {
+  await t.start([[say("The tax is 7 %.")], [say("A poem.")], [say("The tax is 19 %.")]]);
+  await t.prompt("what is the tax?");
+  await t.shows("The tax is 7 %.");
+  await t.idle();
+  await t.command("Opal: New Session");
+  await t.eventually("it is empty", () => t.view.$(".welcome"));
+  await t.prompt("a poem please");
+  await t.shows("A poem.");
+  await t.idle();
+  await t.command("Opal: Resume Session…");
+  await t.page.waitForSelector('.quick-input-list [aria-label*="a poem please"]');
+  await t.page.keyboard.type("tax");
+  await t.eventually("only the one", async () => (await t.page.$$(".quick-input-list .monaco-list-row")).length === 1);
+  await t.screenshot("sessions");
+  await t.page.keyboard.press("Enter");
+  await t.shows("The tax is 7 %.");
+  await t.command("Opal: Branch From Here…");
+  await t.page.waitForSelector('.quick-input-list [aria-label*="what is the tax?"]');
+  await t.page.keyboard.type("what is the");
+  await t.page.keyboard.press("Enter");
+  await t.page.waitForSelector('.quick-input-list [aria-label*="Leave files"]');
+  await t.page.keyboard.press("Enter");
+  await t.eventually("it is to be said anew", async () => (await t.view.inputValue("textarea")) === "what is the tax?");
+  await t.eventually("before the prompt", () => t.view.$(".welcome"));
+  await t.view.fill("textarea", "");
+  await t.prompt("what is the tax now?");
+  await t.shows("The tax is 19 %.");
+});
+
+story("commands are offered when they make sense", async (t) => {
+  await t.start([[say("Working"), { hang: true }]]);
+  t.expect("no session to compact", await t.offers("Opal: Compact Conversation"), false);
+  t.expect("nothing to abort", await t.offers("Opal: Abort"), false);
+  await t.prompt("work");
+  await t.shows("Working");
+  t.expect("abort", await t.offers("Opal: Abort"), true);
+  t.expect("no new session while it works", await t.offers("Opal: New Session"), false);
+  await t.command("Opal: Abort");
+  await t.shows("Stopped.");
+});
+
+story("the permission mode and the model are chosen", async (t) => {
+  await t.start([[say("Hello.")], [run("touch ran")], [say("Done.")]]);
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.idle();
+  await t.command("Opal: Select Permission Mode…");
+  await t.page.waitForSelector('.quick-input-list [aria-label*="Everything"]');
+  await t.page.keyboard.type("Everything");
+  await t.page.keyboard.press("Enter");
+  await t.dock_shows("never asks");
+  await t.command("Opal: Select Model…");
+  await t.page.waitForSelector('.quick-input-list [aria-label*="scripted"]');
+  await t.screenshot("models");
+  await t.page.keyboard.press("Escape");
+  await t.prompt("run it");
+  await t.shows("Done.");
+  t.expect("unasked", t.on_disk("ran"), "");
+});
+
+story("the light bulb explains a selection", async (t) => {
+  await t.file("a.txt", "mysterious\n");
+  await t.start([[say("It is a word.")]]);
+  await t.edit("a.txt");
+  await t.page.keyboard.press("Control+a");
+  await t.page.keyboard.press("Control+.");
+  await t.page.click('.action-widget :text("Explain with Opal")');
+  await t.shows("It is a word.");
+  await t.model_was_told("mysterious");
+});
+
+const MESSAGES = 5000;
+
+story("a session of 5,000 messages opens and scrolls", async (t) => {
+  const lines = [
+    { session: { version: 1, id: "bigbigbigbigbig2", working_dir: t.dir, model: "env/scripted", created_at_ms: 1, updated_at_ms: 2, leaf: MESSAGES, settings: { json: {} } } },
+  ];
+  for (let id = 1; id <= MESSAGES; id += 1) {
+    const parent = id > 1 ? { parent: id - 1 } : {};
+    const [kind, json] =
+      id % 2 === 1
+        ? ["user", { turn_id: `t${id}`, text: `Question ${id}` }]
+        : ["assistant", {
+            message_id: `m${id}`, provider: "env", model: "scripted", response_id: `r${id}`, stop: "stop",
+            blocks: [{ type: "text", text: `## Answer ${id}\n\nSome *words* of it, and \`code\`:\n\n\`\`\`rust\nfn answer() -> u32 {\n    ${id}\n}\n\`\`\`\n\n- one\n- two\n` }],
+            usage: { input: 100, cached: 0, cache_write: 0, output: 10, reasoning: 0, total: 110 },
+          }];
+    lines.push({ entry: { id, ...parent, kind, created_at_ms: id, payload: { json }, search_text: json.text ?? "" } });
+  }
+  lines.push({ end: { n_entries: MESSAGES, n_blobs: 0 } });
+  await t.start([[say("Still here.")]]);
+  execFileSync(process.env.OPAL_TEST_BIN, ["sessions", "import"], {
+    input: `${lines.map((line) => JSON.stringify(line)).join("\n")}\n`,
+    env: { ...process.env, OPAL_DATA_DIR: join(t.scratch, "data") },
+  });
+  await t.command("Opal: Resume Session…");
+  await t.page.waitForSelector('.quick-input-list [aria-label*="5000 entries"]');
+  const begun = Date.now();
+  await t.page.keyboard.press("Enter");
+  await t.shows(`Answer ${MESSAGES}`);
+  t.figures.push(`shown after ${Date.now() - begun} ms`);
+  await t.screenshot("long");
+  const scrolled = await t.view.evaluate(scroll_up);
+  t.figures.push(describe_frames("scrolling up", scrolled.frames), `${scrolled.nodes} items in the page`);
+  t.expect("only a part is in the page", scrolled.nodes < 400, true);
+  await t.view.click(".to-end");
+  await t.prompt("still there?");
+  await t.shows("Still here.");
+});
+
+/** Scrolls 20,000 pixels up, a bit each frame. */
+async function scroll_up() {
+  const log = document.querySelector(".log");
+  const frames = [];
+  let last = performance.now();
+  for (let step = 0; step < 200; step += 1) {
+    log.scrollTop -= 100;
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    frames.push(now - last);
+    last = now;
+  }
+  return { frames, nodes: log.children.length };
+}
+
+const DELTAS = 20_000;
+
+story("20,000 pieces of an answer stream smoothly", async (t) => {
+  const words = ["Lorem ", "ipsum ", "*dolor* ", "`sit` ", "amet,\n", "consectetur.\n\n", "- adipiscing ", "elit\n\n", "```rust\nfn ", "a() {}\n```\n\n"];
+  const pieces = Array.from({ length: DELTAS }, (_, idx) => words[Math.floor(idx / 7) % words.length]);
+  await t.start([[t.gate("go"), say(...pieces, "\n\nThe end.")]]);
+  await t.prompt("a long answer");
+  await t.shows("a long answer");
+  await t.view.evaluate(() => {
+    window.frames_seen = [];
+    let last = performance.now();
+    const tick = () => {
+      const now = performance.now();
+      window.frames_seen.push(now - last);
+      last = now;
+      window.ticking = requestAnimationFrame(tick);
+    };
+    tick();
+  });
+  const begun = Date.now();
+  await t.open_gate("go");
+  await t.eventually("the end is there", () => t.view.$eval(".log", (log) => log.lastElementChild.textContent.trimEnd().endsWith("The end.")), 120_000);
+  t.figures.push(`${DELTAS} pieces in ${Date.now() - begun} ms`);
+  t.figures.push(describe_frames("while they came", await t.view.evaluate(() => {
+    cancelAnimationFrame(window.ticking);
+    return window.frames_seen;
+  })));
+  await t.idle();
+});
+
+function describe_frames(what, frames) {
+  const sorted = [...frames].sort((a, b) => a - b);
+  const at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))].toFixed(1);
+  return `${what}: ${frames.length} frames, median ${at(0.5)} ms, 95 % ${at(0.95)} ms, 99 % ${at(0.99)} ms, longest ${at(1)} ms`;
+}
+
+const LOOKS = [
+  ["light", "Default Light Modern", 1400],
+  ["contrast", "Default High Contrast", 1400],
+  ["contrast-light", "Default High Contrast Light", 1400],
+  ["narrow", "Default Dark Modern", 560],
+];
+for (const [look, theme, width] of LOOKS) {
+  story(`it can be read: ${look}`, async (t) => {
+    await t.file("src/price.rs", "fn total(net: f64) -> f64 {\n    net * 1.19\n}\n");
+    await t.start(
+      [
+        [think("**Looking for the rate**\n\nIt is in price.rs."), read("src/price.rs")],
+        [
+          say("The rate stands in `src/price.rs`. Two things are to be done:\n\n1. the factor becomes **1.07**\n2. it gets a name\n\n```rust\nconst RATE: f64 = 1.07; // books\n```\n\n| item | rate |\n|---|--:|\n| books | 7 % |\n\nI change it."),
+          edit("src/price.rs", ["net * 1.19", "net * 1.07"]),
+        ],
+        [say("Done.")],
+      ],
+      { settings: { "workbench.colorTheme": theme }, viewport: { width, height: 900 } },
+    );
+    await t.prompt("The tax is 7 % now.");
+    await t.dock_shows("Edit src/price.rs");
+    await t.screenshot(`look-${look}`);
+    await t.press("Allow");
+    await t.shows("Done.");
+    await t.idle();
+    await t.screenshot(`look-${look}-done`);
+  });
+}

@@ -1,0 +1,110 @@
+/** Unified diffs, as the server sends them: read, taken apart and taken back. Pure. */
+
+export interface DiffHunk {
+  header: string;
+  /** Lines count from 1; where a side has no lines, the line before is named. */
+  old_start: number;
+  old_lines: number;
+  new_start: number;
+  new_lines: number;
+  /** With their first character: space, `-`, `+` or `\`. */
+  lines: string[];
+}
+
+const HEADER = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
+
+export function parse_diff(diff: string): DiffHunk[] {
+  const hunks: DiffHunk[] = [];
+  let left_old = 0;
+  let left_new = 0;
+  for (const line of diff.split("\n")) {
+    const hunk = hunks.at(-1);
+    const header = left_old <= 0 && left_new <= 0 ? HEADER.exec(line) : null;
+    if (header) {
+      const [, old_start = "0", old_lines = "1", new_start = "0", new_lines = "1"] = header;
+      left_old = Number(old_lines);
+      left_new = Number(new_lines);
+      hunks.push({
+        header: line,
+        old_start: Number(old_start),
+        old_lines: left_old,
+        new_start: Number(new_start),
+        new_lines: left_new,
+        lines: [],
+      });
+    } else if (hunk && (left_old > 0 || left_new > 0 || line.startsWith("\\"))) {
+      hunk.lines.push(line === "" ? " " : line);
+      left_old -= line.startsWith("+") || line.startsWith("\\") ? 0 : 1;
+      left_new -= line.startsWith("-") || line.startsWith("\\") ? 0 : 1;
+    }
+  }
+  return hunks;
+}
+
+/**
+ * The text before a change, from the text after it. `undefined` if the text is not what the diff left: then
+ * there is nothing to compare with.
+ */
+export function before(after: string, diff: string): string | undefined {
+  return rewrite(after, parse_diff(diff), "+", "-", (hunk) => [hunk.new_start, hunk.new_lines]);
+}
+
+/** The text after a change, from the text before it. */
+export function after(before_text: string, diff: string): string | undefined {
+  return rewrite(before_text, parse_diff(diff), "-", "+", (hunk) => [hunk.old_start, hunk.old_lines]);
+}
+
+function rewrite(
+  text: string,
+  hunks: DiffHunk[],
+  gone: "+" | "-",
+  come: "+" | "-",
+  place: (hunk: DiffHunk) => [start: number, lines: number],
+): string | undefined {
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const source = text.split(/\r?\n/);
+  const result: string[] = [];
+  let next = 0;
+  let ends_with_newline: boolean | undefined;
+  for (const hunk of hunks) {
+    const [start, n_lines] = place(hunk);
+    const from = n_lines === 0 ? start : start - 1;
+    if (from < next) {
+      return undefined;
+    }
+    result.push(...source.slice(next, from));
+    next = from;
+    let last = " ";
+    for (const line of hunk.lines) {
+      const body = line.slice(1).replace(/\r$/, "");
+      if (line.startsWith("\\")) {
+        // "No newline at end of file", about the line before.
+        if (last !== gone) {
+          ends_with_newline = false;
+        } else {
+          ends_with_newline ??= true;
+        }
+        continue;
+      }
+      last = line.charAt(0);
+      if (last !== come) {
+        if (source[next] !== body) {
+          return undefined;
+        }
+        next += 1;
+      }
+      if (last !== gone) {
+        result.push(body);
+      }
+    }
+  }
+  const rest = source.slice(next);
+  result.push(...rest);
+  const had_newline = source.at(-1) === "";
+  if (ends_with_newline === false && rest.length <= 1 && had_newline && result.at(-1) === "") {
+    result.pop();
+  } else if (ends_with_newline === true && !had_newline && result.at(-1) !== "") {
+    result.push("");
+  }
+  return result.join(newline);
+}

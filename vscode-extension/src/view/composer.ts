@@ -1,0 +1,286 @@
+/** The prompt box: what is typed, what goes along with it, and what was typed before. */
+import type { Mention } from "../items";
+import { button, h, icon_button } from "./dom";
+import { host, post } from "./host";
+
+const MOST_HISTORY = 100;
+const MOST_IMAGE_BYTES = 10_000_000;
+
+export class Composer {
+  readonly element: HTMLElement;
+  private readonly box = h("textarea", {
+    rows: 1,
+    role: "combobox",
+    "aria-label": "Prompt",
+    "aria-autocomplete": "list",
+    "aria-expanded": "false",
+    "aria-controls": "mentions",
+  });
+  private readonly chips = h("div", { class: "chips", hidden: true });
+  private readonly offers = h("ul", { id: "mentions", class: "offers", role: "listbox", hidden: true });
+  private readonly send_button = button("Send", () => this.send("send"), { class: "primary" });
+  private readonly queue_button = button("Queue", () => this.send("queue"), {
+    class: "secondary",
+    title: "Says it when the model would stop (Alt+Enter)",
+    hidden: true,
+  });
+  private mentions: Mention[];
+  private readonly history: string[];
+  /** Where in the history Up and Down are; its length is what is being typed. */
+  private at: number;
+  private typed = "";
+  private offered: Mention[] = [];
+  private chosen = 0;
+  private running = false;
+
+  constructor(private readonly on_send: () => void) {
+    const kept = host.getState();
+    this.mentions = kept?.mentions ?? [];
+    this.history = kept?.history ?? [];
+    this.at = this.history.length;
+    this.box.value = kept?.draft ?? "";
+    this.element = h(
+      "form",
+      { class: "composer" },
+      this.offers,
+      this.chips,
+      this.box,
+      h(
+        "div",
+        { class: "buttons" },
+        icon_button("@", "Attach a file, the selection or problems", () => this.type("@")),
+        h("span", { class: "space" }),
+        this.queue_button,
+        this.send_button,
+      ),
+    );
+    this.element.addEventListener("submit", (event) => event.preventDefault());
+    this.box.addEventListener("keydown", (event) => this.key(event));
+    this.box.addEventListener("input", () => this.changed());
+    this.box.addEventListener("blur", () => setTimeout(() => this.offer([]), 150));
+    this.box.addEventListener("paste", (event) => void this.paste(event));
+    this.show_mentions();
+    this.set_running(false);
+  }
+
+  set_running(running: boolean): void {
+    this.running = running;
+    this.box.placeholder = running
+      ? "Enter steers, Alt+Enter queues"
+      : "What is to be done? @ attaches files";
+    this.send_button.textContent = running ? "Steer" : "Send";
+    this.send_button.title = running ? "Says it to the running turn (Enter)" : "Enter";
+    this.queue_button.hidden = !running;
+  }
+
+  focus(): void {
+    this.box.focus();
+  }
+
+  attach(mentions: Mention[]): void {
+    const is_new = (mention: Mention) => !this.mentions.some(({ label }) => label === mention.label);
+    this.mentions = [...this.mentions, ...mentions.filter(is_new)];
+    this.show_mentions();
+    this.keep();
+  }
+
+  /** Puts text back that did not reach the model. Nothing that is being typed is lost. */
+  restore(text: string): void {
+    this.box.value = [text, this.box.value].filter((part) => part.trim() !== "").join("\n\n");
+    this.changed();
+  }
+
+  /** What the editor offers for what stands behind the `@`. */
+  show_offers(query: string, mentions: Mention[]): void {
+    if (query === this.query()) {
+      this.offer(mentions);
+    }
+  }
+
+  private send(how: "send" | "queue"): void {
+    const text = this.box.value.trim();
+    if (text === "") {
+      return;
+    }
+    post({ type: "send", text, mentions: this.mentions, how });
+    this.history.push(text);
+    this.history.splice(0, this.history.length - MOST_HISTORY);
+    this.at = this.history.length;
+    this.mentions = [];
+    this.box.value = "";
+    this.show_mentions();
+    this.changed();
+    this.on_send();
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.isComposing) {
+      return;
+    }
+    if (this.offered.length > 0 && this.key_in_offers(event)) {
+      event.preventDefault();
+    } else if (event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      this.send(event.altKey && this.running ? "queue" : "send");
+    } else if (event.key === "ArrowUp" && this.is_at_edge("\n", 0) && this.at > 0) {
+      event.preventDefault();
+      this.recall(this.at - 1);
+    } else if (event.key === "ArrowDown" && this.is_at_edge("\n", 1) && this.at < this.history.length) {
+      event.preventDefault();
+      this.recall(this.at + 1);
+    }
+  }
+
+  private key_in_offers(event: KeyboardEvent): boolean {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step !== 0) {
+      this.choose((this.chosen + step + this.offered.length) % this.offered.length);
+    } else if (event.key === "Enter" || event.key === "Tab") {
+      this.take(this.chosen);
+    } else if (event.key === "Escape") {
+      this.offer([]);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /** Whether the cursor stands in the first line (0) or the last one (1). */
+  private is_at_edge(newline: string, side: 0 | 1): boolean {
+    const { value, selectionStart, selectionEnd } = this.box;
+    const beyond = side === 0 ? value.slice(0, selectionStart) : value.slice(selectionEnd);
+    return selectionStart === selectionEnd && !beyond.includes(newline);
+  }
+
+  private recall(at: number): void {
+    if (this.at === this.history.length) {
+      this.typed = this.box.value;
+    }
+    this.at = at;
+    this.box.value = this.history[at] ?? this.typed;
+    this.box.setSelectionRange(this.box.value.length, this.box.value.length);
+    this.keep();
+  }
+
+  private type(text: string): void {
+    this.box.focus();
+    const { selectionStart, value } = this.box;
+    const space = selectionStart === 0 || /\s/.test(value.charAt(selectionStart - 1)) ? "" : " ";
+    this.box.setRangeText(space + text, selectionStart, this.box.selectionEnd, "end");
+    this.changed();
+  }
+
+  private changed(): void {
+    this.keep();
+    const query = this.query();
+    if (query === undefined) {
+      this.offer([]);
+    } else {
+      post({ type: "mentions", query });
+    }
+  }
+
+  /** What stands between an `@` and the cursor. */
+  private query(): string | undefined {
+    return /(?:^|\s)@([^\s@]*)$/.exec(this.box.value.slice(0, this.box.selectionStart))?.[1];
+  }
+
+  private offer(mentions: Mention[]): void {
+    this.offered = mentions;
+    this.offers.hidden = mentions.length === 0;
+    this.box.setAttribute("aria-expanded", String(mentions.length > 0));
+    this.offers.replaceChildren(
+      ...mentions.map((mention, idx) =>
+        h(
+          "li",
+          {
+            id: `mention-${idx}`,
+            role: "option",
+            on: {
+              mousedown: (event) => {
+                event.preventDefault();
+                this.take(idx);
+              },
+            },
+          },
+          mention.kind === "file" ? "" : h("span", { class: "tag" }, mention.kind),
+          mention.label,
+        ),
+      ),
+    );
+    if (mentions.length > 0) {
+      this.choose(0);
+    } else {
+      this.box.removeAttribute("aria-activedescendant");
+    }
+  }
+
+  private choose(idx: number): void {
+    this.chosen = idx;
+    for (const [number, option] of [...this.offers.children].entries()) {
+      option.setAttribute("aria-selected", String(number === idx));
+    }
+    this.offers.children[idx]?.scrollIntoView({ block: "nearest" });
+    this.box.setAttribute("aria-activedescendant", `mention-${idx}`);
+  }
+
+  /** The `@…` becomes the name in the text, and what it names is attached. */
+  private take(idx: number): void {
+    const mention = this.offered[idx];
+    const query = this.query();
+    if (mention && query !== undefined) {
+      const end = this.box.selectionStart;
+      const name = mention.kind === "file" ? `\`${mention.label}\` ` : "";
+      this.box.setRangeText(name, end - query.length - 1, end, "end");
+      this.attach([mention]);
+      this.changed();
+    }
+    this.offer([]);
+  }
+
+  private async paste(event: ClipboardEvent): Promise<void> {
+    const images = [...(event.clipboardData?.files ?? [])].filter(({ type }) => type.startsWith("image/"));
+    if (images.length === 0) {
+      return;
+    }
+    event.preventDefault();
+    for (const image of images.filter(({ size }) => size <= MOST_IMAGE_BYTES)) {
+      const data = await base64(image);
+      const label = `image ${this.mentions.filter(({ kind }) => kind === "image").length + 1}`;
+      this.attach([{ kind: "image", label, mime_type: image.type, data }]);
+    }
+  }
+
+  private show_mentions(): void {
+    this.chips.hidden = this.mentions.length === 0;
+    this.chips.replaceChildren(
+      ...this.mentions.map((mention) =>
+        h(
+          "span",
+          { class: "chip" },
+          mention.label,
+          icon_button("×", `Remove ${mention.label}`, () => {
+            this.mentions = this.mentions.filter((other) => other !== mention);
+            this.show_mentions();
+            this.keep();
+            this.focus();
+          }),
+        ),
+      ),
+    );
+  }
+
+  private keep(): void {
+    const mentions = this.mentions.filter(({ kind }) => kind !== "image");
+    host.setState({ draft: this.box.value, mentions, history: this.history });
+  }
+}
+
+function base64(file: File): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ""));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}

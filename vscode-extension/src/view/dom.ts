@@ -1,0 +1,53 @@
+/** Making elements. Text is always text: nothing here reads HTML. */
+
+type Child = Node | string | undefined | false;
+
+interface Attributes {
+  class?: string;
+  title?: string;
+  hidden?: boolean;
+  tabindex?: number;
+  on?: { [E in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[E]) => void };
+  [attribute: string]: unknown;
+}
+
+export function h<T extends keyof HTMLElementTagNameMap>(
+  tag: T,
+  { on = {}, ...attributes }: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[T] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  for (const [name, listener] of Object.entries(on)) {
+    element.addEventListener(name, listener as EventListener);
+  }
+  element.append(...children.filter((child) => child !== undefined && child !== false));
+  return element;
+}
+
+export function button(label: string, act: () => void, attributes: Attributes = {}): HTMLButtonElement {
+  return h("button", { type: "button", ...attributes, on: { click: act } }, label);
+}
+
+/** A button that shows a sign and is called something. */
+export function icon_button(sign: string, name: string, act: () => void, style = "icon"): HTMLButtonElement {
+  return button(sign, act, { class: style, title: name, "aria-label": name });
+}
+
+/** Lines of a unified diff, coloured. */
+export function diff_lines(lines: string): HTMLElement {
+  const shown = lines
+    .replace(/\n$/, "")
+    .split("\n")
+    .filter((line) => !/^(---|\+\+\+) /.test(line));
+  const classes: Record<string, string> = { "+": "added", "-": "removed", "@": "place" };
+  return h(
+    "pre",
+    { class: "diff", tabindex: 0, "aria-label": "Change" },
+    ...shown.map((line) => h("span", { class: classes[line.charAt(0)] }, line)),
+  );
+}

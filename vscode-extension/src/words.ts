@@ -1,0 +1,28 @@
+/** How states are called, wherever they are shown. */
+import type { Status } from "./items";
+
+/** What a session does, or waits for. Nothing when it is idle. */
+export function waiting({ state, waiting_for }: Status): string {
+  if (state === "starting") {
+    return "starting";
+  }
+  if (state !== "running") {
+    return "";
+  }
+  switch (waiting_for?.kind) {
+    case "model":
+      return "waiting for the model";
+    case "tool":
+      return `running ${waiting_for.tool}`;
+    case "answer":
+      return "waiting for your answer";
+    case "undo":
+      return "taking files back";
+    case "compaction":
+      return "compacting";
+    case "retry":
+      return `trying again in ${Math.ceil(waiting_for.delay_ms / 1000)} s: ${waiting_for.reason}`;
+    default:
+      return "working";
+  }
+}

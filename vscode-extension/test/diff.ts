@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { after, before, parse_diff } from "../src/diff";
+
+function check(old: string, diff: string, now: string): void {
+  assert.equal(before(now, diff), old);
+  assert.equal(after(old, diff), now);
+}
+
+test("a changed line", () => check("a\nb\nc\n", "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n", "a\nB\nc\n"));
+
+test("names in front are no hunk", () => check("a\n", "--- a.txt\n+++ a.txt\n@@ -1 +1 @@\n-a\n+b\n", "b\n"));
+
+test("two hunks", () =>
+  check(
+    "1\n2\n3\n4\n5\n6\n7\n8\n9\n",
+    "@@ -1,2 +1,3 @@\n+0\n 1\n 2\n@@ -8,2 +9,1 @@\n-8\n 9\n",
+    "0\n1\n2\n3\n4\n5\n6\n7\n9\n",
+  ));
+
+test("lines added to nothing", () => check("", "@@ -0,0 +1,2 @@\n+a\n+b\n", "a\nb\n"));
+
+test("everything removed", () => check("a\nb\n", "@@ -1,2 +0,0 @@\n-a\n-b\n", ""));
+
+test("only added in the middle", () => check("a\nc\n", "@@ -1,0 +2,1 @@\n+b\n", "a\nb\nc\n"));
+
+test("line ends stay as they are", () => check("a\r\nb\r\n", "@@ -1,2 +1,2 @@\n a\n-b\n+B\n", "a\r\nB\r\n"));
+
+test("a last line without an end", () =>
+  check(
+    "a\nb",
+    "@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+B\n\\ No newline at end of file\n",
+    "a\nB",
+  ));
+
+test("a last line gets its end", () =>
+  check("a", "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n", "a\n"));
+
+test("a text that the diff does not fit is refused", () => {
+  assert.equal(before("x\n", "@@ -1 +1 @@\n-a\n+b\n"), undefined);
+});
+
+test("a removed line that looks like a header is a line", () => {
+  const [hunk] = parse_diff("@@ -1,2 +1 @@\n--- a\n b\n");
+  assert.deepEqual(hunk?.lines, ["--- a", " b"]);
+});
