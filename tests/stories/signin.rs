@@ -96,17 +96,23 @@ async fn the_ways_it_can_end() {
 
     let github = GitHub::start().await;
     github.user([Poll::Pending, Poll::Denied]);
-    ends(&github, expect!["-31003 the sign-in was cancelled in the browser. Sign in again if that was not intended."]).await;
+    ends(
+        &github,
+        expect!["-31003 the sign-in was cancelled in the browser. Sign in again if that was not intended."],
+    )
+    .await;
 
     let github = GitHub::start().await;
     github.user([Poll::Pending, Poll::Expired]);
-    ends(&github, expect!["-31003 the code expired before it was entered. Sign in again to get a new code."]).await;
+    ends(&github, expect!["-31003 the code expired before it was entered. Sign in again to get a new code."])
+        .await;
 
     // The service does not say that it has run out.
     let github = GitHub::start().await;
     github.pace(5, 15);
     github.user_always(Poll::Pending);
-    ends(&github, expect!["-31003 the code expired before it was entered. Sign in again to get a new code."]).await;
+    ends(&github, expect!["-31003 the code expired before it was entered. Sign in again to get a new code."])
+        .await;
 
     let github = GitHub::start().await;
     github.pace(5, 15);
@@ -294,7 +300,8 @@ async fn in_a_terminal() {
     let terminal = terminal(&github);
     expect![[r#"
         copilot      not signed in: `opal login` does it
-    "#]].assert_eq(&run(&terminal, &["auth"]).stdout);
+    "#]]
+    .assert_eq(&run(&terminal, &["auth"]).stdout);
     let ran = run(&terminal, &["login"]);
     assert!(ran.ok && ran.stdout.is_empty(), "{ran:?}");
     expect![[r#"
@@ -318,7 +325,8 @@ async fn in_a_terminal() {
     }
     expect![[r#"
         Signed out.
-    "#]].assert_eq(&run(&terminal, &["logout"]).stderr);
+    "#]]
+    .assert_eq(&run(&terminal, &["logout"]).stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,7 +340,8 @@ async fn in_a_terminal_it_can_fail() {
         Enter the code OPAL-7K2Q at https://github.com/login/device
         It is good for 15 minutes. Ctrl-C gives up.
         error: the sign-in was cancelled in the browser. Sign in again if that was not intended.
-    "#]].assert_eq(&ran.stderr);
+    "#]]
+    .assert_eq(&ran.stderr);
     github.not_entitled();
     let ran = run(&terminal, &["login"]);
     assert_eq!(ran.code, Some(1));
@@ -345,7 +354,8 @@ async fn in_a_terminal_it_can_fail() {
     let ran = run(&terminal, &["auth"]);
     expect![[r#"
         copilot      not ready: DATA/auth.json is damaged: line 1, column 1. Sign in again to replace it.
-    "#]].assert_eq(&ran.stdout.replace(&terminal.data_directory().display().to_string(), "DATA"));
+    "#]]
+    .assert_eq(&ran.stdout.replace(&terminal.data_directory().display().to_string(), "DATA"));
     github.refuse_exchange(None);
     assert!(run(&terminal, &["login"]).ok);
 }
@@ -364,7 +374,8 @@ async fn ctrl_c_gives_up() {
     expect![[r#"
         It is good for 15 minutes. Ctrl-C gives up.
         Given up; nobody was signed in.
-    "#]].assert_eq(&rest());
+    "#]]
+    .assert_eq(&rest());
     assert!(!terminal.data_directory().join("auth.json").exists());
 }
 
@@ -387,7 +398,8 @@ async fn a_sign_in_of_another_program_is_used_only_when_asked_for() {
     expect![[r#"
         copilot      not signed in: `opal login` does it
         `opal login` can use the sign-in of octo in CONFIG/github-copilot/apps.json
-    "#]].assert_eq(&ran.stdout.replace(home.to_str().unwrap(), "CONFIG"));
+    "#]]
+    .assert_eq(&ran.stdout.replace(home.to_str().unwrap(), "CONFIG"));
     // Nobody can be asked here, so it is not used.
     assert!(run(&terminal, &["login"]).ok);
     assert_eq!(github.n_codes(), 1);
@@ -411,5 +423,6 @@ async fn no_sign_in_of_another_program_is_told() {
     assert_eq!((ran.code, github.n_codes()), (Some(1), 0), "{ran:?}");
     expect![[r#"
         error: no other program has left a sign-in here. `opal login` without --existing gets one.
-    "#]].assert_eq(&ran.stderr);
+    "#]]
+    .assert_eq(&ran.stderr);
 }

@@ -142,9 +142,9 @@ fn without_a_model_the_user_is_told_what_to_do() {
         &[("WORK_KEY", "k")],
         Some("home/x"),
         expect![[r#"
-        no model: there is no provider `home`; there are work
-        Correct the name, or add the provider to ~/.opal/config.toml.
-        mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
+            no model: there is no provider `home`; there are work, copilot
+            Correct the name, or add the provider to ~/.opal/config.toml.
+            mode Some(AutoEdit), hidden ["WORK_KEY", "OPAL_API_KEY"]"#]],
     );
     check(
         WORK,
@@ -179,19 +179,17 @@ fn a_wrong_value_names_its_path() {
         "permission_mode = \"yolo\"",
         &[],
         None,
-        expect![[r#"
-            error: DATA/config.toml: permission_mode: unknown variant `yolo`, expected one of `ask`, `auto_edit`, `full`, `read_only`
-            in `permission_mode`
-        "#]],
+        expect![
+            "error: DATA/config.toml: permission_mode: unknown variant `yolo`, expected one of `ask`, `auto_edit`, `full`, `read_only`"
+        ],
     );
     check(
         "[providers.a]\nbase_url = 7",
         &[],
         None,
-        expect![[r#"
-            error: DATA/config.toml: providers.a.base_url: invalid type: integer `7`, expected a string
-            in `providers.a.base_url`
-        "#]],
+        expect![
+            "error: DATA/config.toml: providers.a.base_url: invalid type: integer `7`, expected a string"
+        ],
     );
     check(
         "",
