@@ -156,6 +156,11 @@ impl GitHub {
         self.state().n_exchanges
     }
 
+    /// The Copilot token that was handed out last.
+    pub fn copilot_token(&self) -> String {
+        self.state().exchanged.last().map(|(token, _)| token.clone()).expect("a token was exchanged")
+    }
+
     /// Every secret there ever was: device codes, GitHub's tokens and Copilot's.
     pub fn secrets(&self) -> Vec<String> {
         let state = self.state();

@@ -29,6 +29,7 @@ mod queue;
 mod resume;
 mod run;
 mod saving;
+mod secrets;
 mod service;
 mod sessions;
 mod signin;

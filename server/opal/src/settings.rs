@@ -157,7 +157,12 @@ impl Settings {
 
     fn parse(text: &str, path: &Path) -> Result<Self, SettingsError> {
         let bad = |message: String| SettingsError::Parse { path: path.display().to_string(), message };
-        let table: toml::Table = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
+        // Without the line itself, which may hold a key.
+        let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            bad(format!("line {line}: {}", error.message()))
+        })?;
         let mut warnings = Vec::new();
         check_keys(&table, "", KEYS, &mut warnings);
         if let Some(copilot) = table.get("copilot").and_then(toml::Value::as_table) {
@@ -174,7 +179,15 @@ impl Settings {
         }
         let raw: Raw = serde_path_to_error::deserialize(table).map_err(|error| {
             let path = error.path().to_string();
-            bad(format!("{path}: {}", error.into_inner()))
+            // What was found there is told, but not of what may be secret.
+            let is_secret = path.contains("headers") || path.contains("api_key");
+            let inner = error.into_inner();
+            let expected = inner.message().split_once("expected ").filter(|_| is_secret);
+            bad(match expected {
+                Some((_, expected)) => format!("{path}: expected {expected}"),
+                None if is_secret => format!("{path}: not as it should be"),
+                None => format!("{path}: {}", inner.message()),
+            })
         })?;
         let mut secret_env = Vec::new();
         let mut providers = BTreeMap::new();

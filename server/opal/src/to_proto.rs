@@ -248,7 +248,7 @@ fn file_changes(file: agent::changes::list::FileChanges, context: &Context) -> w
         removed: diff.removed,
         added_lines: diff.n_added as u64,
         removed_lines: diff.n_removed as u64,
-        diff: diff.text,
+        diff: provider::mask(&diff.text).into_owned(),
         hunks: diff.hunks.into_iter().map(hunk).collect(),
         error,
     }
@@ -270,13 +270,13 @@ pub(crate) fn undone(undone: Undone, context: &Context) -> wire::SessionUndoResu
     let file = |file: agent::changes::undo::UndoneFile| wire::UndoneFile {
         uri: uri(&file.name),
         path: context.display(&file.name),
-        diff: file.diff,
+        diff: provider::mask(&file.diff).into_owned(),
     };
     let conflict = |conflict: agent::changes::undo::Conflict| wire::UndoConflict {
         uri: uri(&conflict.name),
         path: context.display(&conflict.name),
         reason: conflict.why,
-        shown: conflict.shown,
+        shown: conflict.shown.map(|shown| provider::mask(&shown).into_owned()),
     };
     wire::SessionUndoResult {
         turn_id: undone.turn_id.map(|turn_id| turn_id.to_string()),

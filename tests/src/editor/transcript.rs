@@ -44,6 +44,11 @@ impl Log {
         received.collect()
     }
 
+    /// Everything received, to the letter.
+    pub(super) fn everything(&self) -> String {
+        self.received_from(0).map(|(_, message)| format!("{message}\n")).collect()
+    }
+
     pub(super) fn received(&mut self, message: Value) {
         self.push(Entry::Received(message));
     }

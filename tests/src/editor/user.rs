@@ -132,6 +132,11 @@ impl Editor {
         events.into_iter().filter(|event| event["session_id"] == session).collect()
     }
 
+    /// Every message that the server has sent, whole.
+    pub fn everything(&self) -> String {
+        self.state().log.everything()
+    }
+
     /// The number of the last event of a session.
     pub fn seq(&self, session: &str) -> Option<u64> {
         self.state().seq(session)

@@ -132,8 +132,12 @@ impl Script {
 
     /// Refuses with a status and an error body.
     pub fn status(self, status: u16) -> Self {
-        let message = format!("scripted {status}");
-        self.end(End::Refused { status, message, headers: Vec::new() })
+        self.refused(status, &format!("scripted {status}"))
+    }
+
+    /// Refuses with a status, saying this.
+    pub fn refused(self, status: u16, message: &str) -> Self {
+        self.end(End::Refused { status, message: message.into(), headers: Vec::new() })
     }
 
     /// Refuses, in the words of the service, because the conversation is too long.

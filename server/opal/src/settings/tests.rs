@@ -179,19 +179,17 @@ fn a_wrong_value_names_its_path() {
         "permission_mode = \"yolo\"",
         &[],
         None,
-        expect![[r#"
-            error: DATA/config.toml: permission_mode: unknown variant `yolo`, expected one of `ask`, `auto_edit`, `full`, `read_only`
-            in `permission_mode`
-        "#]],
+        expect![
+            "error: DATA/config.toml: permission_mode: unknown variant `yolo`, expected one of `ask`, `auto_edit`, `full`, `read_only`"
+        ],
     );
     check(
         "[providers.a]\nbase_url = 7",
         &[],
         None,
-        expect![[r#"
-            error: DATA/config.toml: providers.a.base_url: invalid type: integer `7`, expected a string
-            in `providers.a.base_url`
-        "#]],
+        expect![
+            "error: DATA/config.toml: providers.a.base_url: invalid type: integer `7`, expected a string"
+        ],
     );
     check(
         "",
