@@ -186,6 +186,17 @@ export class Editor {
     await this.page.click(".editor-instance .monaco-editor .view-lines");
   }
 
+  /** Chooses what the light bulb offers; it takes a moment until it offers everything. */
+  async choose_action(title) {
+    const action = `.action-widget :text("${title}")`;
+    await this.eventually(`the light bulb offers: ${title}`, async () => {
+      await this.page.keyboard.press("Control+.");
+      const found = await this.page.waitForSelector(action, { timeout: 1000 }).catch(() => undefined);
+      await (found ? found.click() : this.page.keyboard.press("Escape"));
+      return found;
+    });
+  }
+
   /** The text of the active editor, as far as it is to be seen. */
   async text() {
     const lines = await this.page.$$eval(".editor-instance .monaco-editor .view-line", (elements) =>

@@ -429,15 +429,23 @@ story("the permission mode and the model are chosen", async (t) => {
   t.expect("unasked", t.on_disk("ran"), "");
 });
 
-story("the light bulb explains a selection", async (t) => {
+story("the light bulb explains a selection and fixes a problem", async (t) => {
   await t.file("a.txt", "mysterious\n");
-  await t.start([[say("It is a word.")]]);
+  await t.file("b.json", '{"price": 1.19,,}\n');
+  await t.start([[say("It is a word.")], [say("One comma too many.")]]);
   await t.edit("a.txt");
   await t.page.keyboard.press("Control+a");
-  await t.page.keyboard.press("Control+.");
-  await t.page.click('.action-widget :text("Explain with Opal")');
+  await t.choose_action("Explain with Opal");
   await t.shows("It is a word.");
   await t.model_was_told("mysterious");
+  await t.idle();
+  await t.edit("b.json");
+  await t.page.waitForSelector(".squiggly-error", { state: "attached" });
+  await t.page.keyboard.press("F8");
+  await t.page.keyboard.press("Escape");
+  await t.choose_action("Fix with Opal");
+  await t.shows("One comma too many.");
+  await t.model_was_told("b.json:1: error");
 });
 
 const MESSAGES = 5000;

@@ -74,6 +74,7 @@ export class StatusLine {
     const show = () => {
       const seconds = Math.round((Date.now() - since) / 1000);
       this.waits.textContent = `${waiting(status)}${seconds >= 5 ? ` (${seconds} s)` : ""}`;
+      this.waits.title = this.waits.textContent;
     };
     this.now.hidden = waiting(status) === "";
     show();
