@@ -73,17 +73,21 @@ export class Editor {
   }
 
   /** Opens the window, with a model that gives these answers; see tests/nvim/model.md. */
-  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true } = {}) {
+  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config } = {}) {
     const url = await this.start_model(answers);
+    const data = join(this.scratch, "data");
+    await mkdir(data);
+    if (config) {
+      await writeFile(join(data, "config.toml"), config(url));
+    }
+    const model = config ? {} : { OPAL_BASE_URL: url, OPAL_MODEL: "scripted", OPAL_API_KEY: "none" };
     await this.file(
       ".vscode/settings.json",
       JSON.stringify({
         "opal.path": process.env.OPAL_TEST_BIN,
         "opal.environment": {
-          OPAL_BASE_URL: url,
-          OPAL_MODEL: "scripted",
-          OPAL_API_KEY: "none",
-          OPAL_DATA_DIR: join(this.scratch, "data"),
+          ...model,
+          OPAL_DATA_DIR: data,
         },
         ...settings,
       }),

@@ -350,7 +350,7 @@ story("files, the selection and images go along", async (t) => {
   await t.view.waitForSelector('.offers [aria-selected="true"]:text-is("readme.md")');
   await t.page.keyboard.press("Enter");
   await t.page.keyboard.type("and @sel");
-  await t.view.waitForSelector('.offers [aria-selected="true"]:has-text("price.rs:1-2")');
+  await t.view.waitForSelector('.offers [aria-selected="true"]:has-text("price.rs:1")');
   await t.screenshot("mentions");
   await t.page.keyboard.press("Enter");
   await t.view.evaluate(() => {
@@ -427,6 +427,23 @@ story("the permission mode and the model are chosen", async (t) => {
   await t.prompt("run it");
   await t.shows("Done.");
   t.expect("unasked", t.on_disk("ran"), "");
+});
+
+story("the meter shows how full the context is, what it cost, and where it is compacted", async (t) => {
+  await t.start([[say("Hello.")]], {
+    config: (url) => `model = "work/scripted"
+[providers.work]
+api = "responses"
+base_url = "${url}"
+models = [{ id = "scripted", context_window = 1000, price = { input = 1000.0, output = 1000.0 } }]
+`,
+  });
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.dock_shows("110 / 1k · $0.11");
+  t.expect("the mark of the compaction", await t.view.$eval(".limit", (mark) => mark.style.left), "75%");
+  await t.eventually("the status bar tells", async () => (await t.status_bar()).includes("11 %"));
+  await t.screenshot("meter");
 });
 
 story("the light bulb explains a selection and fixes a problem", async (t) => {

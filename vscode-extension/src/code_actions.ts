@@ -1,6 +1,7 @@
 /** What the light bulb offers: about the problems at the cursor, about the selection. */
 import * as vscode from "vscode";
-import { diagnostics_mention } from "./mentions";
+import type { Mention } from "./items";
+import { diagnostics_mention, range_mention } from "./mentions";
 
 export class CodeActions implements vscode.CodeActionProvider {
   static readonly kinds = [vscode.CodeActionKind.QuickFix, vscode.CodeActionKind.RefactorRewrite];
@@ -26,12 +27,7 @@ export class CodeActions implements vscode.CodeActionProvider {
       actions.push(fix, explain);
     }
     if (!range.isEmpty) {
-      const mention = {
-        kind: "selection",
-        label: `${vscode.workspace.asRelativePath(document.uri)}:${range.start.line + 1}-${range.end.line + 1}`,
-        uri: document.uri.toString(),
-        range: { start: { ...position(range.start) }, end: { ...position(range.end) } },
-      };
+      const mention = range_mention(document.uri, range);
       const kind = vscode.CodeActionKind.RefactorRewrite;
       actions.push(action("Explain with Opal", kind, "Explain this; change nothing.", mention));
       const change = new vscode.CodeAction("Change with Opal…", kind);
@@ -46,13 +42,9 @@ function action(
   title: string,
   kind: vscode.CodeActionKind,
   text: string,
-  mention: unknown,
+  mention: Mention,
 ): vscode.CodeAction {
   const made = new vscode.CodeAction(title, kind);
   made.command = { command: "opal.say", title, arguments: [text, [mention]] };
   return made;
-}
-
-function position({ line, character }: vscode.Position): { line: number; character: number } {
-  return { line, character };
 }

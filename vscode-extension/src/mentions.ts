@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { Mention, Range } from "./items";
 import type { Attachment } from "./protocol";
+import { lines_of } from "./session";
 
 const MOST_FILES = 20_000;
 const MOST_OFFERED = 30;
@@ -74,13 +75,15 @@ function file_mention(path: string): Mention {
   return { kind: "file", label: path, uri: uri.toString() };
 }
 
-export function selection_of(editor: vscode.TextEditor): Mention | undefined {
-  const { document, selection } = editor;
-  if (selection.isEmpty || document.uri.scheme !== "file") {
-    return undefined;
-  }
-  const label = `${name_of(document.uri)}:${selection.start.line + 1}-${selection.end.line + 1}`;
-  return { kind: "selection", label, uri: document.uri.toString(), range: plain(selection) };
+export function selection_of({ document, selection }: vscode.TextEditor): Mention | undefined {
+  return selection.isEmpty || document.uri.scheme !== "file"
+    ? undefined
+    : range_mention(document.uri, selection);
+}
+
+export function range_mention(uri: vscode.Uri, range: vscode.Range): Mention {
+  const label = `${name_of(uri)}:${lines_of(range)}`;
+  return { kind: "selection", label, uri: uri.toString(), range: plain(range) };
 }
 
 export function diagnostics_of(editor: vscode.TextEditor): Mention | undefined {

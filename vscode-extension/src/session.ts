@@ -2,7 +2,7 @@
  * The session as the server's events tell it: the conversation as items, and what stands beside it. Pure: an
  * event goes in, patches for those who show it come out. It neither asks the server nor knows the editor.
  */
-import type { Item, Patch, TextField, ToolItem } from "./items";
+import type { Item, Patch, Range, TextField, ToolItem } from "./items";
 import type {
   Attachment,
   ContextUsage,
@@ -382,9 +382,13 @@ function describe_attachment(attachment: Attachment): string {
     return "image";
   }
   const name = decodeURIComponent(attachment.uri.replace(/^.*\//, ""));
-  return attachment.type === "file"
-    ? name
-    : `${name}:${attachment.range.start.line + 1}-${attachment.range.end.line + 1}`;
+  return attachment.type === "file" ? name : `${name}:${lines_of(attachment.range)}`;
+}
+
+/** The lines of a range as a person reads them. One that ends before a line's first character leaves it out. */
+export function lines_of({ start, end }: Range): string {
+  const last = end.character === 0 && end.line > start.line ? end.line : end.line + 1;
+  return last === start.line + 1 ? String(last) : `${start.line + 1}-${last}`;
 }
 
 /** A string argument of a tool call. */

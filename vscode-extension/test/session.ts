@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Item, Patch } from "../src/items";
 import type { AgentEvent, EventParams, HistoryEntry, SessionState } from "../src/protocol";
-import { count, merge, Session } from "../src/session";
+import { count, lines_of, merge, Session } from "../src/session";
 
 const STATE: SessionState = {
   session_id: "s",
@@ -241,3 +241,9 @@ test("neighbouring pieces of one text are sent as one", () => {
 
 test("numbers are short", () =>
   assert.deepEqual([950, 1000, 12_345, 272_000].map(count), ["950", "1k", "12.3k", "272k"]));
+
+test("lines are named as they are seen", () => {
+  const range = (first: number, last: number, character: number) =>
+    lines_of({ start: { line: first, character: 0 }, end: { line: last, character } });
+  assert.deepEqual([range(0, 0, 5), range(0, 1, 0), range(0, 2, 3), range(4, 4, 0)], ["1", "1", "1-3", "5"]);
+});
