@@ -397,7 +397,7 @@ async fn a_sign_in_of_another_program_is_used_only_when_asked_for() {
     let ran = run(&terminal, &["auth"]);
     expect![[r#"
         copilot      not signed in: `opal login` does it
-        `opal login` can use the sign-in of octo in CONFIG/github-copilot/apps.json
+        `opal login` can also use the sign-in of octo in CONFIG/github-copilot/apps.json
     "#]]
     .assert_eq(&ran.stdout.replace(home.to_str().unwrap(), "CONFIG"));
     // Nobody can be asked here, so it is not used.

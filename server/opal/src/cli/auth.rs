@@ -50,7 +50,9 @@ pub(super) async fn login(arguments: LoginArguments) -> anyhow::Result<ExitCode>
         tokio::select! {
             signed_in = sign_in(client, incoming, &arguments) => signed_in.map(|()| ExitCode::SUCCESS),
             () = signals.next() => {
-                tell!("Given up; nobody was signed in.");
+                // Where Ctrl-C is shown, it stands in a line of its own.
+                let line_end = if io::stderr().is_terminal() { "\n" } else { "" };
+                tell!("{line_end}Given up; nobody was signed in.");
                 Ok(ExitCode::from(INTERRUPTED))
             }
         }
@@ -164,9 +166,10 @@ fn show_status(out: &mut impl io::Write, status: &AuthStatusResult) -> io::Resul
             None => writeln!(out)?,
         }
     }
-    for existing in &status.existing {
+    let is_signed_in = status.providers.iter().any(|it| it.kind == "sign_in" && it.ready);
+    for existing in status.existing.iter().filter(|_| !is_signed_in) {
         let account = existing.account.as_ref().map(|account| format!(" of {account}")).unwrap_or_default();
-        writeln!(out, "`opal login` can use the sign-in{account} in {}", existing.found_in)?;
+        writeln!(out, "`opal login` can also use the sign-in{account} in {}", existing.found_in)?;
     }
     Ok(())
 }
