@@ -18,6 +18,7 @@ mod faults;
 mod files;
 mod frames;
 mod handshake;
+mod keyring;
 mod models;
 mod order;
 mod params;
