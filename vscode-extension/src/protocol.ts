@@ -847,26 +847,30 @@ export interface ProviderStatus {
   kind: string;
   /** Who is signed in. */
   account?: string;
-  /** When what is held now runs out, in milliseconds since the epoch; it is renewed before. */
+  /** When what is held now runs out, in milliseconds since the epoch: the sign-in itself if it does, else what was given for it. */
   expires_at_ms?: number;
   /** The host it belongs to. */
   host?: string;
   plan?: string;
   /** What is wrong, and what to do. */
   problem?: string;
+  /** Opal renews it before then; if not, only signing in again does. */
+  renewed?: boolean;
   /** Where the key or sign-in was found. */
   source?: string;
 }
 
 /** A sign-in that another program left. */
 export interface ExistingLogin {
-  /** Names it in `auth/login`. */
+  /** Names it in `auth/login`, together with `host`. */
   found_in: string;
+  /** The host it is for: the `domain` of `auth/login`. */
+  host: string;
   account?: string;
 }
 
 export interface AuthLoginParams {
-  /** `github.com` if absent; the host of an enterprise otherwise. */
+  /** The host of an enterprise. If absent: that of `use_existing`, else the configured one, which is `github.com`. */
   domain?: string;
   /** `copilot` if absent; no other provider is signed in to. */
   provider?: string;

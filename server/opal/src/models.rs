@@ -47,7 +47,7 @@ impl Models {
     pub(crate) fn new(settings: &Settings, timeouts: Timeouts) -> Self {
         Self {
             timeouts,
-            auth: Arc::new(Auth::new(&settings.data_dir, settings.copilot.clone(), timeouts)),
+            auth: Arc::new(Auth::new(settings, timeouts)),
             providers: Mutex::default(),
             lists: Mutex::default(),
             local: Mutex::default(),

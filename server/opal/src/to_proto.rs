@@ -1,5 +1,7 @@
 //! Opal's own types to wire types. Boring on purpose.
 
+use std::time::SystemTime;
+
 use agent::changes::list::Changes;
 use agent::changes::undo::Undone;
 use agent::client::{Confirm, Question, QuestionKind};
@@ -331,6 +333,11 @@ pub(crate) fn plan(account: &Account) -> Option<String> {
     words.extend(left);
     words.extend(date.map(|date| format!("renewed on {date}")));
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn time(at: SystemTime) -> Option<i64> {
+    at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis().try_into().ok()
 }
 
 pub(crate) fn queued(message: Queued) -> wire::QueuedMessage {

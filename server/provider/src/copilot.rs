@@ -16,6 +16,7 @@ mod token;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
@@ -95,6 +96,16 @@ impl Copilot {
     /// When there is no list, not even an old one.
     pub async fn models(&self) -> Result<Arc<[CopilotModel]>, ProviderError> {
         self.inner.models.list().await
+    }
+
+    /// When the token that requests are sent with runs out; it is renewed before. `None`: it is GitHub's own.
+    ///
+    /// # Errors
+    /// When there is none: the account may not use Copilot, or nobody answers.
+    pub async fn expires_at(&self) -> Result<Option<SystemTime>, ProviderError> {
+        let credentials = &self.inner.credentials;
+        let token = credentials.token().await?;
+        Ok(credentials.config.exchange.then(|| token.expires()))
     }
 
     /// Accepts the terms of a model ([`ModelPolicy::NeedsAccepting`]) for the account: only when the user says

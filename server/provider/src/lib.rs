@@ -52,7 +52,7 @@ pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
 pub use anthropic::anthropic;
 pub use auth::{
     Account, DeviceCode, DeviceFlow, Domain, DomainError, FoundToken, Granted, Quota, SignInError, account,
-    existing_tokens, find_existing_tokens,
+    existing_tokens, find_existing_tokens, refresh,
 };
 pub use catalog::{Candidate, LocalServer, probe};
 pub use chat::chat;

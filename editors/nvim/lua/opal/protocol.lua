@@ -650,19 +650,21 @@ M.commands = {
 ---@field ready boolean Requests can be sent.
 ---@field kind string `sign_in`, `key` or `none`; later versions may add more.
 ---@field account? string Who is signed in.
----@field expires_at_ms? integer When what is held now runs out, in milliseconds since the epoch; it is renewed before.
+---@field expires_at_ms? integer When what is held now runs out, in milliseconds since the epoch: the sign-in itself if it does, else what was given for it.
 ---@field host? string The host it belongs to.
 ---@field plan? string
 ---@field problem? string What is wrong, and what to do.
+---@field renewed? boolean Opal renews it before then; if not, only signing in again does.
 ---@field source? string Where the key or sign-in was found.
 
 --- A sign-in that another program left.
 ---@class opal.ExistingLogin
----@field found_in string Names it in `auth/login`.
+---@field found_in string Names it in `auth/login`, together with `host`.
+---@field host string The host it is for: the `domain` of `auth/login`.
 ---@field account? string
 
 ---@class opal.AuthLoginParams
----@field domain? string `github.com` if absent; the host of an enterprise otherwise.
+---@field domain? string The host of an enterprise. If absent: that of `use_existing`, else the configured one, which is `github.com`.
 ---@field provider? string `copilot` if absent; no other provider is signed in to.
 ---@field use_existing? string Uses this sign-in of `auth/status` in place of a new one.
 

@@ -87,6 +87,7 @@ pub(super) struct RawCopilot {
     api_url: Option<String>,
     base_url: Option<String>,
     responses_path: Option<String>,
+    exchange: Option<bool>,
     client_id: Option<String>,
     editor_version: Option<String>,
     plugin_version: Option<String>,
@@ -209,6 +210,7 @@ impl RawCopilot {
             api_url: self.api_url,
             base_url: self.base_url,
             responses_path: self.responses_path.unwrap_or(usual.responses_path),
+            exchange: self.exchange.unwrap_or(usual.exchange),
             identity,
             ..usual
         })
