@@ -104,6 +104,17 @@ show_next = function()
   active:open()
 end
 
+--- Opens the oldest question that waits.
+function M.open()
+  if active then
+    vim.notify("Opal: the question is open: " .. short(active.params.title or active.params.prompt))
+  elseif #queue == 0 then
+    vim.notify("Opal asks nothing.")
+  else
+    show_next()
+  end
+end
+
 --- Calls a function of `vim.ui`. Neovim's own ones return when the dialog is closed.
 ---@param dialog opal.Dialog
 ---@param call fun()

@@ -121,6 +121,18 @@ function Prompt:enter()
   end)
 end
 
+--- Goes there to write, about what is selected if something is.
+---@param selection? opal.Selection
+function Prompt:begin(selection)
+  if not selection then
+    self:enter()
+  elseif require("opal.documents").is_file(selection.bufnr) then
+    self:put(require("opal.prompt.mentions").of(selection, self.dir) .. " ")
+  else
+    require("opal.documents").want_name()
+  end
+end
+
 ---@private
 function Prompt:to_end()
   local last = vim.api.nvim_buf_line_count(self.bufnr)

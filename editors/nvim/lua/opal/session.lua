@@ -53,8 +53,11 @@ end
 ---@param transcript opal.Transcript
 ---@return opal.Session?
 function M.of(transcript)
-  local session = sessions[transcript.dir]
-  return session and session.transcript == transcript and session or nil
+  for _, session in pairs(sessions) do
+    if session.transcript == transcript then
+      return session
+    end
+  end
 end
 
 --- The session of a directory. Starts a server if there is none; the session itself begins when something is to
@@ -120,10 +123,10 @@ function M.restart()
   local old = M.find()
   if not old then
     M.current()
-    return
+  elseif old.client then
+    old.restarting = true
+    client.stop(old.client)
   end
-  old.restarting = true
-  client.stop(old.client)
 end
 
 ---@private
@@ -210,7 +213,7 @@ function Session:begin(method, params, became_another)
     if self.id ~= result.session_id then
       self.id, self.seq = result.session_id, 0
       self.turn, self.edited, self.undos, self.queue = nil, {}, {}, {}
-      self.transcript = require("opal.transcript").new(self.id, self.dir)
+      self.transcript = require("opal.transcript").new(self.id, result.state.working_dir)
       if became_another then
         became_another()
       end
@@ -333,7 +336,7 @@ function Session:prompt(text, opts)
   local selection = opts and opts.selection
   local documents = require("opal.documents")
   if selection and not documents.is_file(selection.bufnr) then
-    vim.notify("Opal: a selection needs a buffer with a file name; save it first.", vim.log.levels.ERROR)
+    documents.want_name()
     return
   end
   require("opal.prompt").of(self.dir):remember(text)

@@ -89,7 +89,9 @@ local function turn(step)
 end
 
 local function prompt()
-  require("opal.prompt").of(here().dir):enter()
+  local transcript = here()
+  local session = require("opal.session").of(transcript)
+  require("opal.prompt").of(session and session.dir or transcript.dir):enter()
 end
 
 ---@type { [1]: string, [2]: fun(), [3]: string, [4]: string[] }[] name, what it does, in words, keys
