@@ -204,6 +204,23 @@ function Editor:idle()
   end)
 end
 
+--- Asks for something and waits until it is done.
+---@param prompt string
+---@param answer string
+function Editor:turn(prompt, answer)
+  self:keys(":Opal prompt " .. prompt .. "<CR>")
+  self:shows(answer)
+  self:idle()
+end
+
+--- Kills the server, and waits until the user has been told.
+function Editor:kill_server()
+  for _, child in ipairs(vim.api.nvim_get_proc_children(self:lua("return vim.fn.getpid()"))) do
+    vim.uv.kill(child, "sigkill")
+  end
+  self:notified("Opal's server is gone (signal 9)")
+end
+
 ---@return string
 function Editor:status()
   return self:lua([[return require("opal").status()]])

@@ -1,0 +1,155 @@
+--- What Opal asks before it acts.
+local story = require("story").tell
+local model = require("model")
+local edit, read, write, run, say = model.edit, model.read, model.write, model.run, model.say
+
+story("an allowed change is made", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } })
+  t:answer("Allow")
+  t:cmd("edit a.txt")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("Done.")
+  t:idle()
+  t:expect("after the edit", t:text(), "ONE")
+  local asked = t:asked()
+  t:expect("asked once", #asked, 1)
+  t:expect("what may be answered", { asked[1].labels[1], asked[1].labels[2] }, { "Allow", "Deny" })
+  t:expect("the change was seen before", asked[1].shown:find("+ONE", 1, true) ~= nil, true)
+  t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
+  t:shows("✓ edit a.txt · allowed\n```diff\n@@")
+end)
+
+story("a change too long for the screen can be read before it is allowed", function(t)
+  local lines = {}
+  for i = 1, 100 do
+    lines[i] = "line " .. i
+  end
+  local text = table.concat(lines, "\n") .. "\n"
+  t:start({ { write("long.txt", text) }, { say("Done.") } })
+  t:answer("Show all of it first")
+  t:keys(":Opal prompt make it<CR>")
+  t:eventually("all of it is there", function()
+    return t:text():find("+line 100", 1, true)
+  end)
+  t:shows("▸ write long.txt · waiting for your answer")
+  t:answer("Allow")
+  t:keys("Gq")
+  t:shows("Done.")
+  t:expect("on disk", t:on_disk("long.txt"), text)
+  t:expect("its tab page is closed", #t:lua("return vim.api.nvim_list_tabpages()"), 1)
+  t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
+end)
+
+story("a denied change is not made, and the word reaches the model", function(t)
+  t:file("a.txt", "one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("I see.") } })
+  t:answer("Deny", "never shout")
+  t:cmd("edit a.txt")
+  t:keys(":Opal prompt shout<CR>")
+  t:shows("I see.")
+  t:expect("untouched", t:text(), "one")
+  t:model_was_told("never shout")
+  t:shows("✗ edit a.txt · denied: never shout")
+end)
+
+story("choosing nothing denies", function(t)
+  t:start({ { run("touch ran") }, { say("I see.") } })
+  t:answer(nil)
+  t:keys(":Opal prompt run it<CR>")
+  t:shows("I see.")
+  t:expect("it did not run", t:on_disk("ran"), nil)
+  t:expect("the command was seen before", t:asked()[1].shown:find("touch ran", 1, true) ~= nil, true)
+  t:expect("no word is asked for", #t:asked(), 1)
+end)
+
+story("Neovim's own dialog works, by keys", function(t)
+  t:start({ { run("touch ran") }, { say("Done.") } })
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("the dialog is open", function()
+    return t:in_dialog()
+  end)
+  t:press("1<CR>")
+  t:shows("Done.")
+  t:expect("it ran", t:on_disk("ran"), "")
+end)
+
+story("a question that needs no answer any more is closed, and a late choice changes nothing", function(t)
+  t:start({ { run("touch ran") }, { say("Here again.") } })
+  t:lua([[vim.ui.select = function(items, _, on_choice)
+    _G.choose_late = function() on_choice(items[1], 1) end
+  end]])
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("the question is asked", function()
+    return t:lua("return _G.choose_late ~= nil")
+  end)
+  t:keys(":Opal abort<CR>")
+  t:shows("Stopped.")
+  t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
+  t:shows("no answer needed")
+  t:lua("_G.choose_late()")
+  t:keys(":Opal prompt again<CR>")
+  t:shows("Here again.")
+  t:expect("it did not run", t:on_disk("ran"), nil)
+end)
+
+story("Neovim's own dialog closes as well when it needs no answer any more", function(t)
+  if vim.fn.has("nvim-0.11") == 0 then
+    return -- there it lets nothing else happen until the user closes it
+  end
+  t:start({ { run("touch ran") }, { say("Here again.") } })
+  t:lua([[
+    local select = vim.ui.select
+    vim.ui.select = function(...)
+      vim.defer_fn(require("opal").abort, 200)
+      return select(...)
+    end
+  ]])
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("the dialog is open", function()
+    return t:in_dialog()
+  end)
+  t:eventually("the dialog is closed", function()
+    return not t:in_dialog()
+  end)
+  t:shows("Stopped.")
+  t:expect("it did not run", t:on_disk("ran"), nil)
+end)
+
+story("a question waits until the user has stopped typing", function(t)
+  t:start({
+    { t:gate("go"), run("touch ran") },
+    { say("Done.") },
+  })
+  t:answer("Allow")
+  t:keys(":Opal prompt run it<CR>")
+  t:shows("> run it")
+  t:keys("ihello")
+  t:open_gate("go")
+  t:notified("back in Normal mode")
+  t:keys("1<CR>world")
+  t:expect("not asked yet", #t:asked(), 0)
+  t:keys("<Esc>")
+  t:shows("Done.")
+  t:expect("the keys went into the text", t:text(), "hello1\nworld")
+end)
+
+story("a question of the model is answered by typing", function(t)
+  local question = { name = "ask_user", arguments = { question = "Which colour?" } }
+  t:start({ { { call = question } }, { say("Good.") } })
+  t:answer(nil, "ultramarine")
+  t:keys(":Opal prompt paint<CR>")
+  t:shows("Good.")
+  t:model_was_told("ultramarine")
+  t:shows("**? Which colour?**: ultramarine")
+end)
+
+story("a question with choices is answered by choosing", function(t)
+  local question = { name = "ask_user", arguments = { question = "Which?", choices = { "red", "blue" } } }
+  t:start({ { { call = question } }, { say("Good.") } })
+  t:answer("blue")
+  t:keys(":Opal prompt paint<CR>")
+  t:shows("**? Which?**: blue")
+  t:shows("Good.")
+  t:expect("another text may be given", t:asked()[1].labels, { "red", "blue", "Something else …" })
+end)
