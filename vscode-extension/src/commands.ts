@@ -9,6 +9,7 @@ import type { Questions } from "./questions";
 import { report } from "./report";
 import type { Review } from "./review";
 import { sign_in } from "./sign_in";
+import { facts } from "./status_bar";
 import type { View } from "./view";
 
 export interface Parts {
@@ -19,11 +20,18 @@ export interface Parts {
   log: vscode.LogOutputChannel;
 }
 
+type Run = (...args: never[]) => unknown;
+
+/** Those of the palette, and some that only the extension itself calls. */
+type Commands = Record<string, Run> & {
+  [Id in protocol.CommandId as Id extends `opal.${infer Name}` ? Name : never]: Run;
+};
+
 export function register({ agent, view, review, questions, log }: Parts): vscode.Disposable {
   const ask = (prompt: string) => vscode.window.showInputBox({ title: "Opal", prompt });
   const oldest = () => questions.list()[0]?.question_id;
 
-  const commands: Record<string, (...args: never[]) => unknown> = {
+  const commands = {
     async prompt() {
       const text = await ask("What is to be done?");
       if (text) {
@@ -45,6 +53,12 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
       const text = await ask("Said to the running turn at its next safe point");
       if (text) {
         await agent.say(text, []);
+      }
+    },
+    async followUp() {
+      const text = await ask("What is to be done when the running turn has ended?");
+      if (text) {
+        await agent.say(text, [], true);
       }
     },
     abort: () => agent.abort(),
@@ -79,6 +93,7 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
     async undo() {
       await review.show_undone(await agent.undo_last_turn());
     },
+    redo: () => review.redo(),
     review: () => review.open(),
     async selectModel() {
       const model = await pick.model(agent);
@@ -111,6 +126,8 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
       await (await agent.connected()).sendRequest(protocol.authLogout, {});
       void vscode.window.showInformationMessage("Opal: signed out.");
     },
+    showState: () =>
+      vscode.window.showInformationMessage("Opal", { modal: true, detail: facts(agent.status()) }),
     showLog: () => log.show(),
     restart: () => agent.restart(),
     focus: () => view.show(),
@@ -133,10 +150,10 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
     },
     keepHunk: (uri: string, hunk_id: string) => review.keep(uri, hunk_id),
     undoHunkById: (path: string, hunk_id: string) => review.undo({ path, hunk_id }),
-  };
+  } satisfies Commands;
 
   return vscode.Disposable.from(
-    ...Object.entries(commands).map(([name, run]) =>
+    ...Object.entries<Run>(commands).map(([name, run]) =>
       vscode.commands.registerCommand(`opal.${name}`, async (...args: never[]) => {
         try {
           return await run(...args);

@@ -88,6 +88,9 @@ export const resolved = new NotificationType<ResolvedParams>("client/resolved");
 /** Server to client. Asks to save documents that were clean before Opal edited them. */
 export const saveDocuments = new RequestType<SaveDocumentsParams, SaveDocumentsResult, void>("client/save_documents");
 
+/** Server to client. Asks what the editor's language servers know, for the model. */
+export const toolCall = new RequestType<ClientToolParams, ClientToolResult, void>("client/tool_call");
+
 export const ErrorCode = {
   /** The frame is not JSON, not UTF-8, or nested too deep. */
   parse_error: -32700,
@@ -119,6 +122,36 @@ export const ErrorCode = {
   overloaded: -31004,
 } as const;
 
+/** What a user can tell the editor to do. */
+export const COMMANDS = [
+  { id: "opal.prompt", title: "Prompt…", argument: "text", help: "Says what is to be done." },
+  { id: "opal.promptAboutSelection", title: "Prompt About Selection…", argument: "text", help: "Says what is to be done with what is selected." },
+  { id: "opal.steer", title: "Steer the Running Turn…", argument: "text", help: "Says something to the running turn, at its next safe point." },
+  { id: "opal.followUp", title: "Queue a Follow-Up…", argument: "text", help: "Says what is to be done when the running turn has ended." },
+  { id: "opal.abort", title: "Abort", argument: "none", help: "Stops what runs and hands back what was queued." },
+  { id: "opal.answer", title: "Answer the Open Question…", argument: "none", help: "Shows the oldest question that waits for an answer." },
+  { id: "opal.newSession", title: "New Session", argument: "none", help: "Starts a new session." },
+  { id: "opal.resumeSession", title: "Resume Session…", argument: "session", help: "Goes on with a stored session." },
+  { id: "opal.branch", title: "Branch From Here…", argument: "none", help: "Goes back in the conversation, and on from there." },
+  { id: "opal.compact", title: "Compact Conversation", argument: "none", help: "Lets a summary stand for what is older, as the model sees it." },
+  { id: "opal.undo", title: "Undo Last Turn", argument: "none", help: "Takes back what the last turn changed in files." },
+  { id: "opal.undoFile", title: "Undo Opal's Changes of This File", argument: "none", help: "Takes back everything that the session changed in this file." },
+  { id: "opal.undoHunk", title: "Undo This Change", argument: "none", help: "Takes back the change under the cursor." },
+  { id: "opal.redo", title: "Redo", argument: "none", help: "Brings again what was taken back last." },
+  { id: "opal.review", title: "Review Changes", argument: "none", help: "Shows what the session changed in files." },
+  { id: "opal.selectModel", title: "Select Model…", argument: "model", help: "Chooses the model that answers from the next turn on." },
+  { id: "opal.selectThinking", title: "Select Thinking Level…", argument: "thinking_level", help: "Chooses how long the model thinks." },
+  { id: "opal.selectPermissions", title: "Select Permission Mode…", argument: "permission_mode", help: "Chooses how much runs unasked." },
+  { id: "opal.signIn", title: "Sign In…", argument: "none", help: "Signs in to GitHub Copilot." },
+  { id: "opal.signOut", title: "Sign Out", argument: "none", help: "Signs out and removes what was kept for it." },
+  { id: "opal.focus", title: "Focus on the Prompt", argument: "none", help: "Shows the conversation and goes there." },
+  { id: "opal.showState", title: "Show State", argument: "none", help: "Says what the session does, with which model, and how full its context is." },
+  { id: "opal.showLog", title: "Show Log", argument: "none", help: "Shows the server's log." },
+  { id: "opal.restart", title: "Restart Server", argument: "none", help: "Ends the server and starts it again; the session goes on." },
+] as const;
+
+export type CommandId = (typeof COMMANDS)[number]["id"];
+
 /** What a client that knows Opal says of itself. A client that says nothing gets the plain LSP tier. */
 export interface ClientCapabilities {
   /** The protocol version the client was written for: 1. */
@@ -129,7 +162,22 @@ export interface ClientCapabilities {
   input?: boolean;
   /** Answers `client/save_documents`, and so gets every edit as a workspace edit. */
   save_documents?: boolean;
+  /** What `client/tool_call` may ask for. */
+  tools?: ClientTool[];
 }
+
+/** A tool that a client may offer. Later versions may add to these: ignore what you do not know. */
+export type ClientTool =
+  /** What is wrong in files. */
+  | "diagnostics"
+  /** Where a symbol is used. */
+  | "references"
+  /** Where a symbol is defined. */
+  | "definition"
+  /** The symbols of a file, or of the workspace by name. */
+  | "symbols"
+  /** The edit that renames a symbol. */
+  | "rename";
 
 /** What the server says of itself. */
 export interface ServerCapabilities {
@@ -1091,6 +1139,139 @@ export interface SaveDocumentsParams {
 export interface SaveDocumentsResult {
   /** Those that are on disk now. */
   saved: string[];
+}
+
+/** What to find out. URIs are in the client's own spelling where it has the document open. */
+export type ClientToolParams = ClientToolCall & {
+  session_id: string;
+  /** The call it belongs to, as in `tool_execution_start`. */
+  call_id: string;
+};
+
+/** What to find out. URIs are in the client's own spelling where it has the document open. */
+export type ClientToolCall =
+  /** What is wrong in files. */
+  | {
+      tool: "diagnostics";
+      arguments: DiagnosticsArguments;
+    }
+  /** Where a symbol is used, its declaration included. */
+  | {
+      tool: "references";
+      arguments: PlaceArguments;
+    }
+  /** Where a symbol is defined. */
+  | {
+      tool: "definition";
+      arguments: PlaceArguments;
+    }
+  /** The symbols of a file, or of the workspace by name. */
+  | {
+      tool: "symbols";
+      arguments: SymbolsArguments;
+    }
+  /** The edit that renames a symbol; the client does not apply it, the server does. */
+  | {
+      tool: "rename";
+      arguments: RenameArguments;
+    };
+
+export interface DiagnosticsArguments {
+  /** These files were edited just now: wait until what is known of them is about the new text and has not changed for a moment. Bounded by the client, best at 10 s. */
+  settle?: boolean;
+  /** The files to look at; all that the client knows something about if absent. */
+  uris?: string[];
+}
+
+export interface PlaceArguments {
+  uri: string;
+  /** The start of the symbol. */
+  position: Position;
+}
+
+/** One of the two is there. */
+export interface SymbolsArguments {
+  /** The symbols of the workspace whose names match. */
+  query?: string;
+  /** The symbols of this file. */
+  uri?: string;
+}
+
+export interface RenameArguments {
+  uri: string;
+  /** The start of the symbol. */
+  position: Position;
+  new_name: string;
+}
+
+export interface ClientToolResult {
+  ok: boolean;
+  /** What the model is told, in words, when it did not. */
+  error?: string;
+  /** What was found, when it went well. */
+  output?: ClientToolOutput;
+}
+
+/** What was found; `tool` says again what was called. */
+export type ClientToolOutput =
+  /** One for each file that was asked for, also where nothing is wrong. */
+  | {
+      tool: "diagnostics";
+      files: FileDiagnostics[];
+    }
+  /** In any order. */
+  | {
+      tool: "references";
+      locations: Location[];
+    }
+  /** Mostly one. */
+  | {
+      tool: "definition";
+      locations: Location[];
+    }
+  /** Nested ones beside the others. */
+  | {
+      tool: "symbols";
+      symbols: SymbolInformation[];
+    }
+  /** What the language server would have changed. */
+  | {
+      tool: "rename";
+      /** LSP's `WorkspaceEdit`: `changes` or `documentChanges`, of text only. */
+      edit: unknown;
+    };
+
+/** What is wrong in one file. */
+export interface FileDiagnostics {
+  uri: string;
+  diagnostics: Diagnostic[];
+}
+
+/** As in LSP. */
+export interface Diagnostic {
+  range: Range;
+  message: string;
+  /** A string or an integer. */
+  code?: unknown;
+  /** 1 error, 2 warning, 3 information, 4 hint; an error if absent. */
+  severity?: number;
+  /** Who found it. */
+  source?: string;
+}
+
+/** As in LSP. */
+export interface Location {
+  uri: string;
+  range: Range;
+}
+
+/** As in LSP. */
+export interface SymbolInformation {
+  name: string;
+  /** LSP's `SymbolKind`. */
+  kind: number;
+  location: Location;
+  containerName?: string;
 }
 
 /** `data` of an error of Opal's own. */

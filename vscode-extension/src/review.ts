@@ -23,6 +23,8 @@ export class Review
 {
   private files: protocol.FileChanges[] = [];
   private ran_commands = 0;
+  /** What was taken back here, latest last. */
+  private undone: { session: string; turn_id: string }[] = [];
   /** Texts that a diff editor shows beside a file. */
   private readonly texts = new Map<string, string>();
   private refreshing: NodeJS.Timeout | undefined;
@@ -120,8 +122,28 @@ export class Review
     await this.show_undone(await this.agent.request(protocol.sessionUndo, params));
   }
 
+  /** Brings again what was taken back last. */
+  async redo(): Promise<void> {
+    const { id } = await this.agent.ready();
+    const last = this.undone.findLast(({ session }) => session === id);
+    if (!last) {
+      throw new Refused("Nothing was taken back here that could be brought again.");
+    }
+    const result = await this.agent.request(protocol.sessionUndo, { turn_id: last.turn_id });
+    this.undone = this.undone.filter((undo) => undo !== last);
+    await this.show_result(result);
+  }
+
   /** Says which files were left as they are, and why. */
-  async show_undone({ files, conflicts }: protocol.SessionUndoResult): Promise<void> {
+  async show_undone(result: protocol.SessionUndoResult): Promise<void> {
+    const session = this.agent.session?.id;
+    if (result.turn_id && session) {
+      this.undone.push({ session, turn_id: result.turn_id });
+    }
+    await this.show_result(result);
+  }
+
+  private async show_result({ files, conflicts }: protocol.SessionUndoResult): Promise<void> {
     this.refresh();
     if (conflicts.length === 0) {
       if (files.length === 0) {

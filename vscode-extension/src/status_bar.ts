@@ -33,7 +33,7 @@ export class StatusBar implements vscode.Disposable {
       .map((part) => ` · ${part}`)
       .join("")}`;
     item.accessibilityInformation = { label: item.text.replace(/\$\([^)]*\)/g, "") };
-    item.tooltip = tooltip(status);
+    item.tooltip = facts(status);
     item.backgroundColor = asks ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
   }
 
@@ -50,7 +50,8 @@ function context({ usage }: Status): string | undefined {
   return usage?.window ? `${Math.round((100 * usage.used) / usage.window)} %` : undefined;
 }
 
-function tooltip({ problem, model, thinking_level, permission_mode, usage }: Status): string {
+/** Model, permissions, context and cost; what is wrong if something is. */
+export function facts({ problem, model, thinking_level, permission_mode, usage }: Status): string {
   if (problem) {
     return [problem.message, problem.hint].filter((line) => line).join("\n");
   }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::null_as_default;
+use crate::{ClientTool, null_as_default};
 
 /// The protocol version spoken by this crate.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -22,6 +22,9 @@ pub struct ClientCapabilities {
     /// Answers `client/save_documents`, and so gets every edit as a workspace edit.
     #[serde(default, deserialize_with = "null_as_default")]
     pub save_documents: bool,
+    /// What `client/tool_call` may ask for.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ClientTool>,
 }
 
 /// What the server says of itself.

@@ -171,4 +171,7 @@ methods! {
     ServerToClient "client/save_documents" SaveDocuments (SaveDocumentsParams) -> SaveDocumentsResult;
         after "the `workspace/applyEdit` that changed them";
         "Asks to save documents that were clean before Opal edited them.";
+    ServerToClient "client/tool_call" CallClientTool (ClientToolParams) -> ClientToolResult;
+        after "the `tool_execution_start` it belongs to";
+        "Asks what the editor's language servers know, for the model.";
 }

@@ -1,5 +1,6 @@
 //! Holds every copy of the wire to the types: see [`crate::render`].
 
+mod commands;
 mod copies;
 mod document;
 mod leniency;
@@ -48,6 +49,7 @@ fn wires() -> Vec<Wire> {
         request::<Input>(),
         notification::<Resolved>(),
         request::<SaveDocuments>(),
+        request::<CallClientTool>(),
     ]
 }
 

@@ -61,6 +61,8 @@ M.methods = {
   resolved = "client/resolved",
   --- Asks to save documents that were clean before Opal edited them.
   save_documents = "client/save_documents",
+  --- Asks what the editor's language servers know, for the model.
+  tool_call = "client/tool_call",
 }
 
 M.error_codes = {
@@ -94,12 +96,64 @@ M.error_codes = {
   overloaded = -31004,
 }
 
+---@type opal.Command[]
+M.commands = {
+  { name = "prompt", title = "Prompt…", argument = "text", help = "Says what is to be done." },
+  { name = "prompt_selection", title = "Prompt About Selection…", argument = "text", help = "Says what is to be done with what is selected." },
+  { name = "steer", title = "Steer the Running Turn…", argument = "text", help = "Says something to the running turn, at its next safe point." },
+  { name = "follow_up", title = "Queue a Follow-Up…", argument = "text", help = "Says what is to be done when the running turn has ended." },
+  { name = "abort", title = "Abort", argument = "none", help = "Stops what runs and hands back what was queued." },
+  { name = "answer", title = "Answer the Open Question…", argument = "none", help = "Shows the oldest question that waits for an answer." },
+  { name = "new", title = "New Session", argument = "none", help = "Starts a new session." },
+  { name = "resume", title = "Resume Session…", argument = "session", help = "Goes on with a stored session." },
+  { name = "branch", title = "Branch From Here…", argument = "none", help = "Goes back in the conversation, and on from there." },
+  { name = "compact", title = "Compact Conversation", argument = "none", help = "Lets a summary stand for what is older, as the model sees it." },
+  { name = "undo", title = "Undo Last Turn", argument = "none", help = "Takes back what the last turn changed in files." },
+  { name = "undo_file", title = "Undo Opal's Changes of This File", argument = "none", help = "Takes back everything that the session changed in this file." },
+  { name = "undo_hunk", title = "Undo This Change", argument = "none", help = "Takes back the change under the cursor." },
+  { name = "redo", title = "Redo", argument = "none", help = "Brings again what was taken back last." },
+  { name = "review", title = "Review Changes", argument = "none", help = "Shows what the session changed in files." },
+  { name = "model", title = "Select Model…", argument = "model", help = "Chooses the model that answers from the next turn on." },
+  { name = "thinking", title = "Select Thinking Level…", argument = "thinking_level", help = "Chooses how long the model thinks." },
+  { name = "permissions", title = "Select Permission Mode…", argument = "permission_mode", help = "Chooses how much runs unasked." },
+  { name = "sign_in", title = "Sign In…", argument = "none", help = "Signs in to GitHub Copilot." },
+  { name = "sign_out", title = "Sign Out", argument = "none", help = "Signs out and removes what was kept for it." },
+  { name = "open", title = "Focus on the Prompt", argument = "none", help = "Shows the conversation and goes there." },
+  { name = "state", title = "Show State", argument = "none", help = "Says what the session does, with which model, and how full its context is." },
+  { name = "log", title = "Show Log", argument = "none", help = "Shows the server's log." },
+  { name = "restart", title = "Restart Server", argument = "none", help = "Ends the server and starts it again; the session goes on." },
+}
+
+--- What a user can tell the editor to do.
+---@class opal.Command
+---@field name string the word after `:Opal`
+---@field title string
+---@field argument opal.Argument what may follow
+---@field help string one sentence
+
+---@alias opal.Argument
+---| "none"
+---| "text"
+---| "session"
+---| "model"
+---| "thinking_level"
+---| "permission_mode"
+
 --- What a client that knows Opal says of itself. A client that says nothing gets the plain LSP tier.
 ---@class opal.ClientCapabilities
 ---@field version integer The protocol version the client was written for: 1.
 ---@field confirm? boolean Answers `client/confirm`.
 ---@field input? boolean Answers `client/input`.
 ---@field save_documents? boolean Answers `client/save_documents`, and so gets every edit as a workspace edit.
+---@field tools? opal.ClientTool[] What `client/tool_call` may ask for.
+
+--- A tool that a client may offer. Later versions may add to these: ignore what you do not know.
+---@alias opal.ClientTool
+---| "diagnostics" # What is wrong in files.
+---| "references" # Where a symbol is used.
+---| "definition" # Where a symbol is defined.
+---| "symbols" # The symbols of a file, or of the workspace by name.
+---| "rename" # The edit that renames a symbol.
 
 --- What the server says of itself.
 ---@class opal.ServerCapabilities
@@ -921,6 +975,139 @@ M.error_codes = {
 
 ---@class opal.SaveDocumentsResult
 ---@field saved string[] Those that are on disk now.
+
+--- What to find out. URIs are in the client's own spelling where it has the document open.
+---@class opal.ClientToolParams.Common
+---@field session_id string
+---@field call_id string The call it belongs to, as in `tool_execution_start`.
+
+---@class opal.ClientToolParams.Diagnostics: opal.ClientToolCall.Diagnostics, opal.ClientToolParams.Common
+---@class opal.ClientToolParams.References: opal.ClientToolCall.References, opal.ClientToolParams.Common
+---@class opal.ClientToolParams.Definition: opal.ClientToolCall.Definition, opal.ClientToolParams.Common
+---@class opal.ClientToolParams.Symbols: opal.ClientToolCall.Symbols, opal.ClientToolParams.Common
+---@class opal.ClientToolParams.Rename: opal.ClientToolCall.Rename, opal.ClientToolParams.Common
+
+--- What to find out. URIs are in the client's own spelling where it has the document open.
+---@alias opal.ClientToolParams
+---| opal.ClientToolParams.Diagnostics
+---| opal.ClientToolParams.References
+---| opal.ClientToolParams.Definition
+---| opal.ClientToolParams.Symbols
+---| opal.ClientToolParams.Rename
+
+--- What is wrong in files.
+---@class opal.ClientToolCall.Diagnostics
+---@field tool "diagnostics"
+---@field arguments opal.DiagnosticsArguments
+
+--- Where a symbol is used, its declaration included.
+---@class opal.ClientToolCall.References
+---@field tool "references"
+---@field arguments opal.PlaceArguments
+
+--- Where a symbol is defined.
+---@class opal.ClientToolCall.Definition
+---@field tool "definition"
+---@field arguments opal.PlaceArguments
+
+--- The symbols of a file, or of the workspace by name.
+---@class opal.ClientToolCall.Symbols
+---@field tool "symbols"
+---@field arguments opal.SymbolsArguments
+
+--- The edit that renames a symbol; the client does not apply it, the server does.
+---@class opal.ClientToolCall.Rename
+---@field tool "rename"
+---@field arguments opal.RenameArguments
+
+--- What to find out. URIs are in the client's own spelling where it has the document open.
+---@alias opal.ClientToolCall
+---| opal.ClientToolCall.Diagnostics
+---| opal.ClientToolCall.References
+---| opal.ClientToolCall.Definition
+---| opal.ClientToolCall.Symbols
+---| opal.ClientToolCall.Rename
+
+---@class opal.DiagnosticsArguments
+---@field settle? boolean These files were edited just now: wait until what is known of them is about the new text and has not changed for a moment. Bounded by the client, best at 10 s.
+---@field uris? string[] The files to look at; all that the client knows something about if absent.
+
+---@class opal.PlaceArguments
+---@field uri string
+---@field position opal.Position The start of the symbol.
+
+--- One of the two is there.
+---@class opal.SymbolsArguments
+---@field query? string The symbols of the workspace whose names match.
+---@field uri? string The symbols of this file.
+
+---@class opal.RenameArguments
+---@field uri string
+---@field position opal.Position The start of the symbol.
+---@field new_name string
+
+---@class opal.ClientToolResult
+---@field ok boolean
+---@field error? string What the model is told, in words, when it did not.
+---@field output? opal.ClientToolOutput What was found, when it went well.
+
+--- One for each file that was asked for, also where nothing is wrong.
+---@class opal.ClientToolOutput.Diagnostics
+---@field tool "diagnostics"
+---@field files opal.FileDiagnostics[]
+
+--- In any order.
+---@class opal.ClientToolOutput.References
+---@field tool "references"
+---@field locations opal.Location[]
+
+--- Mostly one.
+---@class opal.ClientToolOutput.Definition
+---@field tool "definition"
+---@field locations opal.Location[]
+
+--- Nested ones beside the others.
+---@class opal.ClientToolOutput.Symbols
+---@field tool "symbols"
+---@field symbols opal.SymbolInformation[]
+
+--- What the language server would have changed.
+---@class opal.ClientToolOutput.Rename
+---@field tool "rename"
+---@field edit any LSP's `WorkspaceEdit`: `changes` or `documentChanges`, of text only.
+
+--- What was found; `tool` says again what was called.
+---@alias opal.ClientToolOutput
+---| opal.ClientToolOutput.Diagnostics
+---| opal.ClientToolOutput.References
+---| opal.ClientToolOutput.Definition
+---| opal.ClientToolOutput.Symbols
+---| opal.ClientToolOutput.Rename
+
+--- What is wrong in one file.
+---@class opal.FileDiagnostics
+---@field uri string
+---@field diagnostics opal.Diagnostic[]
+
+--- As in LSP.
+---@class opal.Diagnostic
+---@field range opal.Range
+---@field message string
+---@field code? any A string or an integer.
+---@field severity? integer 1 error, 2 warning, 3 information, 4 hint; an error if absent.
+---@field source? string Who found it.
+
+--- As in LSP.
+---@class opal.Location
+---@field uri string
+---@field range opal.Range
+
+--- As in LSP.
+---@class opal.SymbolInformation
+---@field name string
+---@field kind integer LSP's `SymbolKind`.
+---@field location opal.Location
+---@field containerName? string
 
 --- `data` of an error of Opal's own.
 ---@class opal.ErrorData

@@ -227,7 +227,6 @@ fn thousands(tokens: u64) -> String {
 
 async fn initialize(client: &Client) -> anyhow::Result<()> {
     let directory = AbsPath::new(std::env::current_dir().context("finding the current directory")?)?;
-    let capabilities =
-        ClientCapabilities { version: PROTOCOL_VERSION, confirm: false, input: false, save_documents: false };
+    let capabilities = ClientCapabilities { version: PROTOCOL_VERSION, ..ClientCapabilities::default() };
     client.initialize(&directory, &capabilities).await
 }

@@ -135,8 +135,12 @@ async fn converse(
     arguments: &Arguments,
     directory: &AbsPath,
 ) -> anyhow::Result<bool> {
-    let capabilities =
-        ClientCapabilities { version: PROTOCOL_VERSION, confirm: true, input: false, save_documents: true };
+    let capabilities = ClientCapabilities {
+        version: PROTOCOL_VERSION,
+        confirm: true,
+        save_documents: true,
+        ..ClientCapabilities::default()
+    };
     client.initialize(directory, &capabilities).await?;
     let mut documents = Documents::default();
     let (name, text) = FILES[0];

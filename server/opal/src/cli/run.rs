@@ -79,7 +79,7 @@ async fn converse(
         version: PROTOCOL_VERSION,
         confirm: can_ask,
         input: can_ask,
-        save_documents: false,
+        ..ClientCapabilities::default()
     };
     client.initialize(directory, &capabilities).await?;
     let session_id = match &arguments.resume {

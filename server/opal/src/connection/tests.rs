@@ -32,7 +32,13 @@ fn input(choices: &[&str]) -> QuestionKind {
 async fn a_client_is_asked_in_the_way_it_has_declared_or_by_a_message_box() {
     let confirm = || QuestionKind::Confirm(Confirm::default());
     let opal = |able| {
-        Some(wire::ClientCapabilities { version: 1, confirm: able, input: able, save_documents: true })
+        Some(wire::ClientCapabilities {
+            version: 1,
+            confirm: able,
+            input: able,
+            save_documents: true,
+            tools: Vec::new(),
+        })
     };
     check(opal(true), confirm(), expect!["client/confirm"]).await;
     check(opal(false), confirm(), expect!["window/showMessageRequest"]).await;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::model::{Definition, EnumValue, Field, Model, Object, Shape, Type, Union, Variant};
 use super::{COMMAND, doc_of, pascal_case, words};
-use crate::PROTOCOL_VERSION;
 use crate::error::CODES;
+use crate::{Argument, COMMANDS, Command, PROTOCOL_VERSION};
 
 /// Prints the method names and error codes as a module, and the types as LuaCATS annotations.
 #[must_use]
@@ -22,12 +22,31 @@ pub fn lua(model: &Model) -> String {
         let _ = writeln!(out, "  --- {}", code.meaning);
         let _ = writeln!(out, "  {} = {},", code.name, code.code);
     }
-    out += "}\n";
+    out += "}\n\n";
+    out += &commands();
     for definition in &model.definitions {
         out.push('\n');
         out += &annotation(model, definition);
     }
     out += "\nreturn M\n";
+    out
+}
+
+/// The words after `:Opal`.
+fn commands() -> String {
+    let mut out = "---@type opal.Command[]\nM.commands = {\n".to_owned();
+    for Command { name, id: _, title, argument, help } in COMMANDS {
+        let argument = argument.name();
+        let _ = writeln!(
+            out,
+            "  {{ name = \"{name}\", title = \"{title}\", argument = \"{argument}\", help = \"{help}\" }},"
+        );
+    }
+    out += "}\n\n--- What a user can tell the editor to do.\n---@class opal.Command\n";
+    out += "---@field name string the word after `:Opal`\n---@field title string\n";
+    out += "---@field argument opal.Argument what may follow\n---@field help string one sentence\n";
+    out += "\n---@alias opal.Argument\n";
+    out += &Argument::ALL.map(|argument| format!("---| \"{}\"\n", argument.name())).concat();
     out
 }
 

@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 use super::doc_of;
 use super::fences::fences;
 use super::model::{Definition, EnumValue, Field, Method, Model, Object, Shape, Type, Union, Variant};
-use crate::Direction;
 use crate::error::CODES;
+use crate::{Argument, COMMANDS, Command, Direction};
 
 const OPEN: &str = "<!-- generated:";
 const OPEN_END: &str = " -->\n";
@@ -25,6 +25,8 @@ enum Block<'a> {
     ServerMethods,
     /// `capabilities`
     Capabilities,
+    /// `commands`: what a user can tell an editor to do.
+    Commands,
     /// `events`
     Events,
     /// `errors`
@@ -80,6 +82,7 @@ impl<'a> Block<'a> {
             "client-methods" => Block::ClientMethods,
             "server-methods" => Block::ServerMethods,
             "capabilities" => Block::Capabilities,
+            "commands" => Block::Commands,
             "events" => Block::Events,
             "errors" => Block::Errors,
             "types" => Block::Types,
@@ -93,6 +96,7 @@ impl<'a> Block<'a> {
             Block::ClientMethods => method_table(model, Direction::ClientToServer),
             Block::ServerMethods => method_table(model, Direction::ServerToClient),
             Block::Capabilities => definitions(model, |name| CAPABILITIES.contains(&name)),
+            Block::Commands => command_table(),
             Block::Events => definitions(model, |name| name == EVENTS),
             Block::Errors => error_table() + "\n" + &definitions(model, |name| name == ERROR_DATA),
             Block::Types => definitions(model, |name| !shown_elsewhere(model, name)),
@@ -153,6 +157,15 @@ fn method_shapes(model: &Model, method: &Method) -> String {
             out += "\n";
             out += &definitions(model, |other| other == name);
         }
+    }
+    out
+}
+
+fn command_table() -> String {
+    let mut out = "| title | `:Opal` | VS Code | argument | |\n|---|---|---|---|---|\n".to_owned();
+    for Command { name, id, title, argument, help } in COMMANDS {
+        let argument = if *argument == Argument::None { "" } else { argument.name() };
+        let _ = writeln!(out, "| {title} | `{name}` | `{id}` | {argument} | {help} |");
     }
     out
 }

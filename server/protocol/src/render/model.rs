@@ -8,7 +8,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use crate::methods::METHODS;
-use crate::{AgentEvent, ClientCapabilities, ErrorData, MethodInfo, ServerCapabilities};
+use crate::{AgentEvent, ClientCapabilities, ClientToolCall, ErrorData, MethodInfo, ServerCapabilities};
 
 /// What [`serde(other)`](https://serde.rs/variant-attrs.html#other) variants are called. They say that the
 /// list is open and never cross the wire, so no copy shows them.
@@ -134,8 +134,9 @@ impl Model {
         let methods: Vec<Method> =
             METHODS.iter().map(|info| Method::read(info, &mut generator)).collect::<Result<_, _>>()?;
         let error = type_of(&generator.subschema_for::<ErrorData>())?;
-        // Flattened into the event's params, so nothing else asks for it by name.
+        // Flattened into params, so nothing else asks for them by name.
         generator.subschema_for::<AgentEvent>();
+        generator.subschema_for::<ClientToolCall>();
 
         let mut reader =
             Reader { schemas: generator.take_definitions(true), definitions: Vec::new(), begun: Vec::new() };

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::model::{Definition, EnumValue, Field, Method, Model, Object, Shape, Type, Union};
 use super::{COMMAND, capitalized, doc_of, words};
 use crate::error::CODES;
-use crate::{Direction, PROTOCOL_VERSION};
+use crate::{COMMANDS, Command, Direction, PROTOCOL_VERSION};
 
 /// Prints types, method constants and error codes; needs nothing but `vscode-languageclient/node`.
 #[must_use]
@@ -22,7 +22,8 @@ pub fn typescript(model: &Model) -> String {
         out += &comment(Some(code.meaning), "  ");
         let _ = writeln!(out, "  {}: {},", code.name, code.code);
     }
-    out += "} as const;\n";
+    out += "} as const;\n\n";
+    out += &commands();
     for definition in &model.definitions {
         out.push('\n');
         out += &declaration(definition);
@@ -50,6 +51,20 @@ fn constant(method: &Method) -> String {
     };
     let doc = comment(Some(&format!("{direction}. {}", info.summary)), "");
     format!("{doc}export const {} = {value};\n", camel_case(&words(info.name)))
+}
+
+/// The palette, so that the compiler finds a command that does nothing.
+fn commands() -> String {
+    let mut out = "/** What a user can tell the editor to do. */\nexport const COMMANDS = [\n".to_owned();
+    for Command { name: _, id, title, argument, help } in COMMANDS {
+        let argument = argument.name();
+        let _ = writeln!(
+            out,
+            "  {{ id: \"{id}\", title: \"{title}\", argument: \"{argument}\", help: \"{help}\" }},"
+        );
+    }
+    out += "] as const;\n\nexport type CommandId = (typeof COMMANDS)[number][\"id\"];\n";
+    out
 }
 
 fn declaration(definition: &Definition) -> String {
