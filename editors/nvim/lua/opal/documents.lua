@@ -72,6 +72,18 @@ local function fit_new_file(change)
   end
 end
 
+--- Neovim 0.10 leaves an empty line behind text that is put after the last line.
+---@param change lsp.TextDocumentEdit
+---@param bufnr integer
+local function fit_end(change, bufnr)
+  local n_lines = vim.api.nvim_buf_line_count(bufnr)
+  for _, edit in ipairs(change.edits) do
+    if edit.range.start.line >= n_lines then
+      edit.newText = edit.newText:gsub("\r?\n$", "")
+    end
+  end
+end
+
 ---@param uri string
 ---@return boolean
 local function is_empty_on_disk(uri)
@@ -180,6 +192,7 @@ function M.apply(params, ctx)
     if is_empty_on_disk(uri) then
       fit_new_file({ edits = edits })
     end
+    fit_end({ edits = edits }, vim.uri_to_bufnr(uri))
     uris[uri] = true
   end
   for _, change in ipairs(params.edit.documentChanges or {}) do
@@ -202,6 +215,8 @@ function M.apply(params, ctx)
       end
       if created[document.uri] or (not document.version and is_empty_on_disk(document.uri)) then
         fit_new_file(change)
+      elseif not created[document.uri] then
+        fit_end(change, vim.uri_to_bufnr(document.uri))
       end
       -- Checked above, and Neovim's own check fails on null.
       document.version = 0
