@@ -13,3 +13,13 @@ end, {
     return require("opal.command").complete(...)
   end,
 })
+
+local function map(name, call)
+  vim.keymap.set("n", "<Plug>(" .. name .. ")", function()
+    require("opal")[call]()
+  end, { desc = "Opal: " .. name })
+end
+map("opal-accept", "accept")
+map("opal-reject", "reject")
+map("opal-next-hunk", "next_hunk")
+map("opal-previous-hunk", "previous_hunk")

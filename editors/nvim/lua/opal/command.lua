@@ -71,6 +71,15 @@ local commands = {
   changes = function()
     require("opal").changes()
   end,
+  review = function(text)
+    require("opal").review(text ~= "" and text or nil)
+  end,
+  accept = function(text)
+    require("opal").accept(text ~= "" and text or nil)
+  end,
+  reject = function(text)
+    require("opal").reject(text ~= "" and text or nil)
+  end,
   compact = function()
     require("opal").compact()
   end,
@@ -107,7 +116,12 @@ function M.run(args)
   command(text, args)
 end
 
-local arguments = { undo = { "file", "hunk" } }
+local arguments = {
+  undo = { "file", "hunk" },
+  review = { "turn" },
+  accept = { "file", "all" },
+  reject = { "file", "all" },
+}
 
 ---@param lead string
 ---@param line string

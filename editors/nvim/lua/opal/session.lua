@@ -24,6 +24,7 @@ local sessions = {} ---@type table<string, opal.Session> by directory
 ---@field edited string[] turns that changed files, oldest first
 ---@field undos string[] what was taken back from here, latest last
 ---@field brings boolean what is being taken back is an undo
+---@field review? opal.Review
 ---@field compacting? integer tokens when the running compaction began
 ---@field commands table<string, boolean> running calls; true if it is a command
 local Session = {}
@@ -162,6 +163,7 @@ function Session:start()
     if self.id ~= result.session_id then
       self.id, self.seq = result.session_id, 0
       self.turn, self.edited, self.undos = nil, {}, {}
+      self:stop_review()
       self.transcript = require("opal.transcript").new(self.id, self.dir)
       if resumed then
         self.transcript:show()
@@ -191,6 +193,7 @@ function Session:lost(reason)
   end
   self.gone = true
   sessions[self.dir] = nil
+  self:stop_review()
   local message = ("Opal's server is gone (%s). The next prompt starts a new one."):format(reason)
   if self.transcript then
     require("opal.dialogs").drop(self.transcript)
@@ -407,6 +410,13 @@ function Session:changed_files(turn_id)
 end
 
 ---@private
+function Session:stop_review()
+  if self.review then
+    self.review:stop()
+  end
+end
+
+---@private
 ---@param state opal.SessionState
 function Session:take_state(state)
   self.seq = math.max(self.seq, state.seq)
@@ -520,6 +530,9 @@ local on = {
   end,
   document_edited = function(session, transcript, event)
     session:changed_files(session.turn)
+    if session.review then
+      session.review:session_edited()
+    end
     local added, removed = require("opal.documents").show_edit(event.uri, event.diff)
     if not transcript:is_visible() then
       local name = transcript:relative(vim.uri_to_fname(event.uri))
@@ -532,6 +545,9 @@ local on = {
     transcript:call_ended(event.call_id, event.result, is_command)
     if is_command then
       require("opal.documents").refresh()
+      if session.review then
+        session.review:refresh()
+      end
     end
   end,
   changes_undone = function(session, transcript, event)
