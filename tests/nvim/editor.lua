@@ -190,6 +190,38 @@ function Editor:transcript()
   ]])
 end
 
+--- The number of the first line of the transcript that is this.
+---@param line string
+---@return integer
+function Editor:line_of(line)
+  for i, text in ipairs(vim.split(self:transcript(), "\n")) do
+    if text == line then
+      return i
+    end
+  end
+  fail("there is no such line: " .. line)
+  return 0
+end
+
+--- The closed fold at a line of the transcript, in the first window of this tab page that shows it.
+---@param line integer
+---@return { [1]: integer, [2]: integer, [3]: string } first line, last line, what stands for it; -1 where there is none
+function Editor:fold(line)
+  return self:lua(
+    [[
+      local line = ...
+      for _, window in ipairs(vim.api.nvim_tabpage_list_wins(0)) do
+        if vim.startswith(vim.api.nvim_buf_get_name(vim.api.nvim_win_get_buf(window)), "opal://") then
+          return vim.api.nvim_win_call(window, function()
+            return { vim.fn.foldclosed(line), vim.fn.foldclosedend(line), vim.fn.foldtextresult(line) }
+          end)
+        end
+      end
+    ]],
+    line
+  )
+end
+
 ---@param part string
 function Editor:shows(part)
   self:eventually("the transcript shows: " .. part, function()

@@ -14,12 +14,4 @@ end, {
   end,
 })
 
-local function map(name, call)
-  vim.keymap.set("n", "<Plug>(" .. name .. ")", function()
-    require("opal")[call]()
-  end, { desc = "Opal: " .. name })
-end
-map("opal-accept", "accept")
-map("opal-reject", "reject")
-map("opal-next-hunk", "next_hunk")
-map("opal-previous-hunk", "previous_hunk")
+require("opal.command").map()

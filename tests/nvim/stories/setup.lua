@@ -19,12 +19,11 @@ story("options are checked by name, subcommands complete", function(t)
   t:expect("an unknown option", unknown:find("no option `permission`", 1, true) ~= nil, true)
   local wrong = setup({ permission_mode = "yolo" })
   t:expect("a wrong value", wrong:find("ask, auto_edit, full, read_only", 1, true) ~= nil, true)
-  t:expect("completion", t:lua([[return vim.fn.getcompletion("Opal a", "cmdline")]]), { "abort" })
-  t:expect(
-    "completion of what to undo",
-    t:lua([[return vim.fn.getcompletion("Opal undo ", "cmdline")]]),
-    { "file", "hunk" }
-  )
+  local function completed(typed)
+    return t:lua([[return vim.fn.getcompletion(..., "cmdline")]], typed)
+  end
+  t:expect("completion", completed("Opal a"), { "abort", "answer", "accept" })
+  t:expect("completion of what may follow", completed("Opal permissions a"), { "ask", "auto_edit" })
   t:expect(
     "nothing is loaded before it is used",
     t:lua([[return package.loaded["opal.session"] == nil]]),

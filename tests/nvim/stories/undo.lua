@@ -72,7 +72,7 @@ story("a turn can be taken back in a conversation that was resumed", function(t)
   t:turn("first", "First.")
   t:turn("second", "Second.")
   t:kill_server()
-  t:keys(":Opal resume<CR>")
+  t:keys(":Opal resume latest<CR>")
   t:keys(":Opal undo<CR>")
   t:shows("Second.\n\n↶ Changes taken back in a.txt")
   t:idle()
@@ -147,10 +147,10 @@ story("the file of the buffer is taken back alone, and the hunk under the cursor
   t:cmd("edit a.txt")
   t:turn("shout", "Done.")
   local after = t:text()
-  t:keys("12G:Opal undo hunk<CR>")
+  t:keys("12G:Opal undo_hunk<CR>")
   t:notified("Opal has changed nothing at the cursor")
   -- The user's own line, which the server has not heard of yet, moves the hunk.
-  t:keys("ggOmine<Esc>21G:Opal undo hunk<CR>")
+  t:keys("ggOmine<Esc>21G:Opal undo_hunk<CR>")
   t:shows("↶ Changes taken back in a.txt")
   t:idle()
   local first_only = after:gsub("LINE 20", "line 20")
@@ -159,14 +159,14 @@ story("the file of the buffer is taken back alone, and the hunk under the cursor
   t:shows("↷ Changes brought again in a.txt")
   t:idle()
   t:expect("and back", t:text(), "mine\n" .. after)
-  t:keys(":Opal undo file<CR>")
+  t:keys(":Opal undo_file<CR>")
   t:eventually("the file is as it was", function()
     return t:text() == "mine\n" .. before
   end)
   t:idle()
   t:expect("no other is", t:on_disk("b.txt"), "FIVE\n")
   t:cmd("enew")
-  t:keys(":Opal undo file<CR>")
+  t:keys(":Opal undo_file<CR>")
   t:notified("go to the file first")
 end)
 
@@ -183,13 +183,13 @@ story("what was changed stands in the quickfix list", function(t)
     { write("new.txt", "new\n"), run("true") },
     { say("Done.") },
   }, { permission_mode = "full" })
-  t:keys(":Opal changes<CR>")
+  t:keys(":Opal review<CR>")
   t:notified("Opal is not running here")
   t:turn("greet", "Hello.")
-  t:keys(":Opal changes<CR>")
+  t:keys(":Opal review<CR>")
   t:notified("no file differs from what the session found")
   t:turn("shout", "Done.")
-  t:keys(":Opal changes<CR>")
+  t:keys(":Opal review<CR>")
   t:notified("1 turn ran commands, which may have changed more")
   t:expect(
     "the list",
@@ -205,6 +205,6 @@ story("what was changed stands in the quickfix list", function(t)
   t:expect(
     "its window",
     t:lua("return vim.bo.buftype .. ' ' .. vim.w.quickfix_title"),
-    "quickfix Opal: changes"
+    "quickfix Opal: review"
   )
 end)

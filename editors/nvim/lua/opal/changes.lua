@@ -1,7 +1,6 @@
---- What a session changed in files: listed, taken back, brought again. What is taken back where, and what may
+--- What a session changed in files, taken back and brought again. What is taken back where, and what may
 --- be, the server decides; its edits arrive like all others.
 local protocol = require("opal.protocol")
-local hunks = require("opal.hunks")
 
 local M = {}
 
@@ -112,7 +111,7 @@ local function undo_hunk(session, name, line)
         end
       end
     end
-    vim.notify("Opal has changed nothing at the cursor; :Opal changes lists what it has.")
+    vim.notify("Opal has changed nothing at the cursor; :Opal review lists what it has.")
   end)
 end
 
@@ -165,36 +164,6 @@ function M.redo(session)
       session.brings = false
       if err.code == protocol.error_codes.nothing_to_do then
         forget()
-      end
-    end)
-  end)
-end
-
---- Fills the quickfix list.
----@param session opal.Session
-function M.list(session)
-  session:when_started(function()
-    session:request(protocol.methods.session_changes, {}, function(result)
-      local note = ""
-      local n_commands = #result.ran_commands
-      if n_commands > 0 then
-        note = ("%d %s commands, which may have changed more than is listed."):format(
-          n_commands,
-          n_commands == 1 and "turn ran" or "turns ran"
-        )
-      end
-      local list = {}
-      for _, file in ipairs(result.files) do
-        vim.list_extend(list, hunks.items(hunks.of(file)))
-      end
-      if #list == 0 then
-        vim.notify(vim.trim("Opal: no file differs from what the session found. " .. note))
-        return
-      end
-      vim.fn.setqflist({}, " ", { title = "Opal: changes", items = list })
-      vim.cmd("botright copen")
-      if note ~= "" then
-        vim.notify("Opal: " .. note)
       end
     end)
   end)

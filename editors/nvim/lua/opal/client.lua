@@ -9,6 +9,8 @@ local M = {}
 
 -- Neovim 0.10 has functions where later ones have methods.
 local has_methods = vim.fn.has("nvim-0.11") == 1
+--- How long a server may take to stop.
+local STOP_MS = 3000
 
 --- On the wire null equals absent; newer versions of Neovim pass it on as `vim.NIL`.
 ---@param value any
@@ -28,29 +30,62 @@ end
 ---@param method string
 ---@param params table
 ---@param callback fun(err: lsp.ResponseError?, result: any)
----@return boolean sent
+---@return integer? id nil if it could not be sent
 function M.request(client, method, params, callback)
   -- Neovim sends what was typed in the current buffer before a request; the others count as well.
   require("opal.documents").flush(client)
   local function answered(err, result)
     callback(without_null(err), without_null(result))
   end
-  local sent
+  local sent, id
   if has_methods then
-    sent = client:request(method, params, answered)
+    sent, id = client:request(method, params, answered)
   else
-    sent = client.request(method, params, answered) ---@diagnostic disable-line
+    sent, id = client.request(method, params, answered) ---@diagnostic disable-line
   end
-  return sent
+  return sent and id or nil
 end
 
+--- Gives up a request.
+---@param client vim.lsp.Client
+---@param id integer
+function M.cancel(client, id)
+  if has_methods then
+    client:cancel_request(id)
+  else
+    client.cancel_request(id) ---@diagnostic disable-line
+  end
+end
+
+--- Stops a server; one that does not stop is killed after a while.
 ---@param client vim.lsp.Client
 function M.stop(client)
-  if has_methods then
-    client:stop()
-  else
-    client.stop() ---@diagnostic disable-line
+  local function stop(force)
+    if has_methods then
+      client:stop(force)
+    else
+      client.stop(force) ---@diagnostic disable-line
+    end
   end
+  stop(false)
+  vim.defer_fn(function()
+    if vim.lsp.get_client_by_id(client.id) then
+      stop(true)
+    end
+  end, STOP_MS)
+end
+
+--- Tells the user what went wrong, and what to do.
+---@param err lsp.ResponseError
+function M.report(err)
+  local hint = type(err.data) == "table" and err.data.hint
+  vim.notify("Opal: " .. err.message .. (hint and ("\n" .. hint) or ""), vim.log.levels.ERROR)
+end
+
+--- Where the server's log is.
+---@return string
+function M.log()
+  return require("vim.lsp.log").get_filename()
 end
 
 ---@param dir string

@@ -29,7 +29,7 @@ local show_next
 ---@param text string
 ---@return string
 local function short(text)
-  return require("opal.transcript").short(text)
+  return require("opal.text").short(text)
 end
 
 ---@param dialog opal.Dialog
@@ -72,7 +72,7 @@ local function ask(params, transcript, open)
   dialog.waiter = assert(coroutine.running())
   queue[#queue + 1] = dialog
   local call_id = (params.details or {}).call_id
-  if transcript and call_id and transcript:annotate(call_id, require("opal.transcript").ASKS) then
+  if transcript and call_id and transcript:annotate(call_id, require("opal.transcript.calls").ASKS) then
     dialog.call_id = call_id
   elseif transcript then
     transcript:line(params.question_id, ("**? %s**"):format(short(params.title or params.prompt)))
@@ -104,6 +104,17 @@ show_next = function()
   active:open()
 end
 
+--- Opens the oldest question that waits.
+function M.open()
+  if active then
+    vim.notify("Opal: the question is open: " .. short(active.params.title or active.params.prompt))
+  elseif #queue == 0 then
+    vim.notify("Opal asks nothing.")
+  else
+    show_next()
+  end
+end
+
 --- Calls a function of `vim.ui`. Neovim's own ones return when the dialog is closed.
 ---@param dialog opal.Dialog
 ---@param call fun()
@@ -123,7 +134,7 @@ end
 ---@param params opal.ConfirmParams
 ---@return integer bufnr
 local function describe(params)
-  local transcript = require("opal.transcript")
+  local diffs = require("opal.diff")
   local details = params.details or {}
   local lines = {}
   if details.command then
@@ -131,7 +142,7 @@ local function describe(params)
   else
     vim.list_extend(lines, vim.split(params.title, "\n"))
   end
-  local diff = details.diff and transcript.without_names(details.diff)
+  local diff = details.diff and diffs.without_names(details.diff)
   local diff_row
   if details.directory then
     vim.list_extend(lines, { "", "in " .. details.directory })
@@ -147,7 +158,7 @@ local function describe(params)
   vim.bo[bufnr].bufhidden = "wipe"
   vim.bo[bufnr].modifiable = false
   if diff then
-    transcript.paint_diff(bufnr, diff_row, diff)
+    diffs.paint(bufnr, diff_row, diff)
   end
   return bufnr
 end

@@ -12,6 +12,11 @@ function M.is_file(bufnr)
   return name ~= "" and not name:match("^%a[%w+.-]+://")
 end
 
+--- Tells the user that a selection can only be shown from a file.
+function M.want_name()
+  vim.notify("Opal: a selection needs a buffer with a file name; save it first.", vim.log.levels.ERROR)
+end
+
 --- Attaches the client to every file buffer there is and will be, wherever the file lies.
 ---@param client vim.lsp.Client
 ---@return fun() stop

@@ -106,12 +106,4 @@ function M.of(file)
   return hunks
 end
 
----@param hunks opal.ReviewHunk[]
----@return table[] items for the quickfix list
-function M.items(hunks)
-  return vim.tbl_map(function(hunk)
-    return { filename = vim.uri_to_fname(hunk.uri), lnum = hunk.row + 1, text = hunk.summary }
-  end, hunks)
-end
-
 return M

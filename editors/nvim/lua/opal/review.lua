@@ -27,7 +27,7 @@ local TITLE = "Opal: review"
 ---@field list? integer id of the quickfix list
 ---@field group integer of autocommands
 ---@field due boolean it will be read again
----@field done? fun() what to do when it was read
+---@field done? fun(result: opal.SessionChangesResult) what to do when it was read
 ---@field over boolean
 local Review = {}
 Review.__index = Review
@@ -43,6 +43,24 @@ end
 ---@return string
 local function without_number(hunk)
   return (key(hunk):gsub("%-%d+$", ""))
+end
+
+---@param pending opal.ReviewHunk[]
+---@return table[] for the quickfix list
+local function items(pending)
+  return vim.tbl_map(function(hunk)
+    return { filename = vim.uri_to_fname(hunk.uri), lnum = hunk.row + 1, text = hunk.summary }
+  end, pending)
+end
+
+---@param turns string[]
+---@return string empty if there are none
+local function about_commands(turns)
+  if #turns == 0 then
+    return ""
+  end
+  local said = "%d %s commands, which may have changed more than is listed."
+  return said:format(#turns, #turns == 1 and "turn ran" or "turns ran")
 end
 
 ---@param session opal.Session
@@ -110,7 +128,7 @@ end
 
 --- Asks the server what there is to review.
 ---@private
----@param done? fun()
+---@param done? fun(result: opal.SessionChangesResult)
 function Review:read(done)
   self.done = done or self.done
   if self.over then
@@ -135,7 +153,7 @@ function Review:read(done)
     self:take(result.files)
     done, self.done = self.done, nil
     if done then
-      done()
+      done(result)
     end
   end)
 end
@@ -168,8 +186,8 @@ function Review:show()
   self:draw()
   if self.list then
     local idx = vim.fn.getqflist({ id = self.list, idx = 0 }).idx or 1
-    local items = hunks.items(self.pending)
-    vim.fn.setqflist({}, "r", { id = self.list, items = items, idx = math.max(math.min(idx, #items), 1) })
+    local list = items(self.pending)
+    vim.fn.setqflist({}, "r", { id = self.list, items = list, idx = math.max(math.min(idx, #list), 1) })
   end
 end
 
@@ -436,9 +454,9 @@ end
 --- Shows the list.
 ---@private
 function Review:open_list()
-  local items = hunks.items(self.pending)
   if not self.list or vim.fn.getqflist({ id = self.list }).id == 0 then
-    vim.fn.setqflist({}, " ", { title = self.turn_id and TITLE .. " of a turn" or TITLE, items = items })
+    local title = self.turn_id and TITLE .. " of a turn" or TITLE
+    vim.fn.setqflist({}, " ", { title = title, items = items(self.pending) })
     self.list = vim.fn.getqflist({ id = 0 }).id
   else
     local nr = vim.fn.getqflist({ id = self.list, nr = 0 }).nr
@@ -471,12 +489,16 @@ function M.start(session, what)
     end
     review = new(session, turn_id)
     session.review = review
-    review:read(function()
+    review:read(function(result)
+      local note = about_commands(result.ran_commands)
       if #review.pending == 0 then
         review:stop()
-        vim.notify("Opal: there is nothing to review; no file differs from what the session found.")
-      else
-        review:open_list()
+        vim.notify(vim.trim("Opal: no file differs from what the session found. " .. note))
+        return
+      end
+      review:open_list()
+      if note ~= "" then
+        vim.notify("Opal: " .. note)
       end
     end)
   end)
