@@ -26,7 +26,7 @@ for _, story in ipairs(require("story").all) do
     local report = ok and "" or t:describe()
     local closed, close_message = pcall(t.close, t)
     if ok and not closed then
-      ok, message = false, tostring(close_message)
+      ok, message = false, type(close_message) == "table" and close_message.expectation or close_message
     end
     local ms = (vim.uv.hrtime() - start) / 1e6
     say(("  %s %s (%d ms)"):format(ok and "✓" or "✗", story.name, ms))

@@ -73,6 +73,21 @@ story("an edit lands in an unsaved buffer as one undo step, while the user types
   t:expect("what was typed before", t:text(), "one\ntwo")
 end)
 
+story("text after the last line leaves no empty line behind it", function(t)
+  t:file("a.txt", "one\n")
+  t:file("b.txt", "one\r\n")
+  t:start({
+    { read("a.txt"), read("b.txt") },
+    { write("a.txt", "one\ntwo\n"), write("b.txt", "one\r\ntwo\r\n") },
+    { say("Done.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  t:turn("count", "Done.")
+  t:expect("in the editor", t:text(), "one\ntwo")
+  t:expect("on disk", t:on_disk("a.txt"), "one\ntwo\n")
+  t:expect("of a file that was not open", t:on_disk("b.txt"), "one\r\ntwo\r\n")
+end)
+
 story("a clean buffer is saved after an edit, and formatters run", function(t)
   t:file("a.txt", "one\n")
   t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {

@@ -22,7 +22,7 @@ story("options are checked by name, subcommands complete", function(t)
   local function completed(typed)
     return t:lua([[return vim.fn.getcompletion(..., "cmdline")]], typed)
   end
-  t:expect("completion", completed("Opal a"), { "abort", "answer" })
+  t:expect("completion", completed("Opal a"), { "abort", "answer", "accept" })
   t:expect("completion of what may follow", completed("Opal permissions a"), { "ask", "auto_edit" })
   t:expect(
     "nothing is loaded before it is used",

@@ -205,6 +205,6 @@ story("what was changed stands in the quickfix list", function(t)
   t:expect(
     "its window",
     t:lua("return vim.bo.buftype .. ' ' .. vim.w.quickfix_title"),
-    "quickfix Opal: changes"
+    "quickfix Opal: review"
   )
 end)

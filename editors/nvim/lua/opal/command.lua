@@ -84,17 +84,42 @@ local special = {
   end,
 }
 
+--- What is a click elsewhere.
+---@type opal.Command[]
+local keyboard = {
+  { name = "accept", title = "Keep This Change", argument = "none", help = "Keeps a change under review." },
+  {
+    name = "reject",
+    title = "Reject This Change",
+    argument = "none",
+    help = "Takes a change under review back.",
+  },
+  {
+    name = "next_hunk",
+    title = "Next Change",
+    argument = "none",
+    help = "Goes to the next change under review.",
+  },
+  {
+    name = "previous_hunk",
+    title = "Previous Change",
+    argument = "none",
+    help = "Goes to the change under review before.",
+  },
+}
+local commands = vim.list_extend(vim.list_slice(protocol.commands), keyboard)
+
 ---@return string[]
 local function names()
   return vim.tbl_map(function(command)
     return command.name
-  end, protocol.commands)
+  end, commands)
 end
 
 ---@param name string
 ---@return opal.Command?
 local function find(name)
-  return vim.iter(protocol.commands):find(function(command)
+  return vim.iter(commands):find(function(command)
     return command.name == name
   end)
 end
@@ -145,6 +170,13 @@ local arguments = {
   end,
 }
 
+--- What these take here, beyond what all clients know.
+local more = {
+  review = { "turn" },
+  accept = { "file", "all" },
+  reject = { "file", "all" },
+}
+
 ---@param lead string
 ---@param line string
 ---@return string[]
@@ -159,12 +191,12 @@ function M.complete(lead, line)
   local offer = command and arguments[command.argument] or arguments.none
   return vim.tbl_filter(function(one)
     return vim.startswith(one, lead) or vim.startswith(lead, "@")
-  end, offer(lead))
+  end, more[name] or offer(lead))
 end
 
 --- Maps `<Plug>(opal-…)` for each: `_` is `-` there. Those that take a text use the selection as well.
 function M.map()
-  for _, command in ipairs(protocol.commands) do
+  for _, command in ipairs(commands) do
     local name = ("<Plug>(opal-%s)"):format((command.name:gsub("_", "-")))
     vim.keymap.set("n", name, ("<Cmd>Opal %s<CR>"):format(command.name), { desc = "Opal: " .. command.title })
     if command.argument == "text" then

@@ -123,10 +123,41 @@ function M.redo()
   end)
 end
 
---- Lists in the quickfix window what the session changed in files.
-function M.review()
+--- Goes through what the session changed in files, hunk by hunk.
+---@param what? "turn" only what the last turn changed
+function M.review(what)
   with_session(function(session)
-    require("opal.changes").list(session)
+    require("opal.review").start(session, what)
+  end)
+end
+
+--- Keeps a change under review.
+---@param what? "file"|"all" the one under the cursor if absent
+function M.accept(what)
+  with_session(function(session)
+    require("opal.review").accept(session, what)
+  end)
+end
+
+--- Takes a change under review back.
+---@param what? "file"|"all" the one under the cursor if absent
+function M.reject(what)
+  with_session(function(session)
+    require("opal.review").reject(session, what)
+  end)
+end
+
+--- Goes to the next change under review.
+function M.next_hunk()
+  with_session(function(session)
+    require("opal.review").go(session, true)
+  end)
+end
+
+--- Goes to the change under review before the cursor.
+function M.previous_hunk()
+  with_session(function(session)
+    require("opal.review").go(session, false)
   end)
 end
 

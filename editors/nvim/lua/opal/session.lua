@@ -33,6 +33,7 @@ local sessions = {} ---@type table<string, opal.Session> by directory
 ---@field edited string[] turns that changed files, oldest first
 ---@field undos string[] what was taken back from here, latest last
 ---@field brings boolean what is being taken back is an undo
+---@field review? opal.Review
 ---@field compacting? integer tokens when the running compaction began
 ---@field commands table<string, boolean> running calls; true if it is a command
 local Session = {}
@@ -215,6 +216,7 @@ function Session:begin(method, params, became_another)
     if self.id ~= result.session_id then
       self.id, self.seq = result.session_id, 0
       self.turn, self.edited, self.undos, self.queue = nil, {}, {}, {}
+      self:stop_review()
       self.transcript = require("opal.transcript").new(self.id, result.state.working_dir)
       if became_another then
         became_another()
@@ -272,6 +274,7 @@ function Session:lost(reason)
   end
   self.gone = true
   sessions[self.dir] = nil
+  self:stop_review()
   if self.transcript then
     require("opal.dialogs").drop(self.transcript)
   end
@@ -475,6 +478,13 @@ end
 function Session:changed_files(turn_id)
   if turn_id and not vim.tbl_contains(self.edited, turn_id) then
     table.insert(self.edited, turn_id)
+  end
+end
+
+---@private
+function Session:stop_review()
+  if self.review then
+    self.review:stop()
   end
 end
 

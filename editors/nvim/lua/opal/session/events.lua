@@ -67,6 +67,9 @@ local on = {
   document_edited = function(session, transcript, event)
     session:changed_files(session.turn)
     local added, removed = require("opal.documents").show_edit(event.uri, event.diff)
+    if session.review then
+      session.review:session_edited()
+    end
     session:tell("Edit", { uri = event.uri, diff = event.diff })
     if not transcript:is_visible() then
       local name = transcript:relative(vim.uri_to_fname(event.uri))
@@ -79,6 +82,9 @@ local on = {
     transcript:call_ended(event.call_id, event.result, is_command)
     if is_command then
       require("opal.documents").refresh()
+      if session.review then
+        session.review:refresh()
+      end
     end
   end,
   changes_undone = function(session, transcript, event)
