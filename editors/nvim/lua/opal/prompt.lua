@@ -33,7 +33,7 @@ function Prompt:ensure()
     vim.api.nvim_buf_delete(self.bufnr, { force = true })
   end
   self.bufnr = vim.api.nvim_create_buf(false, true)
-  vim.api.nvim_buf_set_name(self.bufnr, "opal-prompt://" .. self.dir)
+  require("opal.text").name_buffer(self.bufnr, "opal-prompt://" .. vim.fs.basename(self.dir))
   local options = vim.bo[self.bufnr]
   options.buftype = "nofile"
   options.bufhidden = "hide"
@@ -104,6 +104,7 @@ function Prompt:show(transcript_window)
   options.number = false
   options.relativenumber = false
   options.signcolumn = "no"
+  options.fillchars = "eob: "
   options.winbar = "%{get(b:, 'opal_hint', '')}%<"
   self:fit()
   if not transcript_window then
