@@ -1,6 +1,5 @@
 //! Opal's own types to wire types. Boring on purpose.
 
-use agent::Context;
 use agent::changes::list::Changes;
 use agent::changes::undo::Undone;
 use agent::client::{Confirm, Question, QuestionKind};
@@ -11,6 +10,7 @@ use agent::permission::Mode;
 use agent::result::ToolResult;
 use agent::session::State;
 use agent::workspace::FileName;
+use agent::{ClientTool, Context};
 use protocol as wire;
 use provider::{Account, ModelInfo, ThinkingLevel, Usage};
 
@@ -191,10 +191,10 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
             thinking_level: thinking_level.and_then(|word| serde_json::from_value(word.into()).ok()),
         },
         What::Undo { turn_id, files } => wire::HistoryContent::Undo { turn_id, files },
-        What::ToolResult { tool, call_id, ok, text, diff, exit_code } => {
+        What::ToolResult { tool, call_id, args, ok, text, diff, exit_code } => {
             let (output, error) = if ok { (Some(text), None) } else { (None, Some(text)) };
             let result = wire::ToolResult { ok, output, error, diff, exit_code };
-            wire::HistoryContent::ToolResult { tool, call_id, result }
+            wire::HistoryContent::ToolResult { tool, call_id, args, result }
         }
     };
     wire::HistoryEntry { entry_id: told.entry.to_string(), created_at_ms: told.created_at_ms, content }
@@ -352,14 +352,24 @@ fn attachment(attachment: event::Attachment) -> wire::Attachment {
     match attachment {
         event::Attachment::File { uri } => wire::Attachment::File { uri },
         event::Attachment::Selection { uri, range, .. } => {
-            let position = |position: text::Position| wire::Position {
-                line: position.line,
-                character: position.character,
-            };
             let range = wire::Range { start: position(range.start), end: position(range.end) };
             wire::Attachment::Selection { uri, range }
         }
         event::Attachment::Image { mime_type, data } => wire::Attachment::Image { mime_type, data },
+    }
+}
+
+pub(crate) fn position(position: text::Position) -> wire::Position {
+    wire::Position { line: position.line, character: position.character }
+}
+
+pub(crate) fn client_tool(tool: ClientTool) -> wire::ClientTool {
+    match tool {
+        ClientTool::Diagnostics => wire::ClientTool::Diagnostics,
+        ClientTool::References => wire::ClientTool::References,
+        ClientTool::Definition => wire::ClientTool::Definition,
+        ClientTool::Symbols => wire::ClientTool::Symbols,
+        ClientTool::Rename => wire::ClientTool::Rename,
     }
 }
 

@@ -24,8 +24,9 @@ local told = {
     end
   end,
   tool_result = function(session, transcript, content, past)
-    transcript:call_started(content.tool, content.call_id, {})
-    transcript:call_ended(content.call_id, content.result, content.result.exit_code ~= nil)
+    local args = content.args or {}
+    transcript:call_started(content.tool, content.call_id, args)
+    transcript:call_ended(content.call_id, content.result, type(args) == "table" and args.command ~= nil)
     if (content.result.diff or "") ~= "" then
       session:changed_files(past.turn)
     end
