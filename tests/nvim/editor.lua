@@ -108,20 +108,34 @@ function Editor:start(answers, options)
   self:eventually("the model says where it is", function()
     return base_url
   end)
+  self:start_nvim({ OPAL_BASE_URL = base_url, OPAL_MODEL = "scripted", OPAL_API_KEY = "none" }, options)
+end
 
+--- Starts Neovim with a double of GitHub to sign in to, in place of a model.
+function Editor:start_signed_out()
+  local data = self.scratch .. "/data"
+  self.model_job = vim.fn.jobstart({ assert(vim.env.OPAL_TEST_GITHUB), data, "2" })
+  self:eventually("GitHub is there", function()
+    local stat = vim.uv.fs_stat(data .. "/config.toml")
+    return stat and stat.size > 0
+  end)
+  self:start_nvim({})
+end
+
+---@private
+---@param env table<string, string>
+---@param options? table for `setup()`
+function Editor:start_nvim(env, options)
   local nvim = { vim.v.progpath, "--embed", "--headless", "-u", "NONE", "-i", "NONE", "-n" }
   self.channel = vim.fn.jobstart(nvim, {
     rpc = true,
     cwd = self.dir,
-    env = {
-      OPAL_BASE_URL = base_url,
-      OPAL_MODEL = "scripted",
-      OPAL_API_KEY = "none",
+    env = vim.tbl_extend("error", env, {
       OPAL_DATA_DIR = self.scratch .. "/data",
       XDG_STATE_HOME = self.scratch .. "/state",
       XDG_CONFIG_HOME = self.scratch .. "/config",
       XDG_DATA_HOME = self.scratch .. "/share",
-    },
+    }),
   })
   self:lua(
     [[
@@ -244,6 +258,26 @@ function Editor:turn(prompt, answer)
   self:keys(":Opal prompt " .. prompt .. "<CR>")
   self:shows(answer)
   self:idle()
+end
+
+--- What is written in the prompt area.
+---@return string
+function Editor:written()
+  return self:lua([[return require("opal.prompt").of(vim.fs.normalize(vim.fn.getcwd())):text()]])
+end
+
+--- What stands above the prompt area.
+---@return string
+function Editor:hint()
+  return self:lua([[return require("opal.prompt").of(vim.fs.normalize(vim.fn.getcwd())).hint]])
+end
+
+--- Goes to the prompt area and waits until keys are text there.
+function Editor:go_to_prompt()
+  self:keys(":Opal prompt<CR>")
+  self:eventually("the cursor is in the prompt area", function()
+    return self:lua([[return vim.bo.filetype == "opal_prompt" and vim.api.nvim_get_mode().mode == "i"]])
+  end)
 end
 
 --- Kills the server, and waits until the user has been told.

@@ -50,7 +50,7 @@ story("two edits of a buffer in the background are two undo steps", function(t)
   t:expect("the first is taken back", t:text(), "one\ntwo")
 end)
 
-story("typing goes on through an edit, and each keeps its undo step", function(t)
+story("an edit lands in an unsaved buffer as one undo step, while the user types", function(t)
   t:file("a.txt", "one\ntwo\n")
   t:start({
     { read("a.txt") },

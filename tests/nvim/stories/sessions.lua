@@ -51,13 +51,17 @@ story("going back before a prompt brings files, transcript and prompt back", fun
   end)
   t:idle()
   t:expect("it begins as before", t:transcript():match("^> first\n") ~= nil and first ~= nil, true)
-  t:expect("the file", t:text(), "two")
   t:expect("what could be chosen", t:asked()[1].labels, {
     "* > first",
     "*   First answer.",
     "* > second",
   })
-  t:keys(":<Up> please<CR>")
+  t:eventually("the prompt is there to be changed", function()
+    return t:written() == "second\nin two lines" and t:lua("return vim.api.nvim_get_mode().mode") == "i"
+  end)
+  t:keys(" please<C-s><Esc>")
+  t:cmd("wincmd t")
+  t:expect("the file", t:text(), "two")
   t:shows("First answer.\n\n> second\n> in two lines please\n\nOther answer.")
   t:idle()
 

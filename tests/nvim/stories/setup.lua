@@ -1,7 +1,7 @@
 --- Options, commands and health.
 local story = require("story").tell
 local model = require("model")
-local say = model.say
+local run, say = model.run, model.say
 
 story("a server that ends at once is told", function(t)
   t:start({}, { cmd = { "sh", "-c", "exit 3" } })
@@ -44,4 +44,81 @@ story("checkhealth tells the versions and the session", function(t)
     t:expect("the report has " .. part, report:find(part, 1, true) ~= nil, true)
   end
   t:expect("no failure", report:find("ERROR", 1, true), nil)
+end)
+
+story("every command does something, and has a mapping", function(t)
+  t:start({})
+  for _, command in ipairs(t:lua([[return require("opal.protocol").commands]])) do
+    local plug = "<Plug>(opal-" .. command.name:gsub("_", "-") .. ")"
+    t:expect(plug, t:lua([[return vim.fn.maparg(..., "n")]], plug), "<Cmd>Opal " .. command.name .. "<CR>")
+  end
+  t:expect(
+    "none is missing",
+    t:lua([[
+      return vim.tbl_filter(function(command)
+        return not require("opal.command").action(command.name)
+      end, require("opal.protocol").commands)
+    ]]),
+    {}
+  )
+  t:keys(":Opal frobnicate<CR>")
+  t:notified("There is no :Opal frobnicate; there are prompt, ")
+  t:keys(":Opal log<CR>")
+  t:expect("the log", t:lua("return vim.fn.bufname()"):match("lsp%.log$"), "lsp.log")
+end)
+
+story("status line and autocommands tell what happens", function(t)
+  t:start({ { t:gate("go"), run("touch ran") }, { say("Done.") } })
+  t:lua([[
+    _G.told = {}
+    vim.api.nvim_create_autocmd("User", {
+      pattern = "Opal*",
+      callback = function(event)
+        table.insert(_G.told, { event.match, event.data })
+      end,
+    })
+  ]])
+  t:expect("nothing runs", t:lua([[return require("opal").statusline()]]), "")
+  t:answer("Deny", "not now")
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("it works", function()
+    return t:lua([[return require("opal").statusline()]]) == "opal: waiting for the model · env/scripted"
+  end)
+  t:open_gate("go")
+  t:shows("Done.")
+  t:idle()
+  local told = {}
+  for _, event in ipairs(t:lua("return _G.told")) do
+    local name, data = event[1], event[2]
+    t:expect("the session", type(data.session_id), "string")
+    if name == "OpalConfirmEnd" then
+      name = name .. " " .. data.action
+    elseif name == "OpalTurnStart" then
+      name = name .. " " .. data.text
+    elseif name == "OpalTurnEnd" then
+      name = name .. " " .. data.message
+    elseif name == "OpalRunEnd" then
+      name = name .. " " .. data.reason
+    end
+    if name ~= "OpalState" then
+      told[#told + 1] = name
+    end
+  end
+  t:expect("what was told", told, {
+    "OpalTurnStart run it",
+    "OpalConfirm",
+    "OpalConfirmEnd deny",
+    "OpalTurnEnd Done.",
+    "OpalRunEnd completed",
+  })
+end)
+
+story("an autocommand that fails stops nothing", function(t)
+  t:start({ { say("Hello.") } })
+  t:lua([[vim.api.nvim_create_autocmd("User", { pattern = "OpalTurnStart", callback = function()
+    error("no")
+  end })]])
+  t:turn("greet", "Hello.")
+  t:expect("it was told", t:lua("return vim.v.errmsg"):find(": no", 1, true) ~= nil, true)
+  t:lua([[vim.v.errmsg = ""]])
 end)

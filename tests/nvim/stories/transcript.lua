@@ -1,7 +1,8 @@
 --- How a conversation is shown.
 local story = require("story").tell
 local model = require("model")
-local run, say, think = model.run, model.say, model.think
+local edit, read, write, run, say, think =
+  model.edit, model.read, model.write, model.run, model.say, model.think
 
 story("thinking is shown in one line that opens", function(t)
   t:start({ { think("**Weighing it**\n\nOn the one ", "hand"), t:gate("go"), say("Hello.") } })
@@ -112,4 +113,110 @@ story("a transcript deleted by the user comes back with what is new", function(t
   t:open_gate("go")
   t:shows("First. Second.") -- the end of an answer brings all of it
   t:idle()
+end)
+
+story("an error is shown with what can be done", function(t)
+  t:start({})
+  t:keys(":Opal prompt work<CR>")
+  t:shows("✗ ")
+  t:shows("the script has no answer left")
+  t:shows("Ended by the error above.")
+  t:idle()
+end)
+
+story("the transcript is highlighted as Markdown", function(t)
+  t:start({ { say("Some *words*.") } })
+  t:turn("talk", "words")
+  local highlighted = t:lua([[
+    local bufnr = vim.api.nvim_win_get_buf(vim.api.nvim_tabpage_list_wins(0)[2])
+    local has_parser = pcall(vim.treesitter.get_string_parser, "", "markdown")
+    return { has_parser, vim.treesitter.highlighter.active[bufnr] ~= nil }
+  ]])
+  t:expect("where there is a parser", highlighted[2], highlighted[1])
+end)
+
+story("one goes from turn to turn, and to the files that were touched", function(t)
+  local lines = {}
+  for i = 1, 30 do
+    lines[i] = "line " .. i
+  end
+  t:file("a.txt", table.concat(lines, "\n") .. "\n")
+  t:file("b.txt", "five\n")
+  t:start({
+    { read("a.txt") },
+    { edit("a.txt", { { "line 20\n", "LINE 20\n" } }) },
+    { say("See `b.txt:1`.") },
+    { say("Second answer.") },
+  }, { permission_mode = "auto_edit" })
+  t:turn("first", "See `b.txt:1`.")
+  t:turn("second", "Second answer.")
+  local function line()
+    return t:lua("return vim.api.nvim_get_current_line()")
+  end
+  t:cmd("Opal open")
+  t:keys("G[[")
+  t:expect("the last turn", line(), "> second")
+  t:keys("[[")
+  t:expect("the one before", line(), "> first")
+  t:keys("[[]]")
+  t:expect("there is none before, and one after", line(), "> second")
+  t:keys("?+LINE<CR>gd")
+  t:expect("the changed line", { t:lua("return vim.fn.expand('%:t')"), line() }, { "a.txt", "LINE 20" })
+  t:expect("in the window of the files", #t:lua("return vim.api.nvim_list_wins()"), 3)
+  t:cmd("Opal open")
+  t:keys("?✓ read<CR><CR>")
+  t:expect("the file of the call", t:lua("return vim.fn.expand('%:t')"), "a.txt")
+  t:cmd("Opal open")
+  t:keys("?b.txt<CR>gd")
+  t:expect("a file that is named", { t:lua("return vim.fn.expand('%:t')"), line() }, { "b.txt", "five" })
+  t:cmd("Opal open")
+  t:keys("?second$<CR>gd")
+  t:notified("there is no file at the cursor")
+  t:keys("?✓ read<CR>K")
+  t:expect("what the model was told", t:text():find("line 1\n", 1, true) ~= nil, true)
+  t:keys("q")
+  t:expect("it is closed", line(), "✓ read a.txt")
+  t:keys("i")
+  t:eventually("the cursor is in the prompt area", function()
+    return t:lua([[return vim.bo.filetype]]) == "opal_prompt"
+  end)
+  t:keys("<Esc>")
+end)
+
+story("the prompt area goes with the transcript", function(t)
+  t:start({})
+  t:cmd("Opal open")
+  t:eventually("both are there", function()
+    return #t:lua("return vim.api.nvim_list_wins()") == 3
+  end)
+  t:cmd("close")
+  t:eventually("both are gone", function()
+    return #t:lua("return vim.api.nvim_list_wins()") == 1
+  end)
+end)
+
+story("a fold does not close over who is reading", function(t)
+  t:start({ { think("one\ntwo\nthree"), t:gate("go"), think("\nfour"), say("Hello.") } })
+  t:keys(":Opal prompt greet me<CR>")
+  t:shows("┊ three")
+  t:cmd("Opal open")
+  t:keys("4G")
+  t:open_gate("go")
+  t:shows("Hello.")
+  t:idle()
+  t:expect("open", t:fold(4)[1], -1)
+  t:expect("the cursor", t:lua("return vim.fn.line('.')"), 4)
+end)
+
+story("a long diff shows its beginning", function(t)
+  local lines = {}
+  for i = 1, 100 do
+    lines[i] = "line " .. i
+  end
+  t:start({ { write("long.txt", table.concat(lines, "\n") .. "\n") }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:turn("make it", "Done.")
+  local first = t:line_of("+line 60")
+  t:expect("the rest is folded", t:fold(first), { first, first + 40, "… 41 lines more" })
 end)

@@ -3,7 +3,7 @@ local story = require("story").tell
 local model = require("model")
 local edit, read, write, run, say = model.edit, model.read, model.write, model.run, model.say
 
-story("a turn is taken back as one undo step in each buffer, and what was typed since stays", function(t)
+story("the last turn is undone", function(t)
   t:file("a.txt", "one\ntwo\nthree\nfour\n")
   t:file("b.txt", "five\n")
   t:start({

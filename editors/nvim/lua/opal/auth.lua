@@ -84,7 +84,10 @@ function M.show_code(params)
     return
   end
   vim.fn.setreg('"', params.user_code)
-  pcall(vim.fn.setreg, "+", params.user_code) -- there may be no clipboard
+  local has_clipboard = vim.fn.has("clipboard") == 1
+  if has_clipboard then
+    vim.fn.setreg("+", params.user_code)
+  end
   local _, close = require("opal.float").open({
     "Enter this code:",
     "",

@@ -119,7 +119,7 @@ end
 ---@param what? "file"|"hunk"
 function M.undo(session, what)
   if what ~= nil and what ~= "file" and what ~= "hunk" then
-    local message = "There is no :Opal undo %s; there are :Opal undo, :Opal undo file, :Opal undo hunk."
+    local message = "There is no :Opal undo %s; there are :Opal undo, :Opal undo_file, :Opal undo_hunk."
     vim.notify(message:format(what), vim.log.levels.ERROR)
     return
   end

@@ -79,8 +79,14 @@ end
 --- Tells the user what went wrong, and what to do.
 ---@param err lsp.ResponseError
 function M.report(err)
-  local hint = type(err.data) == "table" and err.data.hint
-  vim.notify("Opal: " .. err.message .. (hint and ("\n" .. hint) or ""), vim.log.levels.ERROR)
+  local lines = { "Opal: " .. err.message }
+  if type(err.data) == "table" and err.data.hint then
+    lines[2] = err.data.hint
+  end
+  if err.code == require("opal.protocol").error_codes.not_signed_in then
+    lines[#lines + 1] = "Here, :Opal sign_in signs in to GitHub Copilot."
+  end
+  vim.notify(table.concat(lines, "\n"), vim.log.levels.ERROR)
 end
 
 --- Where the server's log is.

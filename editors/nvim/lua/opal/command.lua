@@ -67,10 +67,14 @@ local special = {
     require("opal").prompt(some(text), { selection = selection(args) })
   end,
   steer = function(text)
-    with_text(text, "Steer: ", require("opal").steer)
+    with_text(text, "Steer: ", function(typed)
+      require("opal").steer(typed)
+    end)
   end,
   follow_up = function(text)
-    with_text(text, "Follow up: ", require("opal").follow_up)
+    with_text(text, "Follow up: ", function(typed)
+      require("opal").follow_up(typed)
+    end)
   end,
   undo_file = function()
     require("opal").undo("file")
@@ -120,18 +124,26 @@ local function find(name)
   end)
 end
 
+--- What a command does.
+---@param name string
+---@return fun(text: string, args: table)?
+function M.action(name)
+  local act = require("opal")[name]
+  return special[name] or act and function(text)
+    act(some(text))
+  end
+end
+
 ---@param args table as nvim_create_user_command passes it
 function M.run(args)
   local name, text = vim.trim(args.args):match("^(%S*)%s*(.*)$")
   local command = find(name == "" and "open" or name)
-  local act = command and (special[command.name] or require("opal")[command.name])
-  if not act then
-    local message = "There is no :Opal %s; there are %s."
-    vim.notify(message:format(name, table.concat(names(), ", ")), vim.log.levels.ERROR)
-  elseif special[command.name] then
+  local act = command and M.action(command.name)
+  if act then
     act(text, args)
   else
-    act(some(text))
+    local message = "There is no :Opal %s; there are %s."
+    vim.notify(message:format(name, table.concat(names(), ", ")), vim.log.levels.ERROR)
   end
 end
 

@@ -47,6 +47,11 @@ local function answer(dialog, outcome, result, err)
   if active == dialog then
     active = nil
   end
+  require("opal.autocmd").emit(dialog.params.actions and "ConfirmEnd" or "InputEnd", {
+    session_id = dialog.params.session_id,
+    question_id = dialog.params.question_id,
+    action = result and result.action, -- nil if it needs no answer any more
+  })
   if dialog.transcript and dialog.call_id then
     dialog.transcript:annotate(dialog.call_id, outcome)
   elseif dialog.transcript then
@@ -71,6 +76,12 @@ local function ask(params, transcript, open)
   local dialog = { params = params, open = open, transcript = transcript, answered = false }
   dialog.waiter = assert(coroutine.running())
   queue[#queue + 1] = dialog
+  local kind = params.actions and "Confirm" or "Input"
+  require("opal.autocmd").emit(kind, {
+    session_id = params.session_id,
+    question_id = params.question_id,
+    title = params.title or params.prompt,
+  })
   local call_id = (params.details or {}).call_id
   if transcript and call_id and transcript:annotate(call_id, require("opal.transcript.calls").ASKS) then
     dialog.call_id = call_id

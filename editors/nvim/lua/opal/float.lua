@@ -20,7 +20,9 @@ function M.open(lines, opts)
   end
   width = math.max(math.min(width, vim.o.columns - 4), 1)
   local height = math.max(math.min(#lines, vim.o.lines - 6), 1)
-  local window = vim.api.nvim_open_win(bufnr, true, {
+  -- Who types meanwhile goes on typing where they are.
+  local enter = vim.api.nvim_get_mode().mode == "n"
+  local window = vim.api.nvim_open_win(bufnr, enter, {
     relative = "editor",
     width = width,
     height = height,

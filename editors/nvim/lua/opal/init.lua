@@ -21,7 +21,10 @@ local function with_server(act)
   end
 end
 
----@class opal.PromptOpts
+---@class opal.SayOpts
+---@field refused? fun() called if it was not taken; the user has been told why
+
+---@class opal.PromptOpts: opal.SayOpts
 ---@field selection? opal.Selection shown to the model beside the text
 
 --- Changes options; see |opal-options|. Takes effect at the next start of a server or session.
@@ -46,17 +49,19 @@ end
 
 --- Says something to the running turn, at its next safe point; when idle it is a prompt.
 ---@param text string
-function M.steer(text)
+---@param opts? opal.SayOpts
+function M.steer(text, opts)
   with_server(function(session)
-    session:steer(text)
+    session:steer(text, opts)
   end)
 end
 
 --- Queues a prompt for when the model would stop.
 ---@param text string
-function M.follow_up(text)
+---@param opts? opal.SayOpts
+function M.follow_up(text, opts)
   with_server(function(session)
-    session:follow_up(text)
+    session:follow_up(text, opts)
   end)
 end
 

@@ -33,22 +33,37 @@ function Prompt:ensure()
     vim.api.nvim_buf_delete(self.bufnr, { force = true })
   end
   self.bufnr = vim.api.nvim_create_buf(false, true)
-  vim.api.nvim_buf_set_name(self.bufnr, "opal-prompt://" .. self.dir)
+  require("opal.text").name_buffer(self.bufnr, "opal-prompt://" .. vim.fs.basename(self.dir))
   local options = vim.bo[self.bufnr]
   options.buftype = "nofile"
   options.bufhidden = "hide"
   options.swapfile = false
-  options.completefunc = "v:lua.require'opal.prompt.mentions'.complete"
   options.filetype = "opal_prompt"
   pcall(vim.treesitter.start, self.bufnr, "markdown") -- without a parser it is plain text
-  vim.b[self.bufnr].opal_dir = self.dir
   vim.b[self.bufnr].opal_hint = self.hint
   require("opal.prompt.keys").map(self)
   vim.api.nvim_create_autocmd({ "TextChanged", "TextChangedI", "TextChangedP" }, {
     buffer = self.bufnr,
     desc = "Opal: the prompt area is as high as its text",
-    callback = function()
+    callback = function(event)
       self:fit()
+      if event.event ~= "TextChanged" then
+        require("opal.prompt.mentions").offer(self.dir)
+      end
+    end,
+  })
+  -- A menu that puts nothing into the text before it is chosen. The option is global in Neovim 0.10.
+  local completeopt
+  vim.api.nvim_create_autocmd({ "InsertEnter", "InsertLeave", "BufLeave" }, {
+    buffer = self.bufnr,
+    desc = "Opal: how files are offered",
+    callback = function(event)
+      if event.event == "InsertEnter" then
+        completeopt = vim.go.completeopt
+        vim.go.completeopt = "menu,menuone,noinsert"
+      elseif completeopt then
+        vim.go.completeopt, completeopt = completeopt, nil
+      end
     end,
   })
 end
@@ -66,7 +81,7 @@ function Prompt:fit()
 end
 
 --- Shows it below a transcript, without going there.
----@param transcript_window integer
+---@param transcript_window? integer below everything if absent
 ---@return integer? window nil if there is no room
 function Prompt:show(transcript_window)
   self:ensure()
@@ -76,7 +91,7 @@ function Prompt:show(transcript_window)
   end
   local ok, opened = pcall(vim.api.nvim_open_win, self.bufnr, false, {
     split = "below",
-    win = transcript_window,
+    win = transcript_window or -1,
     height = LEAST_LINES,
   })
   if not ok then
@@ -89,8 +104,12 @@ function Prompt:show(transcript_window)
   options.number = false
   options.relativenumber = false
   options.signcolumn = "no"
+  options.fillchars = "eob: "
   options.winbar = "%{get(b:, 'opal_hint', '')}%<"
   self:fit()
+  if not transcript_window then
+    return opened
+  end
   vim.api.nvim_create_autocmd("WinClosed", {
     pattern = tostring(transcript_window),
     once = true,
@@ -110,15 +129,16 @@ function Prompt:enter()
   if not session then
     return
   end
-  session:when_started(function()
-    local transcript_window = session.transcript:show()
-    local window = transcript_window and self:show(transcript_window)
+  local function go()
+    local window = self:show(session.transcript and session.transcript:show())
     if window then
       vim.api.nvim_set_current_win(window)
       self:to_end()
       vim.cmd.startinsert({ bang = true })
     end
-  end)
+  end
+  -- Where no session can be started one may write all the same, and send it when that is mended.
+  session:when_started(go, go)
 end
 
 --- Goes there to write, about what is selected if something is.
@@ -202,15 +222,20 @@ function Prompt:send(how)
     return
   end
   self:set("")
+  local opts = {
+    refused = function()
+      -- Nothing typed is lost.
+      if self:text() == "" then
+        self:set(text)
+      end
+    end,
+  }
   if session.state == "idle" then
-    session:prompt(text)
-    return
-  end
-  self:remember(text)
-  if how == "queue" then
-    session:follow_up(text)
+    session:prompt(text, opts)
+  elseif how == "queue" then
+    session:follow_up(text, opts)
   else
-    session:steer(text)
+    session:steer(text, opts)
   end
 end
 

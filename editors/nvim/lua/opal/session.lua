@@ -16,6 +16,7 @@ local sessions = {} ---@type table<string, opal.Session> by directory
 ---@field starting boolean
 ---@field id? string once the server has started it
 ---@field started_acts fun()[] what to do when it has started and its past is shown
+---@field refused_acts fun()[] what to do if it cannot be started
 ---@field loading? opal.Past the conversation so far is being written into the transcript
 ---@field gone boolean the server is gone
 ---@field restarting boolean because the user wants it so
@@ -74,6 +75,7 @@ function M.current(dir)
     dir = dir,
     connected_acts = {},
     started_acts = {},
+    refused_acts = {},
     starting = false,
     gone = false,
     restarting = false,
@@ -207,9 +209,9 @@ function Session:begin(method, params, became_another)
     self.starting = false
     if err then
       client.report(err)
-      -- What waited for it is forgotten, else it would be done to a session that the user never saw fail.
       if not self.id then
         self.started_acts = {}
+        self:go_on(self.refused_acts)
       end
       self:show_status()
       return
@@ -225,6 +227,7 @@ function Session:begin(method, params, became_another)
     end
     self:take_state(result.state)
     self:show_status()
+    self.refused_acts = {}
     self:go_on(self.started_acts)
   end)
 end
@@ -250,12 +253,14 @@ end
 
 --- Runs `act` as soon as the session has started and the transcript shows its past. Starts it if need be.
 ---@param act fun()
-function Session:when_started(act)
+---@param refused? fun() it cannot be started; the user has been told why
+function Session:when_started(act, refused)
   if self.id and not self.loading and not self.starting then
     act()
     return
   end
   table.insert(self.started_acts, act)
+  table.insert(self.refused_acts, refused)
   self:when_connected(function()
     if not self.id and not self.starting then
       self:start()
@@ -308,7 +313,7 @@ end
 ---@param method string
 ---@param params table
 ---@param done? fun(result: any)
----@param refused? fun(err: lsp.ResponseError): boolean? true: nobody has to be told
+---@param refused? fun(err: lsp.ResponseError): boolean? true: nobody has to be told why
 function Session:request(method, params, done, refused)
   self:ask(method, params, function(err, result)
     if err and refused and refused(err) then
@@ -336,40 +341,48 @@ function Session:is_idle()
   return self.state == "idle"
 end
 
+--- Says something, and shows what comes of it.
+---@private
+---@param method string
+---@param params table
+---@param refused? fun() it was not taken
+function Session:say(method, params, refused)
+  require("opal.prompt").of(self.dir):remember(params.text)
+  self:when_started(function()
+    self.transcript:show()
+    self:request(method, params, nil, refused)
+  end, refused)
+end
+
 ---@param text string
 ---@param opts? opal.PromptOpts
 function Session:prompt(text, opts)
-  local selection = opts and opts.selection
+  opts = opts or {}
   local documents = require("opal.documents")
-  if selection and not documents.is_file(selection.bufnr) then
+  if opts.selection and not documents.is_file(opts.selection.bufnr) then
     documents.want_name()
     return
   end
-  require("opal.prompt").of(self.dir):remember(text)
-  self:when_started(function()
-    self.transcript:show()
+  self:when_connected(function()
     local attachments = require("opal.prompt.mentions").attachments(text, self.dir)
-    if selection then
-      table.insert(attachments, 1, documents.attachment(selection, self.client.offset_encoding))
+    if opts.selection then
+      table.insert(attachments, 1, documents.attachment(opts.selection, self.client.offset_encoding))
     end
-    self:request(methods.prompt, { text = text, attachments = #attachments > 0 and attachments or nil })
+    local params = { text = text, attachments = #attachments > 0 and attachments or nil }
+    self:say(methods.prompt, params, opts.refused)
   end)
 end
 
 ---@param text string
-function Session:steer(text)
-  self:when_started(function()
-    self.transcript:show()
-    self:request(methods.steer, { text = text })
-  end)
+---@param opts? opal.SayOpts
+function Session:steer(text, opts)
+  self:say(methods.steer, { text = text }, (opts or {}).refused)
 end
 
 ---@param text string
-function Session:follow_up(text)
-  self:when_started(function()
-    self.transcript:show()
-    self:request(methods.follow_up, { text = text })
-  end)
+---@param opts? opal.SayOpts
+function Session:follow_up(text, opts)
+  self:say(methods.follow_up, { text = text }, (opts or {}).refused)
 end
 
 --- Whether a queued message still waits.

@@ -46,4 +46,17 @@ function M.tokens(n)
   return n < 1000 and tostring(n) or (n < 10000 and "%.1fk" or "%.0fk"):format(n / 1000)
 end
 
+--- Names a buffer, with a number behind it if another has the name: the transcript of a server that is gone may
+--- stand beside that of the same session, resumed.
+---@param bufnr integer
+---@param name string
+function M.name_buffer(bufnr, name)
+  local free, n = name, 1
+  while vim.fn.bufexists(free) == 1 do
+    n = n + 1
+    free = ("%s (%d)"):format(name, n)
+  end
+  vim.api.nvim_buf_set_name(bufnr, free)
+end
+
 return M

@@ -47,13 +47,7 @@ function Transcript:create()
   self.bufnr = vim.api.nvim_create_buf(false, true)
   by_buffer[self.bufnr] = self
   self:begin()
-  -- A resumed session may have the transcript of a server that is gone beside it.
-  local name, n = self.name, 1
-  while vim.fn.bufexists(name) == 1 do
-    n = n + 1
-    name = ("%s (%d)"):format(self.name, n)
-  end
-  vim.api.nvim_buf_set_name(self.bufnr, name)
+  require("opal.text").name_buffer(self.bufnr, self.name)
   local options = vim.bo[self.bufnr]
   options.buftype = "nofile"
   options.bufhidden = "hide"

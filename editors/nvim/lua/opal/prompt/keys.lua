@@ -24,13 +24,6 @@ local function move(prompt, key, step)
   end
 end
 
---- `@` at the beginning of a word offers files. The last key takes back that the first of them is inserted.
----@return string
-local function mention()
-  local before = vim.api.nvim_get_current_line():sub(1, vim.api.nvim_win_get_cursor(0)[2])
-  return before:match("%S$") and "@" or typed("@<C-x><C-u><C-p>")
-end
-
 ---@param prompt opal.Prompt
 function M.map(prompt)
   ---@type { [1]: string, [2]: fun(), [3]: string, [4]: table<string, string[]> } name, what it does, in words, keys by mode
@@ -66,7 +59,9 @@ function M.map(prompt)
       end
     end
   end
-  vim.keymap.set("i", "@", mention, { buffer = prompt.bufnr, expr = true, desc = "Opal: name a file" })
+  vim.keymap.set("i", "<Tab>", function()
+    return vim.fn.pumvisible() == 1 and "<C-y>" or "<Tab>"
+  end, { buffer = prompt.bufnr, expr = true, desc = "Opal: take the file that is offered" })
 end
 
 return M

@@ -5,6 +5,10 @@ local M = {}
 local MOST_FILES = 20000
 local MOST_OFFERED = 50
 local GIT_MS = 2000
+--- For how long a list is good.
+local FRESH_MS = 5000
+
+local listed = {} ---@type table<string, { files: string[], at_ms: integer }> by directory
 
 ---@param dir string
 ---@return string[] paths relative to it
@@ -24,10 +28,10 @@ local function walk(dir)
   return files
 end
 
---- The files of a directory: what git knows of, else what is there.
+--- What git knows of, else what is there.
 ---@param dir string
 ---@return string[] paths relative to it
-function M.files(dir)
+local function list(dir)
   local command = { "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
   local ok, result = pcall(function()
     return vim.system(command, { cwd = dir }):wait(GIT_MS)
@@ -43,7 +47,12 @@ end
 ---@param typed string without the @
 ---@return string[] mentions
 function M.matches(dir, typed)
-  local files = M.files(dir)
+  local known = listed[dir]
+  if not known or vim.uv.now() - known.at_ms > FRESH_MS then
+    known = { files = list(dir), at_ms = vim.uv.now() }
+    listed[dir] = known
+  end
+  local files = known.files
   if typed ~= "" then
     files = vim.fn.matchfuzzy(files, (typed:gsub("\\ ", " ")))
   end
@@ -52,17 +61,22 @@ function M.matches(dir, typed)
   end, vim.list_slice(files, 1, MOST_OFFERED))
 end
 
---- 'completefunc' of the prompt area.
----@param findstart 0|1
----@param base string
----@return integer|table
-function M.complete(findstart, base)
-  if findstart == 1 then
-    local before = vim.api.nvim_get_current_line():sub(1, vim.api.nvim_win_get_cursor(0)[2])
-    local start = before:gsub("\\ ", "__"):match(".*()@%S*$")
-    return start and start - 1 or -3
+--- Offers files for what is being typed, if that is a mention. Called for each change of the text: a popup menu
+--- of Neovim's own keeps only what begins with the text.
+---@param dir string
+function M.offer(dir)
+  local before = vim.api.nvim_get_current_line():sub(1, vim.api.nvim_win_get_cursor(0)[2])
+  local start, typed = before:gsub("\\ ", "\1\1"):match("()@(%S*)$")
+  if not start or before:sub(1, start - 1):match("%S$") then
+    return
   end
-  return { words = M.matches(vim.b.opal_dir or vim.fn.getcwd(), base:sub(2)), refresh = "always" }
+  typed = typed:gsub("\1\1", "\\ ")
+  local info = vim.fn.complete_info({ "selected", "items" })
+  local selected = info.items[info.selected + 1]
+  if selected and selected.word == "@" .. typed then
+    return -- the user goes through the menu
+  end
+  vim.fn.complete(start, M.matches(dir, typed))
 end
 
 --- How lines of a file are mentioned.

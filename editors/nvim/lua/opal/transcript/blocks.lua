@@ -86,9 +86,10 @@ function Blocks:add(lines, kind)
   local mark
   self:write(function(bufnr)
     local count = vim.api.nvim_buf_line_count(bufnr)
-    local empty = count == 1 and vim.api.nvim_buf_get_lines(bufnr, 0, 1, true)[1] == ""
+    local ends_empty = vim.api.nvim_buf_get_lines(bufnr, -2, -1, true)[1] == ""
+    local empty = count == 1 and ends_empty
     local first = empty and 0 or count
-    if not empty and not (kind and kind == self.last) then
+    if not ends_empty and not (kind and kind == self.last) then
       lines = vim.list_extend({ "" }, lines)
       first = first + 1
     end

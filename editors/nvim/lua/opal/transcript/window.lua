@@ -14,12 +14,13 @@ function M.dress(window)
   local options = vim.wo[window][0]
   options.wrap = true
   options.linebreak = true
+  options.conceallevel = 2 -- as in Neovim's own windows for Markdown
   options.winbar = "%{get(b:, 'opal_status', '')}%<"
   options.foldtext = "v:lua.require'opal.transcript.folds'.text()"
   options.foldenable = true
   options.foldlevel = 0
   options.foldminlines = 0 -- one line of it may be long
-  options.fillchars = "fold: "
+  options.fillchars = "fold: ,eob: "
   options.winhighlight = "Folded:Comment"
   require("opal.transcript.folds").restore(window)
 end
