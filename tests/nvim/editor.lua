@@ -2,6 +2,7 @@
 local M = {}
 
 ---@class opal.test.Editor
+---@field root string of the source
 ---@field dir string the working directory, with the story's files
 ---@field scratch string for everything else
 ---@field channel? integer
@@ -18,7 +19,7 @@ local POLL_MS = 5
 function M.new()
   local scratch = vim.uv.fs_realpath(vim.fn.tempname():match("^(.*)/[^/]*$")) .. "/" .. vim.uv.hrtime()
   vim.fn.mkdir(scratch .. "/work", "p")
-  return setmetatable({ scratch = scratch, dir = scratch .. "/work" }, Editor)
+  return setmetatable({ root = root, scratch = scratch, dir = scratch .. "/work" }, Editor)
 end
 
 --- Fails the story.
@@ -309,6 +310,19 @@ function Editor:sent()
   local text = file:read("*a")
   file:close()
   return text
+end
+
+--- What the calls came to, as the model was last told.
+---@return string[]
+function Editor:results()
+  local requests = vim.split(vim.trim(self:sent()), "\n")
+  local results = {}
+  for _, item in ipairs(vim.json.decode(requests[#requests]).input) do
+    if item.type == "function_call_output" then
+      results[#results + 1] = item.output
+    end
+  end
+  return results
 end
 
 ---@param part string

@@ -142,28 +142,23 @@ end
 ---@param session opal.Session
 function M.redo(session)
   session:when_started(function()
-    local undo_id = session.undos[#session.undos]
+    -- Taken out before the answer, which may come after the next redo.
+    local undo_id = table.remove(session.undos)
     if not undo_id then
       vim.notify("Opal: nothing was taken back here that could be brought again.")
       return
     end
-    local function forget()
-      session.undos = vim.tbl_filter(function(id)
-        return id ~= undo_id
-      end, session.undos)
-    end
     session.brings = true
     undo(session, { turn_id = undo_id }, function(result)
-      if #result.conflicts == 0 then
-        forget()
-      end
-      if #result.files == 0 and #result.conflicts == 0 then
+      if #result.conflicts > 0 then
+        table.insert(session.undos, undo_id)
+      elseif #result.files == 0 then
         session.brings = false -- there is no event of it
       end
     end, function(err)
       session.brings = false
-      if err.code == protocol.error_codes.nothing_to_do then
-        forget()
+      if err.code ~= protocol.error_codes.nothing_to_do then
+        table.insert(session.undos, undo_id)
       end
     end)
   end)

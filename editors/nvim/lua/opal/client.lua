@@ -30,8 +30,9 @@ end
 ---@param method string
 ---@param params table
 ---@param callback fun(err: lsp.ResponseError?, result: any)
+---@param bufnr? integer what it is about
 ---@return integer? id nil if it could not be sent
-function M.request(client, method, params, callback)
+function M.request(client, method, params, callback, bufnr)
   -- Neovim sends what was typed in the current buffer before a request; the others count as well.
   require("opal.documents").flush(client)
   local function answered(err, result)
@@ -39,9 +40,9 @@ function M.request(client, method, params, callback)
   end
   local sent, id
   if has_methods then
-    sent, id = client:request(method, params, answered)
+    sent, id = client:request(method, params, answered, bufnr)
   else
-    sent, id = client.request(method, params, answered) ---@diagnostic disable-line
+    sent, id = client.request(method, params, answered, bufnr) ---@diagnostic disable-line
   end
   return sent and id or nil
 end
@@ -109,7 +110,11 @@ function M.start(dir, hooks)
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   -- Neovim takes edits with versions but does not say so.
   capabilities.workspace.workspaceEdit.documentChanges = true
-  capabilities.experimental = { opal = { version = 1, confirm = true, input = true, save_documents = true } }
+  local tools = require("opal.tools")
+  capabilities.experimental = {
+    opal = { version = 1, confirm = true, input = true, save_documents = true, tools = tools.offered },
+  }
+  tools.listen()
   local stop_following = function() end
   local handlers = {} ---@type table<string, lsp.Handler>
   for method, handler in pairs(hooks.handlers) do

@@ -127,7 +127,7 @@ end
 --- there would be no edit: then it gets none of its own. Work that a crash left in one is for the user to decide.
 ---@param bufnr integer
 ---@return string? objection
-local function load(bufnr)
+function M.load(bufnr)
   local path = vim.api.nvim_buf_get_name(bufnr)
   local swaps = swap_files(path)
   for _, swap in ipairs(swaps) do
@@ -161,7 +161,7 @@ local function objection(document)
       return "the document changed meanwhile"
     end
   end
-  local reason = not loaded and load(bufnr) or nil
+  local reason = not loaded and M.load(bufnr) or nil
   if not reason and not vim.bo[bufnr].modifiable then
     reason = "the buffer is not modifiable"
   end
@@ -239,10 +239,11 @@ function M.apply(params, ctx)
   params.label = nil -- Neovim would print it over the user's command line
   local result = vim.lsp.handlers["workspace/applyEdit"](nil, params, ctx)
   for uri in pairs(created) do
-    load(vim.uri_to_bufnr(uri)) -- without text for it Neovim makes the file and no more
+    M.load(vim.uri_to_bufnr(uri)) -- without text for it Neovim makes the file and no more
   end
   for uri in pairs(uris) do
     local bufnr = vim.uri_to_bufnr(uri)
+    require("opal.tools").edited(bufnr)
     local mode = vim.api.nvim_get_mode()
     if bufnr == vim.api.nvim_get_current_buf() and mode.mode == "i" and not mode.blocking then
       -- The user is typing here: i_CTRL-G_u makes what follows a step of its own.

@@ -162,6 +162,9 @@ function Session:hooks()
       [methods.save_documents] = function(params, ctx)
         return require("opal.documents").save(params, ctx)
       end,
+      [methods.tool_call] = function(params, ctx)
+        return require("opal.tools").call(params, ctx)
+      end,
       ["workspace/applyEdit"] = function(params, ctx)
         return require("opal.documents").apply(params, ctx)
       end,
