@@ -40,7 +40,7 @@ end
 function M.prompt(text, opts)
   with_server(function(session)
     if text then
-      session:prompt(text, opts)
+      require("opal.say").prompt(session, text, opts)
     else
       require("opal.prompt").of(session.dir):begin(opts and opts.selection)
     end
@@ -52,7 +52,7 @@ end
 ---@param opts? opal.SayOpts
 function M.steer(text, opts)
   with_server(function(session)
-    session:steer(text, opts)
+    require("opal.say").steer(session, text, opts)
   end)
 end
 
@@ -61,15 +61,13 @@ end
 ---@param opts? opal.SayOpts
 function M.follow_up(text, opts)
   with_server(function(session)
-    session:follow_up(text, opts)
+    require("opal.say").follow_up(session, text, opts)
   end)
 end
 
 --- Stops the run. What was queued is shown, not sent.
 function M.abort()
-  with_session(function(session)
-    session:abort()
-  end)
+  with_session(require("opal.say").abort)
 end
 
 --- Shows the oldest question that waits for an answer.

@@ -78,7 +78,7 @@ end
 --- Goes on with a session that the user chooses.
 ---@param session opal.Session
 function M.session(session)
-  if session:is_idle() then
+  if session:must_be_idle() then
     choose_session(session, { working_dir = session.dir }, "Opal: go on with")
   end
 end

@@ -199,7 +199,7 @@ function Prompt:recall(step)
   local session = require("opal.session").find(self.dir)
   local queue = session and session.queue or {}
   if step < 0 and not self.place and #queue > 0 and self:text() == "" then
-    session:take_back(queue[#queue].message_id)
+    require("opal.say").take_back(session, queue[#queue].message_id)
     return
   end
   local place = (self.place or #self.history + 1) + step
@@ -221,6 +221,7 @@ function Prompt:send(how)
   if not session then
     return
   end
+  local say = require("opal.say")
   self:set("")
   local opts = {
     refused = function()
@@ -231,11 +232,11 @@ function Prompt:send(how)
     end,
   }
   if session.state == "idle" then
-    session:prompt(text, opts)
+    say.prompt(session, text, opts)
   elseif how == "queue" then
-    session:follow_up(text, opts)
+    say.follow_up(session, text, opts)
   else
-    session:steer(text, opts)
+    say.steer(session, text, opts)
   end
 end
 

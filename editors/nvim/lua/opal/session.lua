@@ -1,5 +1,6 @@
 --- Sessions: one for each working directory, with a server process of its own. Here is how a session comes to be,
---- what it asks of the server, and what is known of it; what becomes of its events stands in session/events.lua.
+--- what it asks of the server, and what is known of it. What the user says to it stands in say.lua, what becomes of
+--- its events in session/events.lua.
 local protocol = require("opal.protocol")
 local client = require("opal.client")
 local methods = protocol.methods
@@ -100,7 +101,7 @@ end
 ---@param id? string or the beginning of one
 function M.resume(id)
   local self = M.current()
-  if self and self:is_idle() then
+  if self and self:must_be_idle() then
     self.resume = id and { session_id = id } or { working_dir = working_dir() }
     self:when_connected(function()
       self:start()
@@ -111,7 +112,7 @@ end
 --- Leaves the session for a new one.
 function M.new()
   local self = M.current()
-  if self and self:is_idle() then
+  if self and self:must_be_idle() then
     self:when_connected(function()
       self.resume = nil
       self:begin(methods.session_start, self:start_params(), function()
@@ -334,100 +335,11 @@ end
 
 --- Whether nothing runs; the user is told if something does.
 ---@return boolean
-function Session:is_idle()
+function Session:must_be_idle()
   if self.state ~= "idle" then
     vim.notify("Opal is at work here. Stop it first with :Opal abort.", vim.log.levels.WARN)
   end
   return self.state == "idle"
-end
-
---- Says something, and shows what comes of it.
----@private
----@param method string
----@param params table
----@param refused? fun() it was not taken
-function Session:say(method, params, refused)
-  require("opal.prompt").of(self.dir):remember(params.text)
-  self:when_started(function()
-    self.transcript:show()
-    self:request(method, params, nil, refused)
-  end, refused)
-end
-
----@param text string
----@param opts? opal.PromptOpts
-function Session:prompt(text, opts)
-  opts = opts or {}
-  local documents = require("opal.documents")
-  if opts.selection and not documents.is_file(opts.selection.bufnr) then
-    documents.want_name()
-    return
-  end
-  self:when_connected(function()
-    local attachments = require("opal.prompt.mentions").attachments(text, self.dir)
-    if opts.selection then
-      table.insert(attachments, 1, documents.attachment(opts.selection, self.client.offset_encoding))
-    end
-    local params = { text = text, attachments = #attachments > 0 and attachments or nil }
-    self:say(methods.prompt, params, opts.refused)
-  end)
-end
-
----@param text string
----@param opts? opal.SayOpts
-function Session:steer(text, opts)
-  self:say(methods.steer, { text = text }, (opts or {}).refused)
-end
-
----@param text string
----@param opts? opal.SayOpts
-function Session:follow_up(text, opts)
-  self:say(methods.follow_up, { text = text }, (opts or {}).refused)
-end
-
---- Whether a queued message still waits.
----@param message_id string
----@return boolean
-function Session:waits(message_id)
-  return vim.iter(self.queue):any(function(message)
-    return message.message_id == message_id
-  end)
-end
-
---- Takes a queued message back into the prompt.
----@param message_id string
-function Session:take_back(message_id)
-  local message = vim.iter(self.queue):find(function(queued)
-    return queued.message_id == message_id
-  end)
-  self:request(methods.cancel_queued, { message_id = message_id }, function(result)
-    if result.ok and message then
-      require("opal.prompt").of(self.dir):put(message.text)
-    else
-      vim.notify("Opal: that has reached the model already.")
-    end
-  end)
-end
-
----@param message_id string
-function Session:forget_queued(message_id)
-  self.queue = vim.tbl_filter(function(message)
-    return message.message_id ~= message_id
-  end, self.queue)
-  self:show_status()
-end
-
-function Session:abort()
-  self:when_started(function()
-    self:request(methods.abort, {}, function(result)
-      for _, message in ipairs(result.queued) do
-        -- What is short stands there in full already.
-        if require("opal.text").short(message.text) ~= message.text then
-          self.transcript:note("Not sent: " .. message.text)
-        end
-      end
-    end)
-  end)
 end
 
 function Session:compact()

@@ -18,6 +18,16 @@ local function shown(attachment)
   return ("(%s)"):format(attachment.type)
 end
 
+--- A queued message is not in the queue any more.
+---@param session opal.Session
+---@param message_id string
+local function forget_queued(session, message_id)
+  session.queue = vim.tbl_filter(function(message)
+    return message.message_id ~= message_id
+  end, session.queue)
+  session:show_status()
+end
+
 local endings = {
   aborted = "Stopped.",
   error = "Ended by the error above.",
@@ -132,13 +142,13 @@ local on = {
     session:show_status()
   end,
   message_applied = function(session, transcript, event)
-    session:forget_queued(event.message_id)
+    forget_queued(session, event.message_id)
     transcript:settle(event.message_id, function(text)
       return (text:gsub(" %(waiting%):", ":", 1))
     end)
   end,
   message_withdrawn = function(session, transcript, event)
-    session:forget_queued(event.message_id)
+    forget_queued(session, event.message_id)
     transcript:settle(event.message_id, function(text)
       return (text:gsub("%(waiting%):", "(not sent):", 1))
     end)

@@ -59,8 +59,8 @@ function M.act()
   local transcript, row = here()
   local session = require("opal.session").of(transcript)
   local key = transcript.lines:at(row)
-  if session and key and session:waits(key) then
-    session:take_back(key)
+  if session and key and require("opal.say").waits(session, key) then
+    require("opal.say").take_back(session, key)
   else
     M.open_file()
   end
