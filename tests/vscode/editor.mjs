@@ -73,14 +73,14 @@ export class Editor {
   }
 
   /** Opens the window, with a model that gives these answers; see tests/nvim/model.md. */
-  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config } = {}) {
-    const url = await this.start_model(answers);
+  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config, github } = {}) {
     const data = join(this.scratch, "data");
     await mkdir(data);
+    const url = await (github ? this.start_github(data) : this.start_model(answers));
     if (config) {
       await writeFile(join(data, "config.toml"), config(url));
     }
-    const model = config ? {} : { OPAL_BASE_URL: url, OPAL_MODEL: "scripted", OPAL_API_KEY: "none" };
+    const model = config || github ? {} : { OPAL_BASE_URL: url, OPAL_MODEL: "scripted", OPAL_API_KEY: "none" };
     await this.file(
       ".vscode/settings.json",
       JSON.stringify({
@@ -120,6 +120,13 @@ export class Editor {
       this.model.stdout.once("data", (data) => resolve(String(data).trim()));
       this.model.once("exit", () => reject(new Error("the model ended")));
     });
+  }
+
+  /** A double of GitHub to sign in to, instead of the model. */
+  async start_github(data) {
+    const config = join(data, "config.toml");
+    this.model = spawn(process.env.OPAL_TEST_GITHUB, [data], { stdio: ["pipe", "ignore", "inherit"] });
+    await this.eventually("GitHub is there", () => existsSync(config) && readFileSync(config, "utf8") !== "");
   }
 
   /** Everything the model was sent, as JSON. */
@@ -176,6 +183,14 @@ export class Editor {
     const rows = await this.page.$$(`.quick-input-list .monaco-list-row[aria-label*="${title}"]`);
     await this.page.keyboard.press("Escape");
     return rows.length > 0;
+  }
+
+  /** Chooses from the list that is open, by a part of a line. */
+  async choose(part) {
+    await this.page.waitForSelector(`.quick-input-list .monaco-list-row[aria-label*="${part}"]`);
+    await this.page.keyboard.insertText(part);
+    await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused[aria-label*="${part}"]`);
+    await this.page.keyboard.press("Enter");
   }
 
   /** Opens a file by its name. */
@@ -286,7 +301,7 @@ export class Editor {
 
   async close() {
     await this.context?.close();
-    this.model?.stdin.end();
+    this.model?.kill();
     await rm(this.scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }

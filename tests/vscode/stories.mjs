@@ -17,8 +17,9 @@ const write = (path, content) => call("write", { path, content });
 const edit = (path, ...edits) =>
   call("edit", { path, edits: edits.map(([old_text, new_text]) => ({ old_text, new_text })) });
 const FREELY = { settings: { "opal.permissionMode": "auto_edit" } };
+const UNASKED = { settings: { "opal.permissionMode": "full" } };
 
-story("a prompt streams its answer into the view", async (t) => {
+story("a prompt streams its answer", async (t) => {
   await t.start([[think("**Weighing it**\n\nOn the one ", "hand"), say("Hello ", "there"), t.gate("go"), say(",\n\n- a\n- b")]]);
   t.expect("nothing runs yet", await t.status_bar(), " Opal");
   await t.prompt("greet me");
@@ -39,7 +40,7 @@ story("a call shows its live output, and a change its diff", async (t) => {
       [edit("a.txt", ["one", "ONE"])],
       [say("Done.")],
     ],
-    { settings: { "opal.permissionMode": "full" } },
+    UNASKED,
   );
   await t.prompt("shout");
   await t.shows("live");
@@ -190,16 +191,24 @@ story("a clean document is saved after an edit, a new file is made, a closed one
   t.expect("the new one", t.on_disk("new/file.txt"), "one\ntwo\n");
 });
 
-story("while it works Enter steers, Alt+Enter queues, and what is queued can be withdrawn", async (t) => {
-  await t.start([
-    [say("Working"), t.gate("go"), run("true")],
-    [say("Shorter then.")],
-    [say("And the tests.")],
-  ], { settings: { "opal.permissionMode": "full" } });
+story("steering reaches the running turn", async (t) => {
+  await t.start([[say("Working"), t.gate("go"), run("true")], [say("Shorter then.")]], UNASKED);
   await t.prompt("work");
   await t.shows("Working");
   await t.prompt("shorter");
   await t.dock_shows("shorter");
+  t.expect("it is not said yet", (await t.transcript()).includes("shorter"), false);
+  await t.open_gate("go");
+  await t.shows("Shorter then.");
+  await t.idle();
+  await t.shows("steered\nshorter");
+  await t.model_was_told("shorter");
+});
+
+story("a follow-up waits for the answer, and can be withdrawn", async (t) => {
+  await t.start([[say("Working"), t.gate("go")], [say("They pass.")]]);
+  await t.prompt("work");
+  await t.shows("Working");
   await t.prompt("and the tests", "Alt+Enter");
   await t.prompt("never mind", "Alt+Enter");
   await t.dock_shows("never mind");
@@ -207,13 +216,13 @@ story("while it works Enter steers, Alt+Enter queues, and what is queued can be 
   await t.view.click('button[aria-label="Withdraw: never mind"]');
   await t.eventually("it is back in the box", async () => (await t.view.inputValue("textarea")) === "never mind");
   await t.open_gate("go");
-  await t.shows("And the tests.");
+  await t.shows("They pass.");
   await t.idle();
-  await t.shows("steered\nshorter");
+  await t.shows("Working\nand the tests\nThey pass.");
   t.expect("nothing of it was sent", t.sent().includes("never mind"), false);
 });
 
-story("a stop hands back what was queued, and Up brings back what was said", async (t) => {
+story("abort stops a silent model and hands back what was queued", async (t) => {
   await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
   await t.prompt("work");
   await t.shows("Working");
@@ -232,7 +241,7 @@ story("a stop hands back what was queued, and Up brings back what was said", asy
   await t.shows("Here again.");
 });
 
-story("the last turn is undone, and its undo can be seen", async (t) => {
+story("the last turn is undone", async (t) => {
   await t.file("a.txt", "one\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]], FREELY);
   await t.prompt("shout");
@@ -244,7 +253,7 @@ story("the last turn is undone, and its undo can be seen", async (t) => {
   t.expect("undone", t.on_disk("a.txt"), "one\n");
 });
 
-story("changes are reviewed file by file and hunk by hunk", async (t) => {
+story("changes are reviewed hunk by hunk", async (t) => {
   const lines = Array.from({ length: 40 }, (_, idx) => `line ${idx + 1}`);
   await t.file("a.txt", `${lines.join("\n")}\n`);
   await t.file("b.txt", "one\n");
@@ -302,7 +311,7 @@ story("a reloaded window goes on with its conversation", async (t) => {
   await t.model_was_told("Hello there.");
 });
 
-story("a killed server is started again, and the session goes on", async (t) => {
+story("a conversation goes on after its server was killed", async (t) => {
   await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
   await t.prompt("work");
   await t.shows("Working");
@@ -368,8 +377,8 @@ story("files, the selection and images go along", async (t) => {
   await t.model_was_told("image/png");
 });
 
-story("a session is found by its words and resumed, and branched", async (t) => {
-  await t.start([[say("The tax is 7 %.")], [say("A poem.")], [say("The tax is 19 %.")]]);
+story("a session is found by its words and resumed", async (t) => {
+  await t.start([[say("The tax is 7 %.")], [say("A poem.")], [say("Still 7 %.")]]);
   await t.prompt("what is the tax?");
   await t.shows("The tax is 7 %.");
   await t.idle();
@@ -385,17 +394,52 @@ story("a session is found by its words and resumed, and branched", async (t) => 
   await t.screenshot("sessions");
   await t.page.keyboard.press("Enter");
   await t.shows("The tax is 7 %.");
+  await t.prompt("and now?");
+  await t.shows("Still 7 %.");
+  await t.model_was_told("what is the tax?");
+});
+
+story("going back before a prompt brings files, transcript and prompt back", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start(
+    [[say("Hello.")], [read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")], [say("As you like.")]],
+    FREELY,
+  );
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.idle();
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
   await t.command("Opal: Branch From Here…");
-  await t.page.waitForSelector('.quick-input-list [aria-label*="what is the tax?"]');
-  await t.page.keyboard.type("what is the");
-  await t.page.keyboard.press("Enter");
-  await t.page.waitForSelector('.quick-input-list [aria-label*="Leave files"]');
-  await t.page.keyboard.press("Enter");
-  await t.eventually("it is to be said anew", async () => (await t.view.inputValue("textarea")) === "what is the tax?");
-  await t.eventually("before the prompt", () => t.view.$(".welcome"));
+  await t.choose("shout");
+  await t.choose("Take back what was changed");
+  await t.eventually("it is to be said anew", async () => (await t.view.inputValue("textarea")) === "shout");
+  await t.eventually("the file stands as before", () => t.on_disk("a.txt") === "one\n");
+  await t.eventually("the conversation ends before it", async () => (await t.transcript()).endsWith("Hello."));
   await t.view.fill("textarea", "");
-  await t.prompt("what is the tax now?");
-  await t.shows("The tax is 19 %.");
+  await t.prompt("whisper");
+  await t.shows("As you like.");
+  t.expect("the other branch is not told", t.sent().trim().split("\n").at(-1).includes("shout"), false);
+});
+
+story("signing in shows a code, and the next prompt works", async (t) => {
+  await t.start([], { github: true });
+  await t.prompt("greet me");
+  await t.dock_shows("Sign In");
+  await t.screenshot("signed-out");
+  await t.press("Sign In");
+  await t.notified("is in the clipboard");
+  await t.screenshot("sign-in");
+  await t.notified("signed in to GitHub Copilot as octo-fixture");
+  t.expect("nothing typed is lost", await t.view.inputValue("textarea"), "greet me");
+  await t.view.press("textarea", "Enter");
+  await t.shows("Hello from a double.");
+  await t.command("Opal: Sign Out");
+  await t.notified("signed out");
+  await t.idle();
+  await t.prompt("again");
+  await t.dock_shows("Sign In");
 });
 
 story("commands are offered when they make sense", async (t) => {
