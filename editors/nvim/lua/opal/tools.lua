@@ -367,7 +367,9 @@ local tools = {
       local edit = ok and answers[1] and answers[1].result
       local changes = edit and positions.text_changes(edit, server.offset_encoding, encoding)
       if edit and not changes then
-        fail(("%s would also create, move or delete files; only text can be changed here"):format(server.name))
+        fail(
+          ("%s would also create, move or delete files; only text can be changed here"):format(server.name)
+        )
       elseif edit and next(changes) then
         return { edit = { changes = changes } }
       end
