@@ -1,6 +1,6 @@
 // A window to drive in a story, with the extension, a scripted model and a folder of its own.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -73,7 +73,7 @@ export class Editor {
   }
 
   /** Opens the window, with a model that gives these answers; see tests/nvim/model.md. */
-  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config, github } = {}) {
+  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config, github, folders } = {}) {
     const data = join(this.scratch, "data");
     await mkdir(data);
     const url = await (github ? this.start_github(data) : this.start_model(answers));
@@ -81,17 +81,19 @@ export class Editor {
       await writeFile(join(data, "config.toml"), config(url));
     }
     const model = config || github ? {} : { OPAL_BASE_URL: url, OPAL_MODEL: "scripted", OPAL_API_KEY: "none" };
-    await this.file(
-      ".vscode/settings.json",
-      JSON.stringify({
-        "opal.path": process.env.OPAL_TEST_BIN,
-        "opal.environment": {
-          ...model,
-          OPAL_DATA_DIR: data,
-        },
-        ...settings,
-      }),
-    );
+    const all = {
+      "opal.path": process.env.OPAL_TEST_BIN,
+      "opal.environment": { ...model, OPAL_DATA_DIR: data },
+      ...settings,
+    };
+    let query = `folder=${encodeURIComponent(this.dir)}`;
+    if (folders) {
+      const content = { folders: folders.map((path) => ({ path })), settings: all };
+      await this.file("all.code-workspace", JSON.stringify(content));
+      query = `workspace=${encodeURIComponent(join(this.dir, "all.code-workspace"))}`;
+    } else {
+      await this.file(".vscode/settings.json", JSON.stringify(all));
+    }
     this.context = await this.server.browser.newContext({ viewport });
     await this.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: this.server.url });
     this.page = await this.context.newPage();
@@ -102,7 +104,7 @@ export class Editor {
       }
     });
     this.page.on("pageerror", (error) => this.errors.push(String(error)));
-    await this.page.goto(`${this.server.url}/?folder=${encodeURIComponent(this.dir)}`);
+    await this.page.goto(`${this.server.url}/?${query}`);
     await this.page.waitForSelector(".monaco-workbench .activitybar");
     if (view) {
       await this.show_view();
@@ -127,6 +129,12 @@ export class Editor {
     const config = join(data, "config.toml");
     this.model = spawn(process.env.OPAL_TEST_GITHUB, [data], { stdio: ["pipe", "ignore", "inherit"] });
     await this.eventually("GitHub is there", () => existsSync(config) && readFileSync(config, "utf8") !== "");
+  }
+
+  /** The ids of this window's servers. */
+  servers() {
+    const ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return ids.filter((id) => is_server(id, this.scratch)).map(Number);
   }
 
   /** Everything the model was sent, as JSON. */
@@ -190,6 +198,13 @@ export class Editor {
     await this.page.waitForSelector(`.quick-input-list .monaco-list-row[aria-label*="${part}"]`);
     await this.page.keyboard.insertText(part);
     await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused[aria-label*="${part}"]`);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Answers an input box by a part of what it asks. */
+  async input(part, text) {
+    await this.page.waitForSelector(`.quick-input-widget:visible:has-text("${part}") input`);
+    await this.page.keyboard.insertText(text);
     await this.page.keyboard.press("Enter");
   }
 
@@ -303,5 +318,14 @@ export class Editor {
     await this.context?.close();
     this.model?.kill();
     await rm(this.scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
+
+function is_server(id, scratch) {
+  try {
+    const read = (name) => readFileSync(`/proc/${id}/${name}`, "utf8");
+    return read("cmdline").startsWith(`${process.env.OPAL_TEST_BIN}\0lsp`) && read("environ").includes(scratch);
+  } catch {
+    return false; // it has ended meanwhile
   }
 }

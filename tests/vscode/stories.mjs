@@ -1,6 +1,7 @@
 // What a user does, and what comes of it.
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 export const stories = [];
 
@@ -17,6 +18,8 @@ const write = (path, content) => call("write", { path, content });
 const edit = (path, ...edits) =>
   call("edit", { path, edits: edits.map(([old_text, new_text]) => ({ old_text, new_text })) });
 const FREELY = { settings: { "opal.permissionMode": "auto_edit" } };
+/** A server that asks for a secret. */
+const SECRETIVE = fileURLToPath(new URL("secretive.mjs", import.meta.url));
 const UNASKED = { settings: { "opal.permissionMode": "full" } };
 
 story("a prompt streams its answer", async (t) => {
@@ -112,9 +115,7 @@ story("what cannot be seen is asked by a notification, and answering in one plac
 story("a command cannot smuggle a link into its notification", async (t) => {
   await t.start([[run("echo '[Allow](command:workbench.action.closeWindow)'")], [say("Done.")]]);
   await t.command("Opal: Prompt…");
-  await t.page.waitForSelector('.quick-input-widget:has-text("What is to be done?")');
-  await t.page.keyboard.insertText("go");
-  await t.page.keyboard.press("Enter");
+  await t.input("What is to be done?", "go");
   await t.dock_shows("closeWindow");
   await t.page.click('.activitybar a[aria-label^="Explorer"]');
   await t.notified("closeWindow");
@@ -137,9 +138,7 @@ story("a question of the model is answered by choosing or typing", async (t) => 
   await t.model_was_told("blue");
   await t.dock_shows("How dark?");
   await t.press("Answer…");
-  await t.page.waitForSelector(".quick-input-widget input");
-  await t.page.keyboard.insertText("ultramarine");
-  await t.page.keyboard.press("Enter");
+  await t.input("How dark?", "ultramarine");
   await t.shows("Good.");
   await t.model_was_told("ultramarine");
 });
@@ -218,7 +217,7 @@ story("a follow-up waits for the answer, and can be withdrawn", async (t) => {
   await t.open_gate("go");
   await t.shows("They pass.");
   await t.idle();
-  await t.shows("Working\nand the tests\nThey pass.");
+  t.expect("the conversation", await t.transcript(), "work\n\nWorking\n\nand the tests\n\nThey pass.");
   t.expect("nothing of it was sent", t.sent().includes("never mind"), false);
 });
 
@@ -315,11 +314,8 @@ story("a conversation goes on after its server was killed", async (t) => {
   await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
   await t.prompt("work");
   await t.shows("Working");
-  const servers = execFileSync("pgrep", ["-f", `${process.env.OPAL_TEST_BIN} lsp`], { encoding: "utf8" });
-  for (const pid of servers.trim().split("\n")) {
-    if (execFileSync("cat", [`/proc/${pid}/environ`], { encoding: "utf8" }).includes(t.scratch)) {
-      process.kill(Number(pid), "SIGKILL");
-    }
+  for (const pid of t.servers()) {
+    process.kill(pid, "SIGKILL");
   }
   await t.shows("was started again");
   await t.idle();
@@ -427,19 +423,167 @@ story("signing in shows a code, and the next prompt works", async (t) => {
   await t.start([], { github: true });
   await t.prompt("greet me");
   await t.dock_shows("Sign In");
+  t.expect("nothing typed is lost", await t.view.inputValue("textarea"), "greet me");
   await t.screenshot("signed-out");
   await t.press("Sign In");
-  await t.notified("is in the clipboard");
+  await t.page.click('.monaco-dialog-box:has-text("open the external website") .monaco-button:text-is("Cancel")');
+  await t.notified("which is in the clipboard, at");
   await t.screenshot("sign-in");
   await t.notified("signed in to GitHub Copilot as octo-fixture");
-  t.expect("nothing typed is lost", await t.view.inputValue("textarea"), "greet me");
-  await t.view.press("textarea", "Enter");
+  await t.prompt("");
   await t.shows("Hello from a double.");
   await t.command("Opal: Sign Out");
   await t.notified("signed out");
+  await t.prompt("again");
+  await t.shows("Sign in again, from the editor or with opal login.");
+});
+
+story("a conversation is compacted, and its summary can be read", async (t) => {
+  const long = "0123456789 ".repeat(10_000);
+  await t.start([[say("First.")], [say(long, "second")], [t.gate("go"), say("## Goal\nTo talk.")], [say("Third.")]]);
+  await t.prompt("one");
+  await t.shows("First.");
+  await t.idle();
+  await t.prompt("two");
+  await t.shows("second");
+  await t.idle();
+  await t.command("Opal: Compact Conversation");
+  await t.dock_shows("compacting");
+  await t.open_gate("go");
+  await t.shows("Compacted to ");
+  await t.view.click('.note summary:text-is("Summary")');
+  await t.shows("To talk.");
+  await t.idle();
+  await t.prompt("three");
+  await t.shows("Third.");
+  await t.model_was_told("To talk.");
+});
+
+story("the running turn is steered and followed up from the palette", async (t) => {
+  await t.start([[say("Working"), t.gate("go"), run("true")], [say("Shorter then.")], [say("They pass.")]], UNASKED);
+  await t.command("Opal: Prompt…");
+  await t.input("What is to be done?", "work");
+  await t.shows("Working");
+  await t.command("Opal: Steer the Running Turn…");
+  await t.input("next safe point", "shorter");
+  await t.dock_shows("shorter");
+  await t.command("Opal: Queue a Follow-Up…");
+  await t.input("when the running turn has ended", "and the tests");
+  await t.dock_shows("and the tests");
+  await t.open_gate("go");
+  await t.shows("They pass.");
+  await t.shows("Shorter then.");
+});
+
+story("a prompt is about the selection", async (t) => {
+  await t.file("a.txt", "one\ntwo\nthree\n");
+  await t.start([[say("I see.")]]);
+  await t.edit("a.txt");
+  await t.page.keyboard.press("Control+Home");
+  await t.page.keyboard.press("ArrowDown");
+  await t.page.keyboard.press("Shift+ArrowDown");
+  await t.command("Opal: Prompt About Selection…");
+  await t.view.waitForSelector('.chip:has-text("a.txt:2")');
+  await t.eventually("the prompt has the focus", () => t.view.evaluate(() => document.activeElement.matches("textarea")));
+  await t.page.keyboard.insertText("what is this?");
+  await t.page.keyboard.press("Enter");
+  await t.shows("I see.");
+  await t.model_was_told("two");
+  t.expect("and nothing else of it", t.sent().includes("three"), false);
+});
+
+story("a restarted server goes on with the session", async (t) => {
+  await t.start([[say("Hello there.")], [say("Hello again.")]]);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  const [before] = t.servers();
+  await t.command("Opal: Restart Server");
+  await t.eventually("it is another one", () => t.servers().length === 1 && t.servers()[0] !== before);
+  await t.shows("Hello there.");
   await t.idle();
   await t.prompt("again");
-  await t.dock_shows("Sign In");
+  await t.shows("Hello again.");
+  await t.model_was_told("Hello there.");
+});
+
+story("commands are given in the prompt box", async (t) => {
+  await t.start([[say("Hello.")], [say("Hello there.")]]);
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.idle();
+  await t.view.click("textarea");
+  await t.page.keyboard.type("/");
+  await t.view.waitForSelector('.offers li:has-text("Undo Last Turn")');
+  t.expect("only what makes sense", await t.view.$$eval(".offers", ([list]) => list.textContent.includes("Abort")), false);
+  await t.screenshot("commands");
+  await t.page.keyboard.type("thin");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:has-text("Select Thinking Level…")');
+  await t.page.keyboard.press("Enter");
+  await t.choose("high");
+  await t.dock_shows("thinks: high");
+  t.expect("nothing is left of it", await t.view.inputValue("textarea"), "");
+  await t.view.click("textarea");
+  await t.page.keyboard.type("/usr/bin is a folder");
+  await t.page.keyboard.press("Enter");
+  await t.shows("Hello there.");
+  await t.model_was_told("/usr/bin is a folder");
+  await t.model_was_told('"effort":"high"');
+});
+
+story("symbols and problems are attached", async (t) => {
+  await t.file("price.ts", "export function total(net: number): number {\n  return net * rate;\n}\nconst other = 1;\n");
+  await t.file("b.json", '{"price": 1.19,,}\n');
+  await t.start([[say("I see.")]]);
+  await t.edit("b.json");
+  await t.page.waitForSelector(".squiggly-error", { state: "attached" });
+  await t.edit("price.ts");
+  await t.page.waitForSelector(".squiggly-error", { state: "attached" });
+  await t.view.click("textarea");
+  await t.page.keyboard.type("look at @tot");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:has-text("total (price.ts:1)")');
+  await t.page.keyboard.press("Enter");
+  await t.page.keyboard.type("and @prob");
+  await t.view.waitForSelector('.offers li:has-text("1 problem in price.ts")');
+  await t.screenshot("offers");
+  await t.view.click('.offers li:has-text("2 problems in 2 files")');
+  await t.page.keyboard.press("Enter");
+  await t.shows("I see.");
+  await t.model_was_told("look at `total` and");
+  await t.model_was_told("return net * rate;");
+  await t.model_was_told("price.ts:2: error: Cannot find name 'rate'. (ts)");
+  await t.model_was_told("b.json:1: error");
+  t.expect("and nothing else of the file", t.sent().includes("const other"), false);
+});
+
+story("all folders of a workspace are worked on", async (t) => {
+  await t.file("shop/a.txt", "one\n");
+  await t.file("books/b.txt", "two\n");
+  await t.start([[read("../books/b.txt")], [edit("../books/b.txt", ["two", "TWO"])], [say("Done.")]], {
+    ...FREELY,
+    folders: ["shop", "books"],
+  });
+  await t.view.click("textarea");
+  await t.page.keyboard.type("shout in @b.t");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:text-is("books/b.txt")');
+  await t.page.keyboard.press("Enter");
+  await t.page.keyboard.press("Enter");
+  await t.shows("Done.");
+  t.expect("unasked, for it is inside", t.on_disk("books/b.txt"), "TWO\n");
+  await t.idle();
+  await t.press("Review");
+  await t.page.waitForSelector(".multiDiffEntry .line-insert");
+});
+
+story("a secret is typed in a box that does not show it", async (t) => {
+  await t.start([], { settings: { "opal.path": SECRETIVE } });
+  await t.prompt("go");
+  await t.dock_shows("The passphrase of the key?");
+  await t.press("Answer…");
+  await t.page.waitForSelector('.quick-input-widget input[type="password"]');
+  await t.input("The passphrase", "swordfish");
+  await t.shows("It has 9 letters.");
+  t.expect("it is shown nowhere", (await t.transcript()).includes("swordfish"), false);
 });
 
 story("commands are offered when they make sense", async (t) => {
@@ -460,9 +604,7 @@ story("the permission mode and the model are chosen", async (t) => {
   await t.shows("Hello.");
   await t.idle();
   await t.command("Opal: Select Permission Mode…");
-  await t.page.waitForSelector('.quick-input-list [aria-label*="Everything"]');
-  await t.page.keyboard.type("Everything");
-  await t.page.keyboard.press("Enter");
+  await t.choose("Everything");
   await t.dock_shows("never asks");
   await t.command("Opal: Select Model…");
   await t.page.waitForSelector('.quick-input-list [aria-label*="scripted"]');

@@ -81,6 +81,15 @@ export class Agent implements vscode.Disposable {
     };
   }
 
+  /** What commands depend on, as their `enablement` names it. */
+  contexts(): Record<string, boolean> {
+    return {
+      "opal.running": this.session?.running ?? false,
+      "opal.session": this.session !== undefined,
+      "opal.asking": this.questions().list().length > 0,
+    };
+  }
+
   /** The server, started if need be. */
   async connected(): Promise<LanguageClient> {
     return this.server().running();
@@ -365,6 +374,11 @@ export function has_code(error: unknown, code: number): boolean {
   return error instanceof ResponseError && error.code === code;
 }
 
+/** The server's messages begin small, to stand behind others. */
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.*$/, "")}.`;
+}
+
 /** What went wrong, for people. */
 export function describe(error: unknown): Problem {
   if (error instanceof NoServer) {
@@ -381,7 +395,7 @@ export function describe(error: unknown): Problem {
       : error instanceof Refused
         ? error.hint
         : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = sentence(error instanceof Error ? error.message : String(error));
   if (has_code(error, protocol.ErrorCode.not_signed_in)) {
     return { message, hint: hint ?? undefined, command: "opal.signIn", label: "Sign In" };
   }

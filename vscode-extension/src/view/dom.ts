@@ -29,6 +29,11 @@ export function h<T extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A text of the server's, whose `code` is set as such. */
+export function prose(text: string): Child[] {
+  return text.split("`").map((part, idx) => (idx % 2 === 1 ? h("code", {}, part) : part));
+}
+
 export function button(label: string, act: () => void, attributes: Attributes = {}): HTMLButtonElement {
   return h("button", { type: "button", ...attributes, on: { click: act } }, label);
 }
