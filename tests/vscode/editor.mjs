@@ -7,7 +7,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
-const TIMEOUT_MS = 20_000;
+/** Long, for a machine that has much else to do; what happens is seen at once. */
+const TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
 /** What fails a story, as opposed to what fails the test. */
@@ -97,6 +98,7 @@ export class Editor {
     this.context = await this.server.browser.newContext({ viewport });
     await this.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: this.server.url });
     this.page = await this.context.newPage();
+    this.page.setDefaultTimeout(TIMEOUT_MS);
     this.page.on("console", (message) => {
       const text = message.text();
       if (/Content Security Policy/.test(text) && /vscode-webview|view\.js|style\.css/.test(text + message.location().url)) {

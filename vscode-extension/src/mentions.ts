@@ -81,7 +81,7 @@ export function range_mention(uri: vscode.Uri, range: vscode.Range): Mention {
 
 export function diagnostics_of(editor: vscode.TextEditor): Mention | undefined {
   const { uri } = editor.document;
-  const all = vscode.languages.getDiagnostics(uri);
+  const all = vscode.languages.getDiagnostics(uri).filter(is_problem);
   return all.length === 0 || uri.scheme !== "file" ? undefined : diagnostics_mention(uri, all);
 }
 
@@ -96,14 +96,11 @@ export function diagnostics_mention(uri: vscode.Uri, all: readonly vscode.Diagno
   };
 }
 
-/** The errors and warnings of all files, where several have some. */
+/** Those of all files, where several have some. */
 function all_diagnostics(): Mention | undefined {
   const files = vscode.languages
     .getDiagnostics()
-    .map(([uri, all]) => ({
-      uri,
-      all: all.filter(({ severity }) => severity <= vscode.DiagnosticSeverity.Warning),
-    }))
+    .map(([uri, all]) => ({ uri, all: all.filter(is_problem) }))
     .filter(({ uri, all }) => uri.scheme === "file" && all.length > 0);
   const lines = files.flatMap(({ uri, all }) => all.map((diagnostic) => describe(uri, diagnostic)));
   const rest = lines.length - MOST_PROBLEMS;
@@ -114,6 +111,11 @@ function all_diagnostics(): Mention | undefined {
         label: `${problems(lines.length)} in ${files.length} files`,
         text: [...lines.slice(0, MOST_PROBLEMS), ...(rest > 0 ? [`- and ${rest} more`] : [])].join("\n"),
       };
+}
+
+/** Hints are mostly about what is written in grey. */
+function is_problem({ severity }: vscode.Diagnostic): boolean {
+  return severity < vscode.DiagnosticSeverity.Hint;
 }
 
 function problems(n: number): string {

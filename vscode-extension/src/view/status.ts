@@ -61,7 +61,7 @@ export class StatusLine {
       problem?.hint ? h("span", { class: "hint" }, ...prose(problem.hint)) : "",
       problem?.command
         ? button(problem.label ?? "", () => post({ type: "command", command: problem.command ?? "" }), {
-            class: "secondary",
+            class: "primary",
           })
         : "",
     );
