@@ -74,7 +74,8 @@ export class Editor {
   }
 
   /** Opens the window, with a model that gives these answers; see tests/nvim/model.md. */
-  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config, github, folders } = {}) {
+  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config, github, folders, user = {} } = {}) {
+    await this.server.set(user);
     const data = join(this.scratch, "data");
     await mkdir(data);
     const url = await (github ? this.start_github(data) : this.start_model(answers));

@@ -330,6 +330,7 @@ story("an error is shown with what can be done", async (t) => {
   await t.eventually("an error is there", () => t.view.$(".log .note.error"));
   await t.idle();
   await t.shows("the script has no answer left");
+  await t.shows("Check the provider's base_url and api, and the model's name, in the configuration.");
   await t.screenshot("error");
 });
 
@@ -341,6 +342,21 @@ story("a missing server is said, with a button to the setting", async (t) => {
   await t.screenshot("missing");
   await t.press("Open the Setting");
   await t.page.waitForSelector('.settings-editor [data-key="opal.path"], .settings-editor .setting-item-label');
+});
+
+story("what a folder sets runs nothing until the folder is trusted", async (t) => {
+  await t.start([[say("Hello.")]], {
+    user: { "security.workspace.trust.enabled": true, "security.workspace.trust.startupPrompt": "never" },
+  });
+  await t.prompt("greet me");
+  await t.dock_shows("Opal's server was not found.");
+  t.expect("nothing runs", t.servers(), []);
+  await t.command("Workspaces: Manage Workspace Trust");
+  await t.page.click('.workspace-trust-editor .monaco-button:text-is("Trust")');
+  await t.page.waitForSelector('.workspace-trust-editor:has-text("You trust this folder")');
+  await t.page.click('.monaco-modal-editor-block .codicon-close >> nth=0');
+  await t.prompt("");
+  await t.shows("Hello.");
 });
 
 story("files, the selection and images go along", async (t) => {

@@ -11,6 +11,7 @@ import * as protocol from "./protocol";
 import type { Questions } from "./questions";
 import type { Server } from "./server";
 import { Session } from "./session";
+import { sentence } from "./words";
 
 /** Where the id of the session is kept, so that it goes on after the window was reloaded. */
 const SESSION_KEY = "opal.session";
@@ -372,11 +373,6 @@ export class Agent implements vscode.Disposable {
 
 export function has_code(error: unknown, code: number): boolean {
   return error instanceof ResponseError && error.code === code;
-}
-
-/** The server's messages begin small, to stand behind others. */
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.*$/, "")}.`;
 }
 
 /** What went wrong, for people. */

@@ -67,6 +67,7 @@ export function activate(context: vscode.ExtensionContext): void {
     bar,
     tools,
     agent.on_status(status_changed),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => agent.forget_problem()),
     register({ agent, view, review, questions, log }),
     vscode.window.registerWebviewViewProvider(VIEW_ID, view),
     vscode.languages.registerCodeActionsProvider({ scheme: "file" }, new CodeActions(), {

@@ -44,15 +44,21 @@ export function icon_button(sign: string, name: string, act: () => void, style =
 }
 
 /** Lines of a unified diff, coloured. */
-export function diff_lines(lines: string): HTMLElement {
-  const shown = lines
+export function diff_lines(diff: string): HTMLElement {
+  const lines = diff
     .replace(/\n$/, "")
     .split("\n")
-    .filter((line) => !/^(---|\+\+\+) /.test(line));
-  const classes: Record<string, string> = { "+": "added", "-": "removed", "@": "place" };
-  return h(
-    "pre",
-    { class: "diff", tabindex: 0, "aria-label": "Change" },
-    ...shown.map((line) => h("span", { class: classes[line.charAt(0)] }, line)),
-  );
+    .filter((line) => !/^(---|\+\+\+) /.test(line))
+    .flatMap(diff_line);
+  return h("pre", { class: "diff", tabindex: 0, "aria-label": "Change" }, ...lines);
+}
+
+function diff_line(line: string): HTMLElement[] {
+  const place = /^@@ .*\+(\d+)/.exec(line)?.[1];
+  if (place !== undefined) {
+    // Where a change stands is worth a line of its own, but not at the top.
+    return Number(place) <= 1 ? [] : [h("span", { class: "place" }, `line ${place}`)];
+  }
+  const sign = line.charAt(0);
+  return [h("span", { class: sign === "+" ? "added" : sign === "-" ? "removed" : undefined }, line)];
 }

@@ -104,7 +104,7 @@ export class StatusLine {
         : "Tokens in the model's window";
     }
     const cost = typeof usage?.cost === "number" ? ` · $${usage.cost.toFixed(2)}` : "";
-    this.numbers.textContent = usage
+    this.numbers.textContent = used
       ? `${count(used)}${window ? ` / ${count(window)}` : " tokens"}${cost}`
       : "";
     this.numbers.title = usage
