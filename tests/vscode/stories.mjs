@@ -572,6 +572,36 @@ story("symbols and problems are attached", async (t) => {
   t.expect("and nothing else of the file", t.sent().includes("const other"), false);
 });
 
+story("the agent asks the editor's language servers", async (t) => {
+  await t.file("tsconfig.json", '{"files": ["price.ts", "cart.ts"]}');
+  await t.file("price.ts", "export function total(net: number) {\n  return net * 1.19;\n}\n");
+  await t.file("cart.ts", 'import { total } from "./price";\n\nexport const paid = total(1);\n');
+  const at = { path: "price.ts", line: 1, symbol: "total" };
+  await t.start(
+    [
+      [call("references", at)],
+      [call("definition", { path: "cart.ts", line: 3, symbol: "total" })],
+      [call("symbols", { path: "cart.ts" })],
+      [call("rename", { ...at, new_name: "sum" })],
+      [edit("price.ts", ["net *", "nett *"]), call("diagnostics", {})],
+      [edit("price.ts", ["nett *", "net *"]), call("diagnostics", { paths: ["price.ts", "cart.ts"] })],
+      [say("Done.")],
+    ],
+    FREELY,
+  );
+  await t.prompt("rename it");
+  await t.shows("Done.");
+  await t.idle();
+  await t.model_was_told("cart.ts:3: export const paid = total(1);");
+  await t.model_was_told("price.ts:1: export function total(net: number) {");
+  await t.model_was_told("cart.ts:3: constant paid");
+  await t.model_was_told("price.ts:2: error 2552 (ts): Cannot find name 'nett'. Did you mean 'net'?");
+  await t.model_was_told("nothing is wrong");
+  t.expect("renamed", t.on_disk("cart.ts"), 'import { sum } from "./price";\n\nexport const paid = sum(1);\n');
+  t.expect("renamed here too", t.on_disk("price.ts"), "export function sum(net: number) {\n  return net * 1.19;\n}\n");
+  await t.screenshot("language");
+});
+
 story("all folders of a workspace are worked on", async (t) => {
   await t.file("shop/a.txt", "one\n");
   await t.file("books/b.txt", "two\n");

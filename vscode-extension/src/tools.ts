@@ -11,21 +11,19 @@ import { symbols_of, workspace_symbols } from "./symbols";
 export const TOOLS: protocol.ClientTool[] = ["diagnostics", "references", "definition", "symbols", "rename"];
 
 /** What is known of a text has settled when nothing new was said of it for so long. */
-const QUIET_MS = 500;
+const QUIET_MS = 1000;
 /** Where nothing is said after a change at all: there is nothing new to say, or nobody to say it. */
 const SILENT_MS = 3000;
 const MOST_MS = 10_000;
 const POLL_MS = 50;
 
 export class Tools implements vscode.Disposable {
-  /** When each text last became another, and when something was last said of it. */
+  /** When each open text last became another, and when something was last said of it. */
   private readonly changed = new Map<string, number>();
   private readonly told = new Map<string, number>();
   private readonly subscriptions = [
-    vscode.workspace.onDidOpenTextDocument(({ uri }) => this.changed.set(String(uri), Date.now())),
-    vscode.workspace.onDidChangeTextDocument(({ document }) =>
-      this.changed.set(String(document.uri), Date.now()),
-    ),
+    vscode.workspace.onDidOpenTextDocument((document) => this.change(document)),
+    vscode.workspace.onDidChangeTextDocument(({ document }) => this.change(document)),
     vscode.workspace.onDidCloseTextDocument(({ uri }) => {
       this.changed.delete(String(uri));
       this.told.delete(String(uri));
@@ -36,6 +34,12 @@ export class Tools implements vscode.Disposable {
       }
     }),
   ];
+
+  constructor() {
+    for (const { uri } of vscode.workspace.textDocuments) {
+      this.changed.set(String(uri), 0);
+    }
+  }
 
   connect(client: LanguageClient): void {
     client.onRequest(protocol.toolCall, async (params, token) => {
@@ -49,6 +53,12 @@ export class Tools implements vscode.Disposable {
 
   dispose(): void {
     vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  private change({ uri }: vscode.TextDocument): void {
+    if (uri.scheme === "file") {
+      this.changed.set(String(uri), Date.now());
+    }
   }
 
   private async run(
@@ -89,16 +99,12 @@ export class Tools implements vscode.Disposable {
     { uris, settle }: protocol.DiagnosticsArguments,
     token: vscode.CancellationToken,
   ): Promise<protocol.FileDiagnostics[]> {
-    const wanted =
-      uris?.map((uri) => vscode.Uri.parse(uri)) ??
-      vscode.languages.getDiagnostics().flatMap(([uri, all]) => (all.length > 0 ? [uri] : []));
+    const asked = uris?.map((uri) => vscode.Uri.parse(uri));
+    const unseen = asked?.filter((uri) => !this.changed.has(String(uri))) ?? [];
     // Language servers look at what is open; of a file that is opened for this they know nothing yet.
-    const is_known = wanted.map((uri) =>
-      vscode.workspace.textDocuments.some((open) => String(open.uri) === String(uri)),
-    );
-    await Promise.all(wanted.map((uri) => vscode.workspace.openTextDocument(uri)));
+    await Promise.all((asked ?? []).map((uri) => vscode.workspace.openTextDocument(uri)));
+    const waits = settle ? (asked?.map(String) ?? [...this.changed.keys()]) : unseen.map(String);
     const end = Date.now() + MOST_MS;
-    const waits = wanted.filter((_, idx) => settle || !is_known[idx]);
     while (
       !token.isCancellationRequested &&
       Date.now() < end &&
@@ -106,15 +112,16 @@ export class Tools implements vscode.Disposable {
     ) {
       await sleep(POLL_MS);
     }
-    return wanted.map((uri) => ({
+    const known = vscode.languages.getDiagnostics().filter(([, all]) => all.length > 0);
+    return (asked ?? known.map(([uri]) => uri)).map((uri) => ({
       uri: String(uri),
       diagnostics: vscode.languages.getDiagnostics(uri).map(diagnostic),
     }));
   }
 
-  private has_settled(uri: vscode.Uri): boolean {
-    const changed = this.changed.get(String(uri)) ?? 0;
-    const told = this.told.get(String(uri)) ?? 0;
+  private has_settled(uri: string): boolean {
+    const changed = this.changed.get(uri) ?? 0;
+    const told = this.told.get(uri) ?? 0;
     return Date.now() - (told > changed ? told + QUIET_MS : changed + SILENT_MS) >= 0;
   }
 }
