@@ -6,6 +6,7 @@ mod abort;
 mod background;
 mod branch;
 mod cli;
+mod client_tools;
 mod commands;
 mod compaction;
 mod connections;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Answer, Asked, Confirm, QuestionKind};
+use crate::client_tools::Asking;
 use crate::context::Context;
 use crate::id::CallId;
 use crate::permission::{Action, Decision, Grant};
@@ -75,10 +76,24 @@ impl Call {
 
     /// Puts a question to all attached clients; the first answer wins.
     pub async fn ask(&self, question: QuestionKind) -> Result<Asked, ToolError> {
+        self.wait(self.reporter.ask(question)).await
+    }
+
+    /// Asks an editor for what it knows; by then it was told of the call.
+    pub async fn ask_editor<T>(&self, asking: Asking<'_, T>) -> Result<T, ToolError> {
+        let asked = async {
+            self.reporter.announced().await;
+            asking.await
+        };
+        self.wait(asked).await?.map_err(ToolError::failed)
+    }
+
+    /// Waits for something that changes nothing, and is dropped when the call is aborted.
+    pub async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, ToolError> {
         tokio::select! {
             biased;
             () = self.cancelled.cancelled() => Err(ToolError::Aborted),
-            answer = self.reporter.ask(question) => Ok(answer),
+            done = work => Ok(done),
         }
     }
 }

@@ -109,6 +109,11 @@ impl Context {
         lock(&self.left).get(name).cloned()
     }
 
+    /// Whether this turn has changed any.
+    pub(crate) fn has_changed_files(&self) -> bool {
+        !lock(&self.left).is_empty()
+    }
+
     pub(crate) fn set_left(&self, name: FileName, left: Option<Left>) {
         match left {
             Some(left) => lock(&self.left).insert(name, left),

@@ -9,6 +9,7 @@
 pub mod call;
 pub mod changes;
 pub mod client;
+pub mod client_tools;
 mod compaction;
 pub mod context;
 pub mod event;
@@ -29,6 +30,7 @@ mod turn;
 pub mod workspace;
 
 pub use client::{Answer, Client, ClientId, Confirm, Question, QuestionKind};
+pub use client_tools::{ClientTool, ClientTools};
 pub use context::Context;
 pub use event::Event;
 pub use id::{CallId, MessageId, QuestionId, SessionId, TurnId};

@@ -92,6 +92,10 @@ pub(crate) enum Report {
         result: Box<Result<Place, CommandError>>,
         reply: oneshot::Sender<Result<Branched, CommandError>>,
     },
+    /// Replies when clients were told of everything before it.
+    Announce {
+        reply: oneshot::Sender<()>,
+    },
     /// Puts a question to the clients.
     Ask {
         question: QuestionKind,
@@ -153,6 +157,14 @@ impl Reporter {
         let (reply, answer) = oneshot::channel();
         self.report(Report::Compacted { record: Box::new(record), reply }).await;
         answer.await.unwrap_or_else(|_gone| Err(Failure::closed()))
+    }
+
+    /// Waits until clients were told of everything before.
+    pub(crate) async fn announced(&self) {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Announce { reply }).await;
+        // An error: it never will be, and the turn is being stopped.
+        let _ = answer.await;
     }
 
     pub(crate) async fn ask(&self, question: QuestionKind) -> Asked {

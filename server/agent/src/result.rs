@@ -15,8 +15,8 @@ pub struct Output {
     pub diff: Option<String>,
     /// How a command ended, if it ended by itself.
     pub exit_code: Option<i32>,
-    /// The file that was read or written, as it stands now.
-    pub file: Option<FileState>,
+    /// The files that were read or written, as they stand now.
+    pub files: Vec<FileState>,
 }
 
 /// A file at one moment.

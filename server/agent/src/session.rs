@@ -362,6 +362,7 @@ impl Session {
                 let branched = result.map(|place| self.branched(place));
                 self.reply(answering(reply, branched));
             }
+            Report::Announce { reply } => self.reply(answering(reply, ())),
             Report::Ask { question, reply } => self.ask(question, reply),
             Report::Ended(reason) => self.end_turn(reason),
         }

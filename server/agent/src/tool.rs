@@ -32,6 +32,10 @@ pub enum Access {
     Nothing,
     Read(FileName),
     Write(FileName),
+    /// What comes of it depends on files that are not known before.
+    ReadAny,
+    /// Changes files that are not known before.
+    WriteAny,
     /// A command may write anything, but commands do not wait for each other.
     Command,
     /// Waits for the user.
@@ -43,7 +47,9 @@ impl Access {
     pub fn conflicts(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Read(a), Self::Write(b)) | (Self::Write(a), Self::Read(b) | Self::Write(b)) => a == b,
-            (Self::Write(_), Self::Command) | (Self::Command, Self::Write(_)) => true,
+            (Self::Write(_), Self::Command | Self::ReadAny) => true,
+            (Self::Command | Self::ReadAny, Self::Write(_)) => true,
+            (Self::WriteAny, other) | (other, Self::WriteAny) => !matches!(other, Self::Nothing | Self::User),
             (Self::User, Self::User) => true,
             _ => false,
         }

@@ -2,16 +2,24 @@
 
 mod ask_user;
 mod change;
+mod definition;
+mod diagnostics;
 mod edit;
+mod place;
 mod process;
+mod quote;
 mod read;
+mod references;
+mod rename;
 mod shell;
+mod symbols;
 mod write;
 
 use std::sync::Arc;
 
 use provider::ToolSpec;
 
+use crate::client_tools::ClientTool;
 use crate::process::Shell;
 use crate::tool::Tool;
 pub(crate) use read::image_type;
@@ -19,10 +27,13 @@ pub(crate) use read::image_type;
 /// The model may call `shell` by this name whatever it is shown under.
 const SHELL: &str = "shell";
 
-/// The tools of a session. Fixed for its life, so that requests keep their beginning.
-#[derive(Debug)]
+/// The tools of a session. They stay the same, so that requests keep their beginning; only what a client
+/// offers for the first time is added at the end.
+#[derive(Debug, Clone)]
 pub struct Toolbox {
-    tools: Vec<Box<dyn Tool>>,
+    tools: Vec<Arc<dyn Tool>>,
+    /// Those that no client has offered yet.
+    unoffered: Vec<(ClientTool, Arc<dyn Tool>)>,
     specs: Arc<[ToolSpec]>,
     shell: String,
 }
@@ -38,25 +49,46 @@ pub struct UnknownTool {
 impl Toolbox {
     /// All tools, or those of the given names.
     pub fn new(shell: &Shell, only: Option<&[String]>) -> Result<Self, UnknownTool> {
-        let tools: Vec<Box<dyn Tool>> = vec![
-            Box::new(read::Read),
-            Box::new(edit::Edit),
-            Box::new(write::Write),
-            Box::new(shell::ShellTool::new(shell.name())),
-            Box::new(process::Process),
-            Box::new(ask_user::AskUser),
+        let tools: Vec<Arc<dyn Tool>> = vec![
+            Arc::new(read::Read),
+            Arc::new(edit::Edit),
+            Arc::new(write::Write),
+            Arc::new(shell::ShellTool::new(shell.name())),
+            Arc::new(process::Process),
+            Arc::new(ask_user::AskUser),
         ];
-        let mut toolbox = Self { specs: specs(&tools), tools, shell: shell.name().to_owned() };
+        let unoffered: Vec<_> = ClientTool::ALL.into_iter().map(|tool| (tool, client_tool(tool))).collect();
+        let mut toolbox = Self { specs: specs(&tools), tools, unoffered, shell: shell.name().to_owned() };
         if let Some(only) = only {
-            if let Some(name) = only.iter().find(|name| toolbox.find(name).is_none()) {
-                return Err(UnknownTool { name: name.clone(), known: toolbox.names() });
+            let all: Vec<String> = toolbox.all().map(|tool| tool.spec().name).collect();
+            if let Some(name) = only.iter().find(|name| *name != SHELL && !all.contains(name)) {
+                return Err(UnknownTool { name: name.clone(), known: all.join(", ") });
             }
-            let wanted =
-                |name: &str| only.iter().any(|only| only == name || (only == SHELL && name == shell.name()));
-            toolbox.tools.retain(|tool| wanted(&tool.spec().name));
+            let wanted = |tool: &Arc<dyn Tool>| {
+                let name = tool.spec().name;
+                only.iter().any(|only| *only == name || (only == SHELL && name == shell.name()))
+            };
+            toolbox.tools.retain(wanted);
+            toolbox.unoffered.retain(|(_, tool)| wanted(tool));
             toolbox.specs = specs(&toolbox.tools);
         }
         Ok(toolbox)
+    }
+
+    /// With what clients offer now. What was offered once stays, whoever goes: a call then says that nobody
+    /// can be asked, which is cheaper than another beginning of every request.
+    pub(crate) fn offer(toolbox: &mut Arc<Self>, offered: &[ClientTool]) {
+        if !toolbox.unoffered.iter().any(|(tool, _)| offered.contains(tool)) {
+            return;
+        }
+        let toolbox = Arc::make_mut(toolbox);
+        let added = toolbox.unoffered.extract_if(.., |(tool, _)| offered.contains(tool));
+        toolbox.tools.extend(added.map(|(_, tool)| tool));
+        toolbox.specs = specs(&toolbox.tools);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.tools.iter().chain(self.unoffered.iter().map(|(_, tool)| tool))
     }
 
     pub(crate) fn specs(&self) -> Arc<[ToolSpec]> {
@@ -79,6 +111,16 @@ impl Toolbox {
     }
 }
 
-fn specs(tools: &[Box<dyn Tool>]) -> Arc<[ToolSpec]> {
+fn client_tool(tool: ClientTool) -> Arc<dyn Tool> {
+    match tool {
+        ClientTool::Diagnostics => Arc::new(diagnostics::Diagnostics),
+        ClientTool::References => Arc::new(references::References),
+        ClientTool::Definition => Arc::new(definition::Definition),
+        ClientTool::Symbols => Arc::new(symbols::Symbols),
+        ClientTool::Rename => Arc::new(rename::Rename),
+    }
+}
+
+fn specs(tools: &[Arc<dyn Tool>]) -> Arc<[ToolSpec]> {
     tools.iter().map(|tool| tool.spec()).collect()
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use futures::future::BoxFuture;
 use text::{AbsPath, EditSet, Rope};
 
-/// The files of a session. Every path given to it is absolute; where a path is compared with the roots
-/// it was resolved first.
-pub trait Workspace: Send + Sync + fmt::Debug {
+use crate::client_tools::ClientTools;
+
+/// The files of a session, and what its editors know of them. Every path given to it is absolute; where a
+/// path is compared with the roots it was resolved first.
+pub trait Workspace: ClientTools + Send + Sync + fmt::Debug {
     /// The folders the attached clients work in, symlinks resolved.
     fn folders(&self) -> Vec<AbsPath>;
 

@@ -91,6 +91,11 @@ impl Connection {
         self.profile.get().and_then(|profile| profile.opal.as_ref()).is_some_and(|opal| opal.save_documents)
     }
 
+    pub(crate) fn offers(&self, tool: wire::ClientTool) -> bool {
+        let opal = self.profile.get().and_then(|profile| profile.opal.as_ref());
+        opal.is_some_and(|opal| opal.tools.contains(&tool))
+    }
+
     pub(crate) fn folders(&self) -> Vec<AbsPath> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -18,6 +18,8 @@ pub struct Limits {
     pub verify_edit: Duration,
     /// The editor's answer to `client/save_documents`.
     pub save_documents: Duration,
+    /// The editor's answer to `client/tool_call`.
+    pub client_tool: Duration,
     /// After the end of a connection, for what still has to be written.
     pub linger: Duration,
     /// Bytes of a file that is read.
@@ -37,6 +39,7 @@ impl Default for Limits {
             apply_edit: Duration::from_secs(10),
             verify_edit: Duration::from_secs(2),
             save_documents: Duration::from_secs(10),
+            client_tool: Duration::from_secs(60),
             linger: Duration::from_millis(250),
             read_file: 64 << 20,
             edit_closed_file: 5 << 20,

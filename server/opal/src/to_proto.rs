@@ -1,6 +1,5 @@
 //! Opal's own types to wire types. Boring on purpose.
 
-use agent::Context;
 use agent::changes::list::Changes;
 use agent::changes::undo::Undone;
 use agent::client::{Confirm, Question, QuestionKind};
@@ -11,6 +10,7 @@ use agent::permission::Mode;
 use agent::result::ToolResult;
 use agent::session::State;
 use agent::workspace::FileName;
+use agent::{ClientTool, Context};
 use protocol as wire;
 use provider::{Account, ModelInfo, ThinkingLevel, Usage};
 
@@ -352,14 +352,24 @@ fn attachment(attachment: event::Attachment) -> wire::Attachment {
     match attachment {
         event::Attachment::File { uri } => wire::Attachment::File { uri },
         event::Attachment::Selection { uri, range, .. } => {
-            let position = |position: text::Position| wire::Position {
-                line: position.line,
-                character: position.character,
-            };
             let range = wire::Range { start: position(range.start), end: position(range.end) };
             wire::Attachment::Selection { uri, range }
         }
         event::Attachment::Image { mime_type, data } => wire::Attachment::Image { mime_type, data },
+    }
+}
+
+pub(crate) fn position(position: text::Position) -> wire::Position {
+    wire::Position { line: position.line, character: position.character }
+}
+
+pub(crate) fn client_tool(tool: ClientTool) -> wire::ClientTool {
+    match tool {
+        ClientTool::Diagnostics => wire::ClientTool::Diagnostics,
+        ClientTool::References => wire::ClientTool::References,
+        ClientTool::Definition => wire::ClientTool::Definition,
+        ClientTool::Symbols => wire::ClientTool::Symbols,
+        ClientTool::Rename => wire::ClientTool::Rename,
     }
 }
 

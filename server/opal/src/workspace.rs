@@ -1,9 +1,11 @@
 //! The files of one session: what its clients have open, over the disk.
 //!
 //! Open documents change only in the editor, by versioned workspace edits, and are believed to have changed
-//! only when the editor sends the text back. See [`apply`] for that, [`disk`] for what the server writes.
+//! only when the editor sends the text back. See [`apply`] for that, [`disk`] for what the server writes,
+//! [`client_tools`] for what the editors are asked about the files.
 
 mod apply;
+mod client_tools;
 mod disk;
 
 use std::collections::{HashMap, HashSet};

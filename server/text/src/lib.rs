@@ -20,6 +20,7 @@ pub mod replace;
 
 pub mod decode;
 pub mod excerpt;
+pub mod name;
 
 #[cfg(test)]
 mod testing;
@@ -34,6 +35,7 @@ pub use excerpt::{
     ControlFilter, Excerpt, ExcerptError, HeadTail, Utf8Chunks, excerpt, nearest_names, strip_controls,
 };
 pub use merge::{Conflict, ConflictRegion, merge};
+pub use name::{NameError, find_name};
 pub use path::{AbsPath, PathError, UriError};
 pub use position::{Position, PositionEncoding, PositionRange, to_offset, to_position};
 pub use replace::{Region, ReplaceError, Replacement, replace};

@@ -29,6 +29,8 @@ pub struct Options {
     pub full_sync: bool,
     /// Writes URIs with brackets, spaces and letters as they are.
     pub raw_uris: bool,
+    /// What it offers to find out; a story answers.
+    pub tools: Vec<&'static str>,
 }
 
 impl Editor {
@@ -105,7 +107,7 @@ impl Editor {
             "clientInfo": { "name": format!("fake {:?}", options.profile), "version": "1" },
             "rootUri": root,
             "workspaceFolders": [{ "uri": root, "name": "workspace" }],
-            "capabilities": options.profile.capabilities(&encodings),
+            "capabilities": options.profile.capabilities(&encodings, &options.tools),
         })
     }
 

@@ -60,7 +60,7 @@ impl Profile {
     }
 
     /// The `capabilities` of its `initialize`.
-    pub fn capabilities(self, encodings: &[&str]) -> Value {
+    pub fn capabilities(self, encodings: &[&str], tools: &[&str]) -> Value {
         let mut capabilities = json!({
             "textDocument": { "synchronization": { "didSave": true, "dynamicRegistration": false } },
         });
@@ -86,8 +86,8 @@ impl Profile {
             });
         }
         if self.knows_opal() {
-            capabilities["experimental"] =
-                json!({ "opal": { "version": 1, "confirm": true, "input": true, "save_documents": true } });
+            let opal = json!({ "version": 1, "confirm": true, "input": true, "save_documents": true, "tools": tools });
+            capabilities["experimental"] = json!({ "opal": opal });
         }
         capabilities
     }

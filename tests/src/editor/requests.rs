@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use protocol::{ConfirmParams, InputParams, SaveDocumentsParams};
+use protocol::{ClientToolParams, ConfirmParams, InputParams, SaveDocumentsParams};
 use serde_json::{Value, json};
 
 use super::document::{Document, Replacement};
@@ -31,6 +31,7 @@ impl State {
                     serde_json::from_value::<InputParams>(params).map(|input| (input.session_id, None)),
                 );
             }
+            "client/tool_call" => self.check_tool_call(params),
             "window/showMessageRequest" => self.show_message_request(&id, &params),
             "window/showDocument" => self.answer(&id, Ok(json!({ "success": true }))),
             "window/workDoneProgress/create" | "client/registerCapability" => {
@@ -75,6 +76,21 @@ impl State {
             }
             Ok(_) => {}
             Err(error) => self.problem(format!("the question {id} does not decode: {error}")),
+        }
+    }
+
+    /// A story answers it.
+    fn check_tool_call(&mut self, params: Value) {
+        let tool = params["tool"].as_str().unwrap_or_default().to_owned();
+        if !self.options.tools.contains(&tool.as_str()) {
+            self.problem(format!("{tool} was asked of a client that does not offer it"));
+        }
+        match serde_json::from_value::<ClientToolParams>(params) {
+            Ok(params) if !self.may_have_call(&params.session_id, &params.call_id) => {
+                self.problem(format!("{tool} for the call {}, which has not started", params.call_id));
+            }
+            Ok(_) => {}
+            Err(error) => self.problem(format!("client/tool_call does not decode: {error}")),
         }
     }
 

@@ -122,6 +122,12 @@ impl Start {
         self
     }
 
+    /// Offers to find out these.
+    pub fn offers(mut self, tools: &[&'static str]) -> Self {
+        self.options.tools = tools.to_vec();
+        self
+    }
+
     /// Offers these position encodings.
     pub fn encodings(mut self, encodings: &[&'static str]) -> Self {
         self.options.encodings = Some(encodings.to_vec());

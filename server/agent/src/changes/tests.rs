@@ -20,7 +20,7 @@ use crate::journal::{Journal, Loaded, testing};
 use crate::model::Model;
 use crate::session::{BranchTo, CommandError, Options, Prompt, SessionHandle};
 use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, Workspace, WriteError, Written};
-use crate::{Context, Limits, Mode, Permissions, SessionId, Shell, Toolbox, TurnId};
+use crate::{ClientTools, Context, Limits, Mode, Permissions, SessionId, Shell, Toolbox, TurnId};
 
 /// Gives the answers it was told to give.
 #[derive(Debug, Default)]
@@ -52,6 +52,8 @@ impl Files {
         Ok(text)
     }
 }
+
+impl ClientTools for Files {}
 
 impl Workspace for Files {
     fn folders(&self) -> Vec<AbsPath> {

@@ -97,7 +97,7 @@ impl Ledger {
             };
             self.commands.touch(&command, ending);
         }
-        if let Some(file) = &result.file {
+        for file in &result.files {
             let hash = Hash::Known(file.hash.clone());
             if result.diff.is_some() || self.changed.contains(&file.path) {
                 self.read.remove(&file.path);

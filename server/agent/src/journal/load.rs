@@ -74,7 +74,7 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
             parts: super::record::parts(&[Part::Text(lost_text.into())]),
             diff: None,
             exit_code: None,
-            file: None,
+            files: Vec::new(),
             ran_command: false,
         })
         .collect();

@@ -186,9 +186,9 @@ pub(crate) struct ToolResultRecord {
     pub(crate) exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) ran_command: bool,
-    /// The file that was read or written, as it stood then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) file: Option<FileStateRecord>,
+    /// The files that were read or written, as they stood then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) files: Vec<FileStateRecord>,
 }
 
 /// A file at one moment.
@@ -355,9 +355,11 @@ impl ToolResultRecord {
             exit_code: output.and_then(|output| output.exit_code),
             ran_command: is_command
                 && !matches!(result.outcome, Err(ToolError::Denied(_) | ToolError::Skipped)),
-            file: output
-                .and_then(|output| output.file.as_ref())
-                .map(|file| FileStateRecord { path: file.path.clone(), hash: file.hash.clone() }),
+            files: output
+                .into_iter()
+                .flat_map(|output| &output.files)
+                .map(|file| FileStateRecord { path: file.path.clone(), hash: file.hash.clone() })
+                .collect(),
         }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn result_record(call_id: &str, text: &str) -> ToolResultRecord {
         diff: None,
         exit_code: None,
         ran_command: false,
-        file: None,
+        files: Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::event::{Attachment, Event, Queued, QueuedKind};
 use crate::id::{MessageId, TurnId};
 use crate::journal::record::{self, QueuedRecord, SettingsRecord, SteeringRecord, UserRecord};
 use crate::report::{Next, Step};
+use crate::tools::Toolbox;
 use crate::turn::{Asking, Turn};
 
 impl Session {
@@ -56,6 +57,8 @@ impl Session {
             text: text.clone(),
             attachments: attachments.clone(),
         });
+        let offered = self.options.context.workspace.offered();
+        Toolbox::offer(&mut self.options.toolbox, &offered);
         let (steering, steering_waits) = watch::channel(self.has_steering());
         let cancel = self.stop.child_token();
         let turn = Turn {

@@ -92,7 +92,7 @@ pub(super) struct RunningCall {
 
 impl RunningCall {
     pub(super) fn new(id: CallId, tool: String, args: &Value) -> Self {
-        let about = ["path", "command"].iter().find_map(|name| args.get(name)?.as_str());
+        let about = ["path", "command", "query"].iter().find_map(|name| args.get(name)?.as_str());
         let found_by = about.map_or_else(|| tool.clone(), |about| format!("{tool} {about}"));
         let is_command = args.get("command").is_some_and(Value::is_string);
         Self { id, tool, found_by, is_command, told: 0 }

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::id::{QuestionId, SessionId};
 use crate::permission::Permissions;
 use crate::workspace::{Change, File, FileError, FileName, Workspace, WriteError, Written};
-use crate::{Limits, Shell, Toolbox};
+use crate::{ClientTools, Limits, Shell, Toolbox};
 
 /// Never answers.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ impl Provider for Silent {
 
 #[derive(Debug)]
 struct NoFiles;
+
+impl ClientTools for NoFiles {}
 
 impl Workspace for NoFiles {
     fn folders(&self) -> Vec<AbsPath> {

@@ -22,26 +22,32 @@ pub(super) async fn change(
     compute: impl Fn(&File) -> Result<EditSet, ToolError>,
 ) -> Result<Output, ToolError> {
     let name = resolved(path, call).await?;
-    let shown = call.context.display(&name);
-    let action = match &name {
-        FileName::Path(path) => Action::Write { path },
-        FileName::Document(_) => Action::WriteDocument,
-    };
+    change_file(&name, false, call, compute).await
+}
+
+/// As [`change`], of a resolved file for which the user may have been asked already.
+pub(super) async fn change_file(
+    name: &FileName,
+    mut asked: bool,
+    call: &Call,
+    compute: impl Fn(&File) -> Result<EditSet, ToolError>,
+) -> Result<Output, ToolError> {
+    let shown = call.context.display(name);
+    let action = writing(name);
     // What can only be refused is refused before the file is looked at.
     call.decide(action)?;
-    let mut asked = false;
     for _ in 0..call.context.limits.edit_tries {
-        let base = match read_or_missing(&name, call).await {
+        let base = match read_or_missing(name, call).await {
             Ok(base) => base,
-            Err(error) => return tell(&name, call, Err(error)).await,
+            Err(error) => return tell(name, call, Err(error)).await,
         };
         let edits = match compute(&base) {
             Ok(edits) => edits,
-            Err(error) => return tell(&name, call, Err(error)).await,
+            Err(error) => return tell(name, call, Err(error)).await,
         };
         if edits.is_empty() && base.origin != Origin::Missing {
             let same = Output::text(format!("{shown} has this text already; nothing was changed"));
-            return tell(&name, call, Ok(same)).await;
+            return tell(name, call, Ok(same)).await;
         }
         let expected = edits.apply(&base.text).map_err(ToolError::failed)?;
         let diff = unified(&base.text, &expected, &shown, &shown);
@@ -60,7 +66,7 @@ pub(super) async fn change(
             return Err(ToolError::Aborted);
         }
         let was_seen =
-            call.context.seen(&name, &base.text) == Seen::AsItStands || base.origin == Origin::Missing;
+            call.context.seen(name, &base.text) == Seen::AsItStands || base.origin == Origin::Missing;
         let (context, reporter) = (&call.context, &call.reporter);
         let planned = Planned { base: &base, edits: &edits, removed: false };
         let kept = keep(planned, context, reporter).await.map_err(|failure| {
@@ -72,13 +78,13 @@ pub(super) async fn change(
         match context.workspace.write(Change { base: base.clone(), edits }).await {
             Ok(written) => {
                 kept.made(&expected, Some(&written.left), context, reporter).await;
-                return Ok(report(&name, &shown, &base.text, written, was_seen, call).await);
+                return Ok(report(name, &shown, &base.text, written, was_seen, call).await);
             }
             // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.
             Err(WriteError::Stale) => kept.not_made(reporter).await,
             Err(WriteError::Diverged { now }) => {
                 kept.made(&expected, Some(&now), context, reporter).await;
-                call.context.note_seen(&name, &now);
+                call.context.note_seen(name, &now);
                 return Err(ToolError::failed(format!(
                     "the edit was sent to the editor, but something else stands in {shown} now. Do not send it \
                      again without looking. The change against the text before:\n{}",
@@ -99,6 +105,14 @@ pub(super) async fn change(
     Err(ToolError::failed(format!(
         "{shown} keeps changing while the edit is being applied; nothing was changed. Read it again."
     )))
+}
+
+/// What changing the file is, to the rules.
+pub(super) fn writing(name: &FileName) -> Action<'_> {
+    match name {
+        FileName::Path(path) => Action::Write { path },
+        FileName::Document(_) => Action::WriteDocument,
+    }
 }
 
 /// Gives a result that shows what stands in the file; so the file must be one that may be read.
@@ -156,8 +170,8 @@ async fn report(
         OnDisk::LeftDirty => words.push_str("\n(not saved: the document has unsaved changes of the user)"),
         OnDisk::NotSaved => words.push_str("\n(in the editor, but not saved to disk)"),
     }
-    let file = Some(call.context.state_of(name, &written.text));
-    Output { diff: Some(diff.text), file, ..Output::text(words) }
+    let files = vec![call.context.state_of(name, &written.text)];
+    Output { diff: Some(diff.text), files, ..Output::text(words) }
 }
 
 fn clip(text: &str) -> &str {

@@ -88,7 +88,7 @@ impl Tool for Read {
             if let Some(next) = excerpt.next_offset {
                 text.push_str(&format!("\n[{} lines in all; go on with offset {next}]", excerpt.total_lines));
             }
-            Ok(Output { file: Some(call.context.state_of(&name, &file.text)), ..Output::text(text) })
+            Ok(Output { files: vec![call.context.state_of(&name, &file.text)], ..Output::text(text) })
         }
         .boxed()
     }
@@ -100,7 +100,7 @@ pub(super) fn named(args: &Value, context: &Context) -> Option<FileName> {
 }
 
 /// The resolved file, if it may be read.
-async fn permitted(path: &str, call: &Call) -> Result<FileName, ToolError> {
+pub(super) async fn permitted(path: &str, call: &Call) -> Result<FileName, ToolError> {
     let name = call.context.name(path);
     let FileName::Path(path) = &name else { return Ok(name) };
     let resolved = call.context.workspace.resolve(path).await?;
@@ -146,7 +146,7 @@ pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-async fn with_suggestions(error: FileError, name: &FileName, call: &Call) -> ToolError {
+pub(super) async fn with_suggestions(error: FileError, name: &FileName, call: &Call) -> ToolError {
     let (FileError::NotFound { .. }, FileName::Path(path)) = (&error, name) else { return error.into() };
     let Some(parent) = path.parent() else { return error.into() };
     let names = call.context.workspace.names(&parent).await;

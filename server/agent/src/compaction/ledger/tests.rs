@@ -11,7 +11,7 @@ fn check(records: Vec<Record>, expected: Expect) {
 
 fn file(path: &str, hash: &str, changed: bool) -> Record {
     let mut result = result_record("f", "…");
-    result.file = Some(FileStateRecord { path: path.into(), hash: hash.into() });
+    result.files = vec![FileStateRecord { path: path.into(), hash: hash.into() }];
     result.diff = changed.then(|| "-a\n+b\n".into());
     Record::ToolResult(result)
 }

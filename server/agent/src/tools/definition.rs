@@ -1,0 +1,43 @@
+//! `definition`: where a symbol is defined, as the editor's language server knows.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use provider::ToolSpec;
+use serde_json::Value;
+
+use super::place::{parameters, place};
+use super::quote::quoted;
+use crate::call::Call;
+use crate::context::Context;
+use crate::result::{Output, ToolError};
+use crate::tool::{Access, Tool};
+
+#[derive(Debug)]
+pub(super) struct Definition;
+
+impl Tool for Definition {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "definition".into(),
+            description: "Find where a symbol is defined, as the editor's language server knows, libraries \
+                          included. Say which symbol by a line in which it is used."
+                .into(),
+            parameters: parameters(&[]),
+        }
+    }
+
+    fn access(&self, _args: &Value, _context: &Context) -> Access {
+        Access::ReadAny
+    }
+
+    fn run<'a>(&'a self, args: Value, call: &'a Call) -> BoxFuture<'a, Result<Output, ToolError>> {
+        async move {
+            let symbol = place(args, call).await?;
+            match call.ask_editor(call.context.workspace.definition(&call.id, &symbol)).await? {
+                none if none.is_empty() => Ok(Output::text("the editor knows of no definition")),
+                locations => Ok(Output::text(call.wait(quoted(locations, call)).await?)),
+            }
+        }
+        .boxed()
+    }
+}
