@@ -311,7 +311,8 @@ export class Editor {
       const shot = `failed-${name.replace(/\W+/g, "-")}`;
       await this.screenshot(shot);
       const conversation = (await this.transcript()).slice(-1500);
-      return `conversation:\n${conversation}\n\nerrors: ${this.errors.join("\n")}\n\nsee ${shot}.png`;
+      const sent = this.sent().slice(-3000);
+      return `conversation:\n${conversation}\n\nthe model was sent: …${sent}\n\nerrors: ${this.errors.join("\n")}\n\nsee ${shot}.png`;
     } catch (error) {
       return `(no more to see: ${error.message})`;
     }

@@ -594,7 +594,7 @@ story("the agent asks the editor's language servers", async (t) => {
   await t.idle();
   await t.model_was_told("cart.ts:3: export const paid = total(1);");
   await t.model_was_told("price.ts:1: export function total(net: number) {");
-  await t.model_was_told("cart.ts:3: constant paid");
+  await t.model_was_told("cart.ts:3: variable paid");
   await t.model_was_told("price.ts:2: error 2552 (ts): Cannot find name 'nett'. Did you mean 'net'?");
   await t.model_was_told("nothing is wrong");
   t.expect("renamed", t.on_disk("cart.ts"), 'import { sum } from "./price";\n\nexport const paid = sum(1);\n');
