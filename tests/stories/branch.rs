@@ -55,6 +55,37 @@ async fn entry(opal: &Opal, words: &str) -> String {
     found.unwrap_or_else(|| panic!("no {words} in {tree}"))["entry_id"].as_str().unwrap().to_owned()
 }
 
+/// Whoever reads a conversation later sees of a call what those saw who were there.
+#[tokio::test]
+async fn calls_are_told_again_as_they_were_told() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).file("a", "of a\n").file("b", "of b\n").await;
+    for path in ["a", "b"] {
+        model.next(|t| t.tool_with_id("same", "read", calls::read(path)).tool("read", "{\"path\": "));
+        model.next(|t| t.text("Done."));
+        model.expect_new_prefix();
+        assert_eq!(opal.run(path).await, "completed");
+        if path == "a" {
+            let to = json!({ "entry_id": entry(&opal, "a").await, "before": true });
+            ask(&opal, "session/branch", to).await;
+        }
+    }
+    let events = opal.editor.events(&opal.session).into_iter();
+    let told: Vec<Value> = events.filter(|event| event["type"] == "tool_execution_start").collect();
+    let history = ask(&opal, "session/history", json!({})).await;
+    let contents = history["entries"].as_array().unwrap().iter().map(|entry| &entry["content"]);
+    let again: Vec<&Value> = contents.filter(|content| content["kind"] == "tool_result").collect();
+    assert_eq!((told.len(), again.len()), (4, 2), "one branch: {history}");
+    for told in &told[2..] {
+        let again = again.iter().find(|content| content["call_id"] == told["call_id"]).unwrap();
+        assert_eq!((&told["tool"], &told["args"]), (&again["tool"], &again["args"]));
+    }
+    let (_, tree) = tree(&opal).await;
+    let lines = tree["entries"].as_array().unwrap().iter().filter_map(|entry| entry["summary"].as_str());
+    let reads: Vec<&str> = lines.filter(|line| line.starts_with("read ")).collect();
+    assert_eq!(reads, ["read a: of a", "read b: of b"]);
+}
+
 #[tokio::test]
 async fn back_and_on_and_back_again() {
     let (model, opal) = talk(&["first", "second"]).await;

@@ -470,6 +470,8 @@ export type HistoryContent =
       tool: string;
       call_id: string;
       result: ToolResult;
+      /** As in `tool_execution_start`; absent if the answer that called is not there. */
+      args?: unknown;
     }
   /** From here on the model is shown a summary of what is older, or less tool output. */
   | {

@@ -360,6 +360,7 @@ function from_history(id: string, content: HistoryEntry["content"]): Item | unde
         id: `c:${content.call_id}`,
         kind: "tool",
         tool: content.tool,
+        args: content.args,
         output: "",
         result: content.result,
       };

@@ -56,6 +56,11 @@ impl Access {
     }
 }
 
+/// What a call is about, in its arguments: a path, a command, a name.
+pub(crate) fn about(args: &Value) -> Option<&str> {
+    ["path", "command", "query"].iter().find_map(|name| args.get(name)?.as_str())
+}
+
 /// A `timeout` that the model asks for in seconds; what is longer than `max` is cut to it.
 pub(crate) fn timeout(asked: Option<f64>, usual: Duration, max: Duration) -> Result<Duration, ToolError> {
     match asked {

@@ -191,10 +191,10 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
             thinking_level: thinking_level.and_then(|word| serde_json::from_value(word.into()).ok()),
         },
         What::Undo { turn_id, files } => wire::HistoryContent::Undo { turn_id, files },
-        What::ToolResult { tool, call_id, ok, text, diff, exit_code } => {
+        What::ToolResult { tool, call_id, args, ok, text, diff, exit_code } => {
             let (output, error) = if ok { (Some(text), None) } else { (None, Some(text)) };
             let result = wire::ToolResult { ok, output, error, diff, exit_code };
-            wire::HistoryContent::ToolResult { tool, call_id, result }
+            wire::HistoryContent::ToolResult { tool, call_id, args, result }
         }
     };
     wire::HistoryEntry { entry_id: told.entry.to_string(), created_at_ms: told.created_at_ms, content }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Question, WaitingFor};
 
@@ -131,14 +132,9 @@ pub struct HistoryEntry {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HistoryContent {
     /// A prompt or follow-up.
-    User {
-        turn_id: String,
-        text: String,
-    },
+    User { turn_id: String, text: String },
     /// What the user said while a turn ran.
-    Steering {
-        text: String,
-    },
+    Steering { text: String },
     Assistant {
         text: String,
         /// Cut off by the user or by the end of the server.
@@ -148,6 +144,9 @@ pub enum HistoryContent {
     ToolResult {
         tool: String,
         call_id: String,
+        /// As in `tool_execution_start`; absent if the answer that called is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        args: Option<Value>,
         result: crate::ToolResult,
     },
     /// From here on the model is shown a summary of what is older, or less tool output.

@@ -382,6 +382,7 @@ M.commands = {
 ---@field tool string
 ---@field call_id string
 ---@field result opal.ToolResult
+---@field args? any As in `tool_execution_start`; absent if the answer that called is not there.
 
 --- From here on the model is shown a summary of what is older, or less tool output.
 ---@class opal.HistoryContent.Compaction

@@ -355,7 +355,7 @@ local told = {
     end
   end,
   tool_result = function(session, transcript, content, past)
-    transcript:call_started(content.tool, content.call_id, {})
+    transcript:call_started(content.tool, content.call_id, content.args or {})
     transcript:call_ended(content.call_id, content.result, false)
     if (content.result.diff or "") ~= "" then
       session:changed_files(past.turn)

@@ -1,10 +1,14 @@
 //! A stored conversation for reading.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
 use store::{Entry, LoadedSession};
 
 use super::entry::Record;
 use super::load::{Loaded, branch, load};
-use super::record::PartRecord;
+use super::record::{AssistantRecord, BlockRecord, PartRecord};
 use crate::event::Trigger;
 
 /// One entry of the branch that the leaf ends.
@@ -31,6 +35,8 @@ pub enum What {
     ToolResult {
         tool: String,
         call_id: String,
+        /// As the model wrote them, if the answer that called is there.
+        args: Option<Value>,
         ok: bool,
         text: String,
         diff: Option<String>,
@@ -58,22 +64,52 @@ pub enum What {
 
 /// The conversation from its first prompt to where it stands.
 pub fn history(session: &LoadedSession) -> Vec<Told> {
+    let mut calls = Calls::default();
     let told = |entry: &Entry| {
-        Some(Told { entry: entry.id, created_at_ms: entry.created_at_ms, what: what(entry)? })
+        let what = what(entry, &mut calls)?;
+        Some(Told { entry: entry.id, created_at_ms: entry.created_at_ms, what })
     };
     branch(session).into_iter().filter_map(told).collect()
 }
 
-/// `None`: of no concern to a reader, or not understood.
-pub(super) fn what(entry: &Entry) -> Option<What> {
+/// The calls of an answer, whose results follow it: what was called with which arguments, by call id.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Calls(Arc<HashMap<String, Value>>);
+
+impl Calls {
+    fn note(&mut self, answer: &AssistantRecord) {
+        let call = |block: &BlockRecord| match block {
+            BlockRecord::ToolCall { call_id, arguments, .. } => Some((call_id.clone(), args(arguments))),
+            BlockRecord::Thinking { .. } | BlockRecord::Text { .. } => None,
+        };
+        let calls: HashMap<_, _> = answer.blocks.iter().filter_map(call).collect();
+        if !calls.is_empty() {
+            self.0 = Arc::new(calls);
+        }
+    }
+}
+
+/// As they are told when the call begins: what is no object is told as it was written.
+fn args(arguments: &str) -> Value {
+    match serde_json::from_str(arguments) {
+        Ok(args @ Value::Object(_)) => args,
+        _ => Value::String(arguments.to_owned()),
+    }
+}
+
+/// `None`: of no concern to a reader, or not understood. `calls` are those of the latest answer above, and
+/// then those of this one.
+pub(super) fn what(entry: &Entry, calls: &mut Calls) -> Option<What> {
     Some(match Record::read(entry)? {
         Record::User(user) => What::User { turn_id: user.turn_id, text: user.text },
         Record::Steering(steering) => What::Steering { text: steering.text },
         Record::Assistant(assistant) => {
+            calls.note(&assistant);
             let interrupted = assistant.interrupted;
             What::Assistant { text: assistant.into_answer().text(), interrupted }
         }
         Record::ToolResult(result) => What::ToolResult {
+            args: calls.0.get(&result.call_id).cloned(),
             tool: result.tool,
             call_id: result.call_id,
             ok: result.ok,

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use store::{Entry, EntryId, EntryKind, LoadedSession};
 
-use super::history::{What, what};
+use super::history::{Calls, What, what};
 use super::load::branch;
+use crate::tool::about;
 
 /// Characters of a summary.
 const SUMMARY: usize = 200;
@@ -31,10 +32,13 @@ pub fn tree(session: &LoadedSession) -> (Option<EntryId>, Vec<Node>) {
     let on_branch: HashSet<EntryId> = branch(session).iter().map(|entry| entry.id).collect();
     // For every entry the nearest one that is seen, itself included.
     let mut seen: HashMap<EntryId, Option<EntryId>> = HashMap::new();
+    // And the calls whose results hang below it.
+    let mut calls: HashMap<EntryId, Calls> = HashMap::new();
     let mut nodes = Vec::new();
     for entry in &session.entries {
         let above = entry.parent.and_then(|parent| seen.get(&parent).copied().flatten());
-        let node = what(entry).map(|what| Node {
+        let mut called = entry.parent.and_then(|parent| calls.get(&parent)).cloned().unwrap_or_default();
+        let node = what(entry, &mut called).map(|what| Node {
             entry: entry.id,
             parent: above,
             kind: entry.kind.clone(),
@@ -43,6 +47,7 @@ pub fn tree(session: &LoadedSession) -> (Option<EntryId>, Vec<Node>) {
             prompt: if let What::User { text, .. } = what { Some(text) } else { None },
             on_branch: on_branch.contains(&entry.id),
         });
+        calls.insert(entry.id, called);
         seen.insert(entry.id, if node.is_some() { Some(entry.id) } else { above });
         nodes.extend(node);
     }
@@ -53,7 +58,14 @@ pub fn tree(session: &LoadedSession) -> (Option<EntryId>, Vec<Node>) {
 fn summary(entry: &Entry, what: &What) -> String {
     let text = match what {
         What::User { text, .. } | What::Steering { text } | What::Assistant { text, .. } => text.clone(),
-        What::ToolResult { tool, text, .. } => format!("{tool}: {}", first_line(text)),
+        What::ToolResult { tool, args, text, .. } => {
+            let told = first_line(text);
+            // A change names its file itself.
+            match args.as_ref().and_then(about).map(first_line).filter(|about| !told.starts_with(about)) {
+                Some(about) => format!("{tool} {about}: {told}"),
+                None => format!("{tool}: {told}"),
+            }
+        }
         What::Compaction { .. } => "The conversation before was compacted.".into(),
         What::ModelChange { model, .. } => format!("From here on {model} answers."),
         What::Undo { files, .. } => format!("Changes taken back in {}", files.join(", ")),

@@ -14,6 +14,7 @@ use crate::event::{ContextUsage, Queued, WaitingFor};
 use crate::id::{CallId, MessageId, SessionId, TurnId};
 use crate::model::Model;
 use crate::permission::Mode;
+use crate::tool::about;
 
 /// Everything there is to know about a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +93,7 @@ pub(super) struct RunningCall {
 
 impl RunningCall {
     pub(super) fn new(id: CallId, tool: String, args: &Value) -> Self {
-        let about = ["path", "command", "query"].iter().find_map(|name| args.get(name)?.as_str());
+        let about = about(args);
         let found_by = about.map_or_else(|| tool.clone(), |about| format!("{tool} {about}"));
         let is_command = args.get("command").is_some_and(Value::is_string);
         Self { id, tool, found_by, is_command, told: 0 }
