@@ -310,6 +310,25 @@ story("a reloaded window goes on with its conversation", async (t) => {
   await t.model_was_told("Hello there.");
 });
 
+story("a resumed conversation shows its calls as they were", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start(
+    [[think("Hm"), run("echo live")], [read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]],
+    UNASKED,
+  );
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
+  const cards = () => t.view.$$eval(".call", (all) => all.map((card) => card.textContent));
+  const before = await cards();
+  t.expect("a card for each", before.length, 3);
+  await t.reload();
+  await t.shows("Done.");
+  t.expect("the cards", await cards(), before);
+  await t.press("Open Diff");
+  await t.page.waitForSelector('.tab[aria-label*="Changed by Opal"]');
+});
+
 story("a conversation goes on after its server was killed", async (t) => {
   await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
   await t.prompt("work");

@@ -1,5 +1,7 @@
 /** Making elements. Text is always text: nothing here reads HTML. */
 
+import { shown_lines } from "../diff";
+
 type Child = Node | string | undefined | false;
 
 interface Attributes {
@@ -43,22 +45,8 @@ export function icon_button(sign: string, name: string, act: () => void, style =
   return button(sign, act, { class: style, title: name, "aria-label": name });
 }
 
-/** Lines of a unified diff, coloured. */
+/** A unified diff, coloured. */
 export function diff_lines(diff: string): HTMLElement {
-  const lines = diff
-    .replace(/\n$/, "")
-    .split("\n")
-    .filter((line) => !/^(---|\+\+\+) /.test(line))
-    .flatMap(diff_line);
+  const lines = shown_lines(diff).map(({ kind, text }) => h("span", { class: kind }, text));
   return h("pre", { class: "diff", tabindex: 0, "aria-label": "Change" }, ...lines);
-}
-
-function diff_line(line: string): HTMLElement[] {
-  const place = /^@@ .*\+(\d+)/.exec(line)?.[1];
-  if (place !== undefined) {
-    // Where a change stands is worth a line of its own, but not at the top.
-    return Number(place) <= 1 ? [] : [h("span", { class: "place" }, `line ${place}`)];
-  }
-  const sign = line.charAt(0);
-  return [h("span", { class: sign === "+" ? "added" : sign === "-" ? "removed" : undefined }, line)];
 }
