@@ -806,32 +806,58 @@ function describe_frames(what, frames) {
   return `${what}: ${frames.length} frames, median ${at(0.5)} ms, 95 % ${at(0.95)} ms, 99 % ${at(0.99)} ms, longest ${at(1)} ms`;
 }
 
+/** What the guides show as well. */
 const LOOKS = [
-  ["light", "Default Light Modern", 1400],
-  ["contrast", "Default High Contrast", 1400],
-  ["contrast-light", "Default High Contrast Light", 1400],
+  ["dark", "Default Dark Modern", 1200],
+  ["light", "Default Light Modern", 1200],
+  ["contrast", "Default High Contrast", 1200],
+  ["contrast-light", "Default High Contrast Light", 1200],
   ["narrow", "Default Dark Modern", 560],
 ];
+const PRICE = `/// What a customer pays.
+fn total(net: f64) -> f64 {
+    net * 1.19
+}
+
+fn main() {
+    println!("{:.2}", total(100.0));
+}
+`;
+const PLAN = `The rate stands in \`src/price.rs\`, as a bare number. Two things are to be done:
+
+1. the factor becomes **1.07**
+2. it gets a name
+
+\`\`\`rust
+const RATE: f64 = 1.07; // books
+\`\`\`
+
+| item | rate |
+|---|--:|
+| books | 7 % |
+`;
 for (const [look, theme, width] of LOOKS) {
   story(`it can be read: ${look}`, async (t) => {
-    await t.file("src/price.rs", "fn total(net: f64) -> f64 {\n    net * 1.19\n}\n");
+    await t.file("src/price.rs", PRICE);
     await t.start(
       [
         [think("**Looking for the rate**\n\nIt is in price.rs."), read("src/price.rs")],
-        [
-          say("The rate stands in `src/price.rs`. Two things are to be done:\n\n1. the factor becomes **1.07**\n2. it gets a name\n\n```rust\nconst RATE: f64 = 1.07; // books\n```\n\n| item | rate |\n|---|--:|\n| books | 7 % |\n\nI change it."),
-          edit("src/price.rs", ["net * 1.19", "net * 1.07"]),
-        ],
-        [say("Done.")],
+        [say(PLAN), edit("src/price.rs", ["/// What", "const RATE: f64 = 1.07;\n\n/// What"], ["net * 1.19", "net * RATE"])],
+        [say("Done: books are taxed with 7 %.")],
       ],
-      { settings: { "workbench.colorTheme": theme }, viewport: { width, height: 900 } },
+      { settings: { "workbench.colorTheme": theme }, viewport: { width, height: 860 } },
     );
-    await t.prompt("The tax is 7 % now.");
+    await t.edit("price.rs");
+    await t.prompt("The tax on books is 7 % now.");
     await t.dock_shows("Edit src/price.rs");
+    await t.press("Show Diff");
+    await t.page.waitForSelector(".monaco-diff-editor .line-insert", { state: "attached" });
     await t.screenshot(`look-${look}`);
     await t.press("Allow");
-    await t.shows("Done.");
+    await t.shows("Done: books");
     await t.idle();
+    await t.press("Review");
+    await t.page.waitForSelector(".multiDiffEntry .line-insert");
     await t.screenshot(`look-${look}-done`);
   });
 }
