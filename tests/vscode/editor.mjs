@@ -190,10 +190,17 @@ export class Editor {
     await this.page.keyboard.press("F1");
     await this.page.waitForSelector(".quick-input-widget input");
     await this.page.keyboard.insertText(title);
-    await sleep(300);
-    const rows = await this.page.$$(`.quick-input-list .monaco-list-row[aria-label*="${title}"]`);
+    // Where there is no such command, the palette offers others.
+    let is_offered;
+    await this.eventually("the palette has looked", async () => {
+      const rows = await this.page.$$eval(".quick-input-list .monaco-list-row", (all) =>
+        all.map((row) => row.ariaLabel),
+      );
+      is_offered = rows.some((label) => label.includes(title));
+      return is_offered || rows.some((label) => label.includes("similar commands"));
+    });
     await this.page.keyboard.press("Escape");
-    return rows.length > 0;
+    return is_offered;
   }
 
   /** Chooses from the list that is open, by a part of a line. */
