@@ -77,6 +77,7 @@ struct ModelSettings {
 struct RawPrice {
     input: f64,
     cached_input: Option<f64>,
+    cache_write: Option<f64>,
     output: f64,
 }
 
@@ -385,8 +386,9 @@ impl ModelSettings {
             price: self.price.map(|price| Price {
                 input: price.input,
                 cached_input: price.cached_input.unwrap_or(price.input),
-                cache_write: price.input,
+                cache_write: price.cache_write.unwrap_or(price.input),
                 output: price.output,
+                surcharge: None,
             }),
             ..ModelInfo::new(self.id.as_str())
         }

@@ -30,7 +30,7 @@ fn load(file: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// What a file and an environment make of a wish for a model. No server on this machine is looked for.

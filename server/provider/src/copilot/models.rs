@@ -69,6 +69,13 @@ impl CopilotModel {
         self.is_for_agents && self.is_listed && self.policy != ModelPolicy::Disabled
     }
 
+    fn terms(&self) -> Option<&str> {
+        match &self.policy {
+            ModelPolicy::NeedsAccepting { terms } => Some(terms),
+            ModelPolicy::Enabled | ModelPolicy::Disabled => None,
+        }
+    }
+
     /// Nothing that Opal knows by itself is added: it is about the same models elsewhere, with other limits,
     /// and priced by the token.
     pub(super) fn info(&self) -> ModelInfo {
@@ -82,6 +89,7 @@ impl CopilotModel {
             thinking: Some(self.thinking_levels.clone()),
             is_default: self.is_default,
             preview: self.is_preview,
+            terms: self.terms().map(str::to_owned),
             ..ModelInfo::new(self.id.as_str())
         }
     }
@@ -197,6 +205,13 @@ impl Models {
         self.list.get(|list| now < list.fresh_until, fetch).await
     }
 
+    /// The terms of a model that the account has not accepted yet.
+    pub(super) fn terms(&self, model: &str) -> Option<String> {
+        let list = self.list.latest()?;
+        let model = list.read.as_deref().ok()?.iter().find(|listed| listed.id == model)?;
+        model.terms().map(str::to_owned)
+    }
+
     /// The list is wrong about something.
     pub(super) fn forget(&self) {
         self.list.forget(|_| true);
@@ -235,7 +250,7 @@ impl Models {
 }
 
 async fn fetch(access: &CopilotAccess, http: &Http) -> Result<Vec<CopilotModel>, ProviderError> {
-    let answer = call(access, http, Method::GET, None).await?;
+    let answer = call(access, http, Method::GET, None, "").await?;
     read(&answer).ok_or_else(|| ProviderError::Server {
         provider: access.name().to_owned(),
         message: "the list of models could not be read".into(),
@@ -249,6 +264,7 @@ pub(super) async fn call(
     http: &Http,
     method: Method,
     body: Option<Vec<u8>>,
+    model: &str,
 ) -> Result<Value, ProviderError> {
     let mut renewed = false;
     loop {
@@ -263,7 +279,7 @@ pub(super) async fn call(
             continue;
         }
         failure.message = masked(failure.message);
-        return Err(access.error(failure, ""));
+        return Err(access.error(failure, model));
     }
 }
 
