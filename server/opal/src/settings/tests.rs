@@ -232,6 +232,7 @@ async fn each_api_has_its_path() {
             max_output_tokens: None,
             context_window: None,
             images: None,
+            streams: true,
             initiator: provider::Initiator::User,
         });
         assert!(answer.next().await.unwrap().is_err());

@@ -46,6 +46,8 @@ pub struct CopilotModel {
     pub thinking_levels: Vec<ThinkingLevel>,
     /// Requests on plans that count them are counted so many times.
     pub multiplier: Option<f64>,
+    /// It can give its answer in pieces.
+    streams: bool,
     /// It thinks as long as it likes or as a budget has it.
     has_budget: bool,
     family: Family,
@@ -131,6 +133,7 @@ impl CopilotModel {
             takes_images: flag(&format!("{supports}/vision")).unwrap_or_default(),
             thinking_levels: levels.collect(),
             multiplier: entry.pointer("/billing/multiplier").and_then(Value::as_f64),
+            streams: flag(&format!("{supports}/streaming")).unwrap_or(true),
             has_budget: flag(&format!("{supports}/adaptive_thinking")).unwrap_or_default()
                 || count(entry, &format!("{supports}/max_thinking_budget")).is_some(),
             family: Family::listed(list("/supported_endpoints")),
@@ -240,6 +243,7 @@ impl Models {
             return Ok(family);
         };
         request.thinking = request.thinking.and_then(|wanted| model.thinking(wanted));
+        request.streams = model.streams;
         if let Some(limit) = model.max_output_tokens.and_then(|limit| u32::try_from(limit).ok()) {
             // Whether or not the caller knows it by now: requests should not differ for that.
             let wanted = request.max_output_tokens.unwrap_or(limit);
