@@ -61,6 +61,9 @@ export const state = new RequestType<SessionParams, SessionState, void>("agent/s
 /** Client to server. Lists what each provider offers. */
 export const modelsList = new RequestType<ModelsListParams, ModelsListResult, void>("models/list");
 
+/** Client to server. Accepts the terms of a model for the account that is signed in. */
+export const modelsEnable = new RequestType<ModelsEnableParams, SessionDone, void>("models/enable");
+
 /** Client to server. Says what each provider is used with, and who is signed in. */
 export const authStatus = new RequestType<NoParams, AuthStatusResult, void>("auth/status");
 
@@ -807,6 +810,8 @@ export interface ModelInfo {
   max_output_tokens?: number;
   preview?: boolean;
   price?: Price;
+  /** What the account has to accept before it can use it: `models/enable` does that. */
+  terms?: string;
   /** The levels it can be set to; absent if not known, empty if it does not think. */
   thinking_levels?: ThinkingLevel[];
   /** Calls tools. */
@@ -819,6 +824,8 @@ export interface Price {
   /** From the provider's cache. */
   cached_input: number;
   output: number;
+  /** What is written to that cache; absent if that costs as much as other input. */
+  cache_write?: number;
 }
 
 /** A provider that could not be asked. */
@@ -826,6 +833,11 @@ export interface ProviderProblem {
   provider: string;
   message: string;
   hint?: string;
+}
+
+export interface ModelsEnableParams {
+  /** `provider/model`, one of those with `terms` in `models/list`. */
+  model: string;
 }
 
 /** Nothing. */

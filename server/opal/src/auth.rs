@@ -114,6 +114,11 @@ impl Auth {
         self.now().await?.expires_at().await
     }
 
+    /// Accepts the terms of a model for the account.
+    pub(crate) async fn enable(&self, model: &str) -> Result<(), ProviderError> {
+        self.now().await?.enable_model(model).await
+    }
+
     /// Sign-ins of other programs for any host, those of the usual one first.
     pub(crate) async fn existing(&self) -> Vec<FoundToken> {
         let usual = self.config.domain.clone();

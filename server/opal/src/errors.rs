@@ -7,6 +7,7 @@ use protocol::{
 };
 use tower_lsp::jsonrpc::{Error, ErrorCode};
 
+use provider::ProviderError;
 use store::{ExportError, LockError, StoreError};
 
 use crate::auth::{CredentialsError, LoginError};
@@ -110,6 +111,14 @@ pub(crate) fn login(error: LoginError) -> Error {
         LoginError::SignIn(_) | LoginError::Refused(_) | LoginError::Gone => {
             own(NOT_SIGNED_IN, &error, error.hint())
         }
+    }
+}
+
+/// A service that was asked for something else than an answer.
+pub(crate) fn provider(error: ProviderError) -> Error {
+    match &error {
+        ProviderError::ModelUnavailable { .. } => Error::invalid_params(format!("model: {error}")),
+        _ => own(NOT_SIGNED_IN, &error, error.hint().unwrap_or("Try again in a while.")),
     }
 }
 

@@ -65,6 +65,18 @@ impl Models {
         }
     }
 
+    /// The model of this name. While nobody is signed in to Copilot its models stay what they are: each request
+    /// says what is missing.
+    pub(crate) async fn resolve_kept(&self, settings: &Settings, name: &str) -> Result<Model, NoModel> {
+        match (self.named(settings, name).await, name.split_once('/')) {
+            (Err(NoModel::SignedOut | NoModel::Auth(_)), Some((_, id))) => {
+                let info = settings.overlay(COPILOT, facts(settings, COPILOT, id, None));
+                Ok(Model { provider: Arc::new(SignedIn::new(self.auth.clone())), info: Arc::new(info) })
+            }
+            (model, _) => model,
+        }
+    }
+
     /// What to use when nothing is said: what is configured, a sign-in, keys in the environment, a server on
     /// this machine.
     pub(crate) async fn default_name(&self, settings: &Settings) -> Result<String, NoModel> {

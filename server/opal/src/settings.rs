@@ -246,7 +246,7 @@ impl Settings {
         for known in &providers::KNOWN {
             if env(known.variable).is_some() {
                 self.secret_env.push(known.variable.into());
-                self.providers.entry(known.name.into()).or_insert_with(|| known.settings());
+                self.providers.entry(known.name.into()).or_insert_with(|| known.settings(&env));
             }
         }
         self.providers.values_mut().for_each(|provider| provider.find_key(&env));

@@ -306,9 +306,11 @@ pub(crate) fn model(provider: &str, info: ModelInfo) -> wire::ModelInfo {
         price: info.price.map(|price| wire::Price {
             input: price.input,
             cached_input: price.cached_input,
+            cache_write: Some(price.cache_write).filter(|write| *write != price.input),
             output: price.output,
         }),
         preview: info.preview,
+        terms: info.terms,
     }
 }
 

@@ -126,7 +126,7 @@ impl Copilot {
         }
         let access = CopilotAccess::call(credentials, format!("models/{model}/policy"), CHAT_POLICY);
         let body = br#"{"state":"enabled"}"#.to_vec();
-        models::call(&access, &credentials.http, Method::POST, Some(body)).await?;
+        models::call(&access, &credentials.http, Method::POST, Some(body), model).await?;
         self.inner.models.forget();
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Run {
                     (*family, answer)
                 }
             };
-            let batch = answer.next().await;
+            let batch = answer.next().await.map(|batch| batch.map_err(|error| self.copilot.explained(error)));
             match &batch {
                 Some(Err(ProviderError::WrongApi { .. })) if !self.began && !self.switched => {
                     self.switched = true;
@@ -198,7 +198,6 @@ impl Run {
                     self.at = Some((other, self.copilot.ask(other, &self.request)));
                     continue;
                 }
-                Some(Err(ProviderError::ModelUnavailable { .. })) => self.copilot.models.forget(),
                 Some(Ok(_)) if !self.began && self.switched => {
                     self.copilot.corrected().insert(self.request.model.clone(), family);
                 }
@@ -215,6 +214,21 @@ impl Inner {
     async fn prepare(&self, request: &mut Request) -> Result<Family, ProviderError> {
         let family = self.models.prepare(request).await?;
         Ok(self.corrected().get(&request.model).copied().unwrap_or(family))
+    }
+
+    /// What the list of models has to say about a refusal.
+    fn explained(&self, error: ProviderError) -> ProviderError {
+        match error {
+            ProviderError::ModelUnavailable { provider, model, message } => {
+                let error = match self.models.terms(&model) {
+                    Some(terms) => ProviderError::TermsNotAccepted { provider, model, terms },
+                    None => ProviderError::ModelUnavailable { provider, model, message },
+                };
+                self.models.forget();
+                error
+            }
+            error => error,
+        }
     }
 
     fn ask(&self, family: Family, request: &Request) -> AnswerStream {

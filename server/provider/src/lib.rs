@@ -60,7 +60,7 @@ pub use copilot::{Copilot, CopilotConfig, CopilotModel, Identity, ModelPolicy};
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};
-pub use model::{ModelInfo, Price};
+pub use model::{ModelInfo, Price, Surcharge};
 pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};
 pub use responses::responses;
 pub use secret::{Masker, Secret, is_secret, mask};

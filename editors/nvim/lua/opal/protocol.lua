@@ -43,6 +43,8 @@ M.methods = {
   state = "agent/state",
   --- Lists what each provider offers.
   models_list = "models/list",
+  --- Accepts the terms of a model for the account that is signed in.
+  models_enable = "models/enable",
   --- Says what each provider is used with, and who is signed in.
   auth_status = "auth/status",
   --- Signs in to GitHub Copilot; answers when that is done or has failed.
@@ -717,6 +719,7 @@ M.commands = {
 ---@field max_output_tokens? integer
 ---@field preview? boolean
 ---@field price? opal.Price
+---@field terms? string What the account has to accept before it can use it: `models/enable` does that.
 ---@field thinking_levels? opal.ThinkingLevel[] The levels it can be set to; absent if not known, empty if it does not think.
 ---@field tools? boolean Calls tools.
 
@@ -725,12 +728,16 @@ M.commands = {
 ---@field input number
 ---@field cached_input number From the provider's cache.
 ---@field output number
+---@field cache_write? number What is written to that cache; absent if that costs as much as other input.
 
 --- A provider that could not be asked.
 ---@class opal.ProviderProblem
 ---@field provider string
 ---@field message string
 ---@field hint? string
+
+---@class opal.ModelsEnableParams
+---@field model string `provider/model`, one of those with `terms` in `models/list`.
 
 --- Nothing.
 ---@class opal.NoParams

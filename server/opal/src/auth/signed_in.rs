@@ -26,7 +26,7 @@ impl Auth {
         let again = |message| ProviderError::SignInAgain { provider: COPILOT.into(), message };
         match self.copilot().await {
             Ok(Some(copilot)) => Ok(copilot),
-            Ok(None) => Err(again("nobody is signed in".into())),
+            Ok(None) => Err(ProviderError::SignedOut { provider: COPILOT.into() }),
             // Another try may find the network again.
             Err(error @ CredentialsError::Renewal(SignInError::Unreachable { .. })) => {
                 Err(ProviderError::Cut { provider: COPILOT.into(), message: chain(&error) })

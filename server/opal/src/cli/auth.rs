@@ -7,8 +7,9 @@ use agent::journal::now_ms;
 use anyhow::Context as _;
 use opal::platform::EndSignals;
 use protocol::{
-    AuthLoginParams, AuthLogoutParams, AuthStatusResult, ClientCapabilities, ExistingLogin, ModelsListParams,
-    NoParams, Notification as _, PROTOCOL_VERSION, ProviderStatus, methods,
+    AuthLoginParams, AuthLogoutParams, AuthStatusResult, ClientCapabilities, ExistingLogin,
+    ModelsEnableParams, ModelsListParams, NoParams, Notification as _, PROTOCOL_VERSION, ProviderStatus,
+    methods,
 };
 use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -40,6 +41,9 @@ pub(super) struct StatusArguments {
 pub(super) struct ModelsArguments {
     /// Only those of this provider.
     provider: Option<String>,
+    /// Accept the terms of this model, such as `copilot/gpt-5`, for the account that is signed in.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["provider", "json"])]
+    enable: Option<String>,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -224,6 +228,11 @@ fn who(status: &ProviderStatus) -> String {
 pub(super) async fn models(arguments: ModelsArguments) -> anyhow::Result<ExitCode> {
     with_server(async |client, _incoming| {
         initialize(client).await?;
+        if let Some(model) = arguments.enable {
+            client.request::<methods::ModelsEnable>(&ModelsEnableParams { model: model.clone() }).await?;
+            tell!("{} can be used.", printable(&model));
+            return Ok(ExitCode::SUCCESS);
+        }
         let params = ModelsListParams { provider: arguments.provider.clone() };
         let list = client.request::<methods::ModelsList>(&params).await?;
         let mut out = anstream::stdout().lock();
@@ -257,6 +266,7 @@ fn facts(model: &protocol::ModelInfo) -> String {
     facts.extend(
         model.thinking_levels.as_ref().filter(|levels| !levels.is_empty()).map(|_| "thinks".to_owned()),
     );
+    facts.extend(model.terms.as_ref().map(|_| "after `opal models --enable`".to_owned()));
     facts.extend(model.price.map(|price| format!("${}/{} per million", price.input, price.output)));
     facts.join(", ")
 }

@@ -3,8 +3,8 @@
 use futures::future::join;
 use protocol::{
     AuthLoginParams, AuthLoginResult, AuthLogoutParams, AuthStatusResult, DeviceCodeParams, ExistingLogin,
-    ModelsListParams, ModelsListResult, NoParams, Notification as _, ProviderProblem, ProviderStatus,
-    SessionDone, methods,
+    ModelsEnableParams, ModelsListParams, ModelsListResult, NoParams, Notification as _, ProviderProblem,
+    ProviderStatus, SessionDone, methods,
 };
 use provider::{DeviceCode, ProviderError};
 use serde_json::{Value, json};
@@ -38,6 +38,20 @@ impl Backend {
             }
         }
         Ok(list)
+    }
+
+    pub(super) async fn models_enable(&self, params: Value) -> Result<SessionDone> {
+        let params: ModelsEnableParams = decode(params)?;
+        let models = self.server.models();
+        let model = params.model.split_once('/').filter(|(provider, _)| *provider == COPILOT);
+        let Some((_, model)) = model.filter(|_| !self.server.settings().has_provider(COPILOT)) else {
+            return Err(Error::invalid_params(
+                "model: only those of copilot have terms, as in copilot/gpt-5",
+            ));
+        };
+        models.auth.enable(model).await.map_err(errors::provider)?;
+        models.forget(COPILOT);
+        Ok(SessionDone { ok: true })
     }
 
     pub(super) async fn auth_status(&self, params: Value) -> Result<AuthStatusResult> {
