@@ -306,13 +306,13 @@ export interface ConfirmDetails {
   call_id?: string;
   /** The command line. */
   command?: string;
-  /** The change as a unified diff. */
+  /** The change as a unified diff; of several files, one behind the other. */
   diff?: string;
   /** Absolute path of the directory the command runs in. */
   directory?: string;
   /** What `allow_session` would allow from now on. */
   grant?: string;
-  /** Absolute path of the file it touches. */
+  /** Absolute path of the file it touches; absent if there are several. */
   path?: string;
   /** The tool that asks. */
   tool?: string;

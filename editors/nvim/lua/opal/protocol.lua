@@ -349,10 +349,10 @@ M.commands = {
 ---@class opal.ConfirmDetails
 ---@field call_id? string The call it belongs to, as in `tool_execution_start`.
 ---@field command? string The command line.
----@field diff? string The change as a unified diff.
+---@field diff? string The change as a unified diff; of several files, one behind the other.
 ---@field directory? string Absolute path of the directory the command runs in.
 ---@field grant? string What `allow_session` would allow from now on.
----@field path? string Absolute path of the file it touches.
+---@field path? string Absolute path of the file it touches; absent if there are several.
 ---@field tool? string The tool that asks.
 
 ---@class opal.InputParams
