@@ -10,6 +10,8 @@ import { type Found, symbols_of, workspace_symbols } from "./symbols";
 const MOST_FILES = 20_000;
 const MOST_OFFERED = 30;
 const FILES_KEPT_MS = 10_000;
+const EMPTY_TRIES = 5;
+const EMPTY_RETRY_MS = 300;
 const SYMBOLS_WITHIN_MS = 400;
 const LEAST_QUERY = 2;
 const MOST_PROBLEMS = 100;
@@ -43,14 +45,21 @@ async function symbols_for(query: string, editor: vscode.TextEditor | undefined)
     query.length >= LEAST_QUERY ? workspace_symbols(query) : [],
   ];
   // A language server may take long to start; what it knows is offered when the next letter is typed.
-  const found = asked.map((some) => Promise.race([some, sleep(SYMBOLS_WITHIN_MS, [])]));
+  const found = asked.map((some) =>
+    Promise.race([Promise.resolve(some).catch(() => []), sleep(SYMBOLS_WITHIN_MS, [])]),
+  );
   const mentions = (await Promise.all(found)).flat().map(symbol_mention);
   return [...new Map(mentions.map((mention) => [mention.label, mention])).values()];
 }
 
 async function workspace_files(): Promise<string[]> {
   if (!files || Date.now() - files.at > FILES_KEPT_MS) {
-    const uris = await vscode.workspace.findFiles("**/*", undefined, MOST_FILES);
+    let uris = await vscode.workspace.findFiles("**/*", undefined, MOST_FILES);
+    // A window that has just been opened may not have looked yet.
+    for (let left = EMPTY_TRIES; uris.length === 0 && left > 0; left -= 1) {
+      await sleep(EMPTY_RETRY_MS);
+      uris = await vscode.workspace.findFiles("**/*", undefined, MOST_FILES);
+    }
     files = { at: Date.now(), paths: uris.map((uri) => vscode.workspace.asRelativePath(uri)).sort() };
   }
   return files.paths;

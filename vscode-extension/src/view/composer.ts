@@ -65,9 +65,7 @@ export class Composer {
 
   set_running(running: boolean): void {
     this.running = running;
-    this.box.placeholder = running
-      ? "Enter steers, Alt+Enter queues"
-      : "What is to be done? @ and / help";
+    this.box.placeholder = running ? "Enter steers, Alt+Enter queues" : "What is to be done? @ and / help";
     this.send_button.textContent = running ? "Steer" : "Send";
     this.send_button.title = running ? "Says it to the running turn (Enter)" : "Enter";
     this.queue_button.hidden = !running;
