@@ -5,6 +5,7 @@ local M = {}
 ---@field root string of the source
 ---@field dir string the working directory, with the story's files
 ---@field scratch string for everything else
+---@field figures string[] what was measured
 ---@field channel? integer
 ---@field model_job? integer
 local Editor = {}
@@ -19,7 +20,7 @@ local POLL_MS = 5
 function M.new()
   local scratch = vim.uv.fs_realpath(vim.fn.tempname():match("^(.*)/[^/]*$")) .. "/" .. vim.uv.hrtime()
   vim.fn.mkdir(scratch .. "/work", "p")
-  return setmetatable({ root = root, scratch = scratch, dir = scratch .. "/work" }, Editor)
+  return setmetatable({ root = root, scratch = scratch, dir = scratch .. "/work", figures = {} }, Editor)
 end
 
 --- Fails the story.
@@ -384,7 +385,7 @@ function Editor:describe()
     end
     local messages = vim.rpcrequest(self.channel, "nvim_exec2", "messages", { output = true }).output
     return ("transcript:\n%s\n\nnotes:\n%s\n\nmessages:\n%s\n\nstatus: %s"):format(
-      self:transcript(),
+      self:transcript():sub(-5000),
       table.concat(self:lua("return _G.notes"), "\n"),
       messages,
       self:status()

@@ -30,6 +30,9 @@ for _, story in ipairs(require("story").all) do
     end
     local ms = (vim.uv.hrtime() - start) / 1e6
     say(("  %s %s (%d ms)"):format(ok and "✓" or "✗", story.name, ms))
+    for _, figure in ipairs(t.figures) do
+      say("      " .. figure)
+    end
     if not ok then
       failed = failed + 1
       say("    " .. (message .. "\n" .. report):gsub("\n", "\n    "))

@@ -9,8 +9,9 @@ use crate::workspace::{File, FileName};
 
 /// Lines of one result.
 pub(super) const MAX_LINES: usize = 100;
-/// Characters of a line.
+/// Characters of a line, and how far into it is looked for them.
 const MAX_CHARS: usize = 200;
+const MAX_SEARCHED: usize = 2_000;
 
 /// The places in order, each with its line as far as it may be read unasked.
 pub(super) async fn quoted(locations: Vec<Location>, call: &Call) -> String {
@@ -76,5 +77,6 @@ fn in_order(mut locations: Vec<Location>, call: &Call) -> Vec<Location> {
 
 fn line(file: Option<&File>, line: usize) -> String {
     let text = file.and_then(|file| file.text.get_line(line));
-    text.map(|text| format!(": {}", cut(&text.to_string(), MAX_CHARS))).unwrap_or_default()
+    let text = text.map(|text| text.chars().take(MAX_SEARCHED).collect::<String>());
+    text.map(|text| format!(": {}", cut(&text, MAX_CHARS))).unwrap_or_default()
 }
