@@ -129,6 +129,13 @@ function Transcript:flush()
   self.streams:flush()
 end
 
+--- Makes many changes at the cost of one for the windows that follow.
+---@param act fun()
+function Transcript:together(act)
+  self:ensure()
+  self.blocks:write(act)
+end
+
 --- What the user said.
 ---@param said string
 ---@param notes? string[]
