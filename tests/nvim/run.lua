@@ -13,6 +13,21 @@ local function say(text)
   io.stdout:write(text, "\n")
 end
 
+--- What every client of Opal must be able to do, under these names.
+local function missing()
+  local told = {}
+  for _, story in ipairs(require("story").all) do
+    told[story.name] = true
+  end
+  return vim.tbl_filter(function(name)
+    return not told[name]
+  end, vim.fn.readfile(here .. "/../shared-stories"))
+end
+if #missing() > 0 then
+  say("missing here, but in tests/shared-stories:\n  " .. table.concat(missing(), "\n  "))
+  os.exit(1)
+end
+
 local version = vim.version()
 say(("Neovim %d.%d.%d"):format(version.major, version.minor, version.patch))
 for _, story in ipairs(require("story").all) do

@@ -220,3 +220,26 @@ story("a long diff shows its beginning", function(t)
   local first = t:line_of("+line 60")
   t:expect("the rest is folded", t:fold(first), { first, first + 40, "… 41 lines more" })
 end)
+
+story("the sign before a call has the colour of its state", function(t)
+  t:start(
+    { { read("none.txt") }, { t:gate("go"), run("true") }, { say("Done.") } },
+    { permission_mode = "full" }
+  )
+  t:keys(":Opal prompt look<CR>")
+  t:shows("✗ read none.txt")
+  t:open_gate("go")
+  t:shows("✓ shell true")
+  t:idle()
+  t:expect(
+    "the colours",
+    t:lua([[
+      local bufnr = vim.api.nvim_win_get_buf(vim.api.nvim_tabpage_list_wins(0)[2])
+      local namespace = vim.api.nvim_get_namespaces()["opal.state"]
+      return vim.tbl_map(function(mark)
+        return mark[4].hl_group
+      end, vim.api.nvim_buf_get_extmarks(bufnr, namespace, 0, -1, { details = true }))
+    ]]),
+    { "OpalFailed", "OpalDone" }
+  )
+end)

@@ -61,10 +61,7 @@ end
 ---@param done? fun()
 ---@param refused? fun(err: lsp.ResponseError): boolean? true: nobody has to be told
 function M.take_back(session, params, done, refused)
-  undo(session, params, function(result)
-    if result.turn_id then
-      table.insert(session.undos, result.turn_id)
-    end
+  undo(session, params, function()
     if done then
       done()
     end

@@ -32,6 +32,8 @@ local function check_session()
   local session = require("opal.session").find()
   if not session then
     health.info("no session in this directory; the first `:Opal prompt` starts one")
+  elseif session.client and not session.id then
+    health.ok("the server runs; the first `:Opal prompt` starts a session")
   elseif not session.id then
     health.warn(
       "the server is starting",

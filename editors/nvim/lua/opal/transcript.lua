@@ -21,7 +21,7 @@ local turns = vim.api.nvim_create_namespace("opal.turns")
 local Transcript = {}
 Transcript.__index = Transcript
 
-local by_buffer = setmetatable({}, { __mode = "v" }) ---@type table<integer, opal.Transcript>
+local by_buffer = {} ---@type table<integer, opal.Transcript>
 
 ---@param session_id string
 ---@param dir string
@@ -58,6 +58,14 @@ function Transcript:create()
   pcall(vim.treesitter.start, self.bufnr, "markdown") -- without a parser there is Vim's own syntax
   vim.b[self.bufnr].opal_status = self.status
   require("opal.transcript.keys").map(self.bufnr)
+  vim.api.nvim_create_autocmd("BufWipeout", {
+    buffer = self.bufnr,
+    desc = "Opal: the transcript is gone",
+    callback = function(event)
+      by_buffer[event.buf] = nil
+      require("opal.transcript.folds").clear(event.buf)
+    end,
+  })
   vim.api.nvim_create_autocmd("BufWinEnter", {
     buffer = self.bufnr,
     desc = "Opal: the transcript is shown",
@@ -121,6 +129,13 @@ function Transcript:flush()
   self.streams:flush()
 end
 
+--- Makes many changes at the cost of one for the windows that follow.
+---@param act fun()
+function Transcript:together(act)
+  self:ensure()
+  self.blocks:write(act)
+end
+
 --- What the user said.
 ---@param said string
 ---@param notes? string[]
@@ -137,7 +152,8 @@ end
 ---@param note string
 function Transcript:note(note)
   self:flush()
-  self.blocks:add(text.split(note))
+  local mark = self.blocks:add(text.split(note))
+  require("opal.transcript.state").paint(self.bufnr, (self.blocks:position(mark)))
 end
 
 --- A line that will change: a message that waits, an open question.

@@ -98,6 +98,10 @@ local on = {
     end
   end,
   changes_undone = function(session, transcript, event)
+    -- Here, not with the answer: the session is idle before that comes, and a redo may be asked for at once.
+    if not session.brings and #event.files > 0 then
+      table.insert(session.undos, event.turn_id)
+    end
     local done = session.brings and "↷ Changes brought again in " or "↶ Changes taken back in "
     session.brings = false
     local parts = {}

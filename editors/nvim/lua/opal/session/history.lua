@@ -4,6 +4,9 @@ local protocol = require("opal.protocol")
 
 local M = {}
 
+--- Entries that are read at once: as many as the server gives.
+local PAGE = 1000
+
 ---@class opal.Past what is being read of the conversation so far
 ---@field turn? string that of the last entry
 
@@ -45,18 +48,20 @@ local told = {
 ---@param cursor? string
 ---@param done fun()
 local function page(session, past, cursor, done)
-  session:ask(protocol.methods.session_history, { cursor = cursor }, function(err, history)
+  session:ask(protocol.methods.session_history, { cursor = cursor, limit = PAGE }, function(err, history)
     if session.loading ~= past then
       return -- it has become another conversation meanwhile
     elseif err then
       require("opal.client").report(err)
     else
-      for _, entry in ipairs(history.entries) do
-        local tell = told[entry.content.kind]
-        if tell then
-          tell(session, session.transcript, entry.content, past, entry.entry_id)
+      session.transcript:together(function()
+        for _, entry in ipairs(history.entries) do
+          local tell = told[entry.content.kind]
+          if tell then
+            tell(session, session.transcript, entry.content, past, entry.entry_id)
+          end
         end
-      end
+      end)
       if history.next_cursor then
         page(session, past, history.next_cursor, done)
         return

@@ -8,6 +8,7 @@ local namespace = vim.api.nvim_create_namespace("opal.transcript")
 ---@class opal.Blocks
 ---@field bufnr integer
 ---@field last? string kind of the last block; those of one kind stand close together
+---@field together boolean several changes are one for the windows
 local Blocks = {}
 Blocks.__index = Blocks
 
@@ -16,7 +17,7 @@ Blocks.namespace = namespace
 ---@param bufnr integer
 ---@return opal.Blocks
 function M.new(bufnr)
-  return setmetatable({ bufnr = bufnr }, Blocks)
+  return setmetatable({ bufnr = bufnr, together = false }, Blocks)
 end
 
 ---@return boolean
@@ -45,13 +46,19 @@ function Blocks:followers()
   end, vim.fn.win_findbuf(self.bufnr))
 end
 
---- The only place where the buffer is written.
+--- The only place where the buffer is written. Changes made inside of a change are part of it.
 ---@param change fun(bufnr: integer)
 function Blocks:write(change)
   local bufnr = self.bufnr
+  if self.together then
+    change(bufnr)
+    return
+  end
   local followers = self:followers()
   vim.bo[bufnr].modifiable = true
+  self.together = true
   local ok, message = pcall(change, bufnr)
+  self.together = false
   vim.bo[bufnr].modifiable = false
   vim.bo[bufnr].modified = false
   local last = vim.api.nvim_buf_line_count(bufnr)

@@ -1,11 +1,14 @@
 --- Lines of a transcript that change, with what stands below them: a running call, a message that waits, an
 --- open question.
-local split_lines = "%s*\n%s*"
+local paint = require("opal.transcript.state").paint
 
 local M = {}
 
+local split_lines = "%s*\n%s*"
+
 ---@class opal.Line
 ---@field mark integer
+---@field state? integer mark of the colour of its sign
 ---@field text string
 ---@field note? string what became of the question about it
 ---@field below string[] what stands below it
@@ -28,7 +31,9 @@ end
 ---@param kind? string as `Blocks:add` takes it
 function Lines:add(key, text, kind)
   text = text:gsub(split_lines, " ")
-  self.live[key] = { mark = self.blocks:add({ text }, kind), text = text, below = {}, n_below = 0 }
+  local mark = self.blocks:add({ text }, kind)
+  local state = paint(self.blocks.bufnr, (self.blocks:position(mark)))
+  self.live[key] = { mark = mark, state = state, text = text, below = {}, n_below = 0 }
 end
 
 --- Writes a line and what stands below it anew.
@@ -54,6 +59,7 @@ function Lines:put(line, below)
     local end_text = vim.api.nvim_buf_get_lines(bufnr, end_row, end_row + 1, true)[1]
     vim.api.nvim_buf_set_text(bufnr, row, 0, end_row, #end_text, lines)
     line.below, line.n_below = below, #lines - 1
+    line.state = paint(bufnr, row, line.state)
   end)
   return row
 end

@@ -14,7 +14,9 @@ function M.dress(window)
   local options = vim.wo[window][0]
   options.wrap = true
   options.linebreak = true
-  options.conceallevel = 2 -- as in Neovim's own windows for Markdown
+  -- As in Neovim's own windows for Markdown. Later than 0.10 lines are concealed too, and then every change of
+  -- a long text is parsed before the cursor can follow it: a tenth of a second each.
+  options.conceallevel = vim.fn.has("nvim-0.11") == 1 and 0 or 2
   options.winbar = "%{get(b:, 'opal_status', '')}%<"
   options.foldtext = "v:lua.require'opal.transcript.folds'.text()"
   options.foldenable = true
