@@ -101,6 +101,7 @@ fn request() -> Request {
         max_output_tokens: None,
         context_window: None,
         images: None,
+        streams: true,
         initiator: Initiator::User,
     }
 }

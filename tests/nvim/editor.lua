@@ -2,8 +2,10 @@
 local M = {}
 
 ---@class opal.test.Editor
+---@field root string of the source
 ---@field dir string the working directory, with the story's files
 ---@field scratch string for everything else
+---@field figures string[] what was measured
 ---@field channel? integer
 ---@field model_job? integer
 local Editor = {}
@@ -18,7 +20,7 @@ local POLL_MS = 5
 function M.new()
   local scratch = vim.uv.fs_realpath(vim.fn.tempname():match("^(.*)/[^/]*$")) .. "/" .. vim.uv.hrtime()
   vim.fn.mkdir(scratch .. "/work", "p")
-  return setmetatable({ scratch = scratch, dir = scratch .. "/work" }, Editor)
+  return setmetatable({ root = root, scratch = scratch, dir = scratch .. "/work", figures = {} }, Editor)
 end
 
 --- Fails the story.
@@ -107,20 +109,34 @@ function Editor:start(answers, options)
   self:eventually("the model says where it is", function()
     return base_url
   end)
+  self:start_nvim({ OPAL_BASE_URL = base_url, OPAL_MODEL = "scripted", OPAL_API_KEY = "none" }, options)
+end
 
+--- Starts Neovim with a double of GitHub to sign in to, in place of a model.
+function Editor:start_signed_out()
+  local data = self.scratch .. "/data"
+  self.model_job = vim.fn.jobstart({ assert(vim.env.OPAL_TEST_GITHUB), data, "2" })
+  self:eventually("GitHub is there", function()
+    local stat = vim.uv.fs_stat(data .. "/config.toml")
+    return stat and stat.size > 0
+  end)
+  self:start_nvim({})
+end
+
+---@private
+---@param env table<string, string>
+---@param options? table for `setup()`
+function Editor:start_nvim(env, options)
   local nvim = { vim.v.progpath, "--embed", "--headless", "-u", "NONE", "-i", "NONE", "-n" }
   self.channel = vim.fn.jobstart(nvim, {
     rpc = true,
     cwd = self.dir,
-    env = {
-      OPAL_BASE_URL = base_url,
-      OPAL_MODEL = "scripted",
-      OPAL_API_KEY = "none",
+    env = vim.tbl_extend("error", env, {
       OPAL_DATA_DIR = self.scratch .. "/data",
       XDG_STATE_HOME = self.scratch .. "/state",
       XDG_CONFIG_HOME = self.scratch .. "/config",
       XDG_DATA_HOME = self.scratch .. "/share",
-    },
+    }),
   })
   self:lua(
     [[
@@ -190,6 +206,38 @@ function Editor:transcript()
   ]])
 end
 
+--- The number of the first line of the transcript that is this.
+---@param line string
+---@return integer
+function Editor:line_of(line)
+  for i, text in ipairs(vim.split(self:transcript(), "\n")) do
+    if text == line then
+      return i
+    end
+  end
+  fail("there is no such line: " .. line)
+  return 0
+end
+
+--- The closed fold at a line of the transcript, in the first window of this tab page that shows it.
+---@param line integer
+---@return { [1]: integer, [2]: integer, [3]: string } first line, last line, what stands for it; -1 where there is none
+function Editor:fold(line)
+  return self:lua(
+    [[
+      local line = ...
+      for _, window in ipairs(vim.api.nvim_tabpage_list_wins(0)) do
+        if vim.startswith(vim.api.nvim_buf_get_name(vim.api.nvim_win_get_buf(window)), "opal://") then
+          return vim.api.nvim_win_call(window, function()
+            return { vim.fn.foldclosed(line), vim.fn.foldclosedend(line), vim.fn.foldtextresult(line) }
+          end)
+        end
+      end
+    ]],
+    line
+  )
+end
+
 ---@param part string
 function Editor:shows(part)
   self:eventually("the transcript shows: " .. part, function()
@@ -202,6 +250,43 @@ function Editor:idle()
   self:eventually("the session is idle", function()
     return self:status():match("^opal: idle") and true
   end)
+end
+
+--- Asks for something and waits until it is done.
+---@param prompt string
+---@param answer string
+function Editor:turn(prompt, answer)
+  self:keys(":Opal prompt " .. prompt .. "<CR>")
+  self:shows(answer)
+  self:idle()
+end
+
+--- What is written in the prompt area.
+---@return string
+function Editor:written()
+  return self:lua([[return require("opal.prompt").of(vim.fs.normalize(vim.fn.getcwd())):text()]])
+end
+
+--- What stands above the prompt area.
+---@return string
+function Editor:hint()
+  return self:lua([[return require("opal.prompt").of(vim.fs.normalize(vim.fn.getcwd())).hint]])
+end
+
+--- Goes to the prompt area and waits until keys are text there.
+function Editor:go_to_prompt()
+  self:keys(":Opal prompt<CR>")
+  self:eventually("the cursor is in the prompt area", function()
+    return self:lua([[return vim.bo.filetype == "opal_prompt" and vim.api.nvim_get_mode().mode == "i"]])
+  end)
+end
+
+--- Kills the server, and waits until the user has been told.
+function Editor:kill_server()
+  for _, child in ipairs(vim.api.nvim_get_proc_children(self:lua("return vim.fn.getpid()"))) do
+    vim.uv.kill(child, "sigkill")
+  end
+  self:notified("Opal's server is gone (signal 9)")
 end
 
 ---@return string
@@ -226,6 +311,19 @@ function Editor:sent()
   local text = file:read("*a")
   file:close()
   return text
+end
+
+--- What the calls came to, as the model was last told.
+---@return string[]
+function Editor:results()
+  local requests = vim.split(vim.trim(self:sent()), "\n")
+  local results = {}
+  for _, item in ipairs(vim.json.decode(requests[#requests]).input) do
+    if item.type == "function_call_output" then
+      results[#results + 1] = item.output
+    end
+  end
+  return results
 end
 
 ---@param part string
@@ -287,7 +385,7 @@ function Editor:describe()
     end
     local messages = vim.rpcrequest(self.channel, "nvim_exec2", "messages", { output = true }).output
     return ("transcript:\n%s\n\nnotes:\n%s\n\nmessages:\n%s\n\nstatus: %s"):format(
-      self:transcript(),
+      self:transcript():sub(-5000),
       table.concat(self:lua("return _G.notes"), "\n"),
       messages,
       self:status()

@@ -3,6 +3,8 @@ local here = vim.fs.dirname(vim.fs.normalize(debug.getinfo(1, "S").source:sub(2)
 package.path = here .. "/?.lua;" .. package.path
 
 local editor = require("editor")
+local files = vim.fn.glob(here .. "/stories/*.lua", true, true)
+vim.iter(files):each(dofile)
 local only = arg[1]
 local failed, ran = 0, 0
 
@@ -13,7 +15,7 @@ end
 
 local version = vim.version()
 say(("Neovim %d.%d.%d"):format(version.major, version.minor, version.patch))
-for _, story in ipairs(require("stories")) do
+for _, story in ipairs(require("story").all) do
   if not only or story.name:find(only, 1, true) then
     ran = ran + 1
     local start = vim.uv.hrtime()
@@ -24,10 +26,13 @@ for _, story in ipairs(require("stories")) do
     local report = ok and "" or t:describe()
     local closed, close_message = pcall(t.close, t)
     if ok and not closed then
-      ok, message = false, tostring(close_message)
+      ok, message = false, type(close_message) == "table" and close_message.expectation or close_message
     end
     local ms = (vim.uv.hrtime() - start) / 1e6
     say(("  %s %s (%d ms)"):format(ok and "✓" or "✗", story.name, ms))
+    for _, figure in ipairs(t.figures) do
+      say("      " .. figure)
+    end
     if not ok then
       failed = failed + 1
       say("    " .. (message .. "\n" .. report):gsub("\n", "\n    "))

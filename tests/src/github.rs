@@ -51,6 +51,15 @@ struct State {
     device_code: String,
     /// GitHub's tokens, and whether they are good.
     tokens: Vec<(String, bool)>,
+    /// Tokens are good for so many seconds, and come with another for the next.
+    lifetime: Option<u64>,
+    /// Those that were not used yet.
+    refresh_tokens: Vec<String>,
+    n_refreshes: usize,
+    /// Copilot takes GitHub's own tokens.
+    takes_github_tokens: bool,
+    /// Models that the account has no permission for yet.
+    locked: Vec<String>,
     /// Copilot's tokens, and whether they are good.
     exchanged: Vec<(String, bool)>,
     /// What the exchange answers in place of a token.
@@ -115,6 +124,42 @@ impl GitHub {
         json!({ "copilot": { "domain": "github.com", "token": token, "account": ACCOUNT } }).to_string()
     }
 
+    /// The same, with a token that runs out in so many seconds and one for the next, as all that follow.
+    pub fn auth_json_for(&self, seconds: u64) -> String {
+        let mut state = self.state();
+        state.lifetime = Some(8 * 3600);
+        let (token, refresh_token) = (state.new_token(), state.new_refresh_token());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let expires_at_ms = (now.as_millis() as u64) + seconds * 1000;
+        json!({ "copilot": { "domain": "github.com", "token": token, "account": ACCOUNT,
+            "expires_at_ms": expires_at_ms, "refresh_token": refresh_token } })
+        .to_string()
+    }
+
+    /// Tokens of new sign-ins are good for so many seconds.
+    pub fn tokens_last(&self, seconds: u64) {
+        self.state().lifetime = Some(seconds);
+    }
+
+    /// No token is renewed any more.
+    pub fn forget_refresh_tokens(&self) {
+        self.state().refresh_tokens.clear();
+    }
+
+    pub fn n_refreshes(&self) -> usize {
+        self.state().n_refreshes
+    }
+
+    /// Copilot takes GitHub's own tokens.
+    pub fn takes_github_tokens(&self) {
+        self.state().takes_github_tokens = true;
+    }
+
+    /// The account has to accept the terms of this model first.
+    pub fn lock(&self, model: &str) {
+        self.state().locked.push(model.into());
+    }
+
     /// A token of another program, good for Copilot.
     pub fn token(&self) -> String {
         self.state().new_token()
@@ -165,6 +210,7 @@ impl GitHub {
     pub fn secrets(&self) -> Vec<String> {
         let state = self.state();
         let tokens = state.tokens.iter().chain(&state.exchanged).map(|(token, _)| token.clone());
+        let tokens = tokens.chain(state.refresh_tokens.iter().cloned());
         tokens.chain(Some(state.device_code.clone()).filter(|code| !code.is_empty())).collect()
     }
 
@@ -187,6 +233,12 @@ impl State {
     fn new_token(&mut self) -> String {
         let token = format!("ghu_{}", unique());
         self.tokens.push((token.clone(), true));
+        token
+    }
+
+    fn new_refresh_token(&mut self) -> String {
+        let token = format!("ghr_{}", unique());
+        self.refresh_tokens.push(token.clone());
         token
     }
 
@@ -251,7 +303,8 @@ impl State {
         let mut said = format!("{} {:?} ", received.path, received.headers);
         said.push_str(&String::from_utf8_lossy(&received.body));
         let secrets = self.tokens.iter().chain(&self.exchanged).map(|(token, _)| token.clone());
-        let secrets: Vec<String> = secrets.chain([self.device_code.clone()]).collect();
+        let others = self.refresh_tokens.iter().cloned().chain([self.device_code.clone()]);
+        let secrets: Vec<String> = secrets.chain(others).collect();
         for secret in secrets.iter().filter(|secret| !secret.is_empty() && said.contains(*secret)) {
             if !may(self, secret) {
                 self.problem(format!("{secret} came to {host}{}", received.path));

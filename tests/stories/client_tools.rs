@@ -256,6 +256,23 @@ async fn a_rename_is_asked_for_once_made_everywhere_and_taken_back() {
 }
 
 #[tokio::test]
+async fn an_edit_is_read_as_the_editor_counts() {
+    for profile in [Profile::Opal, Profile::VsCode] {
+        let start = |start: tests::harness::Start| start.mode("auto_edit").profile(profile);
+        let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), start).await;
+        opal.editor.set_text("price.rs", "/* é𝄞 */ total\r\n");
+        let turn = opal.prompt("go").await;
+        let version = opal.editor.document_version("price.rs");
+        let document = json!({ "uri": opal.editor.uri("price.rs"), "version": version });
+        let edits = json!([{ "range": opal.editor.range_of("price.rs", "total"), "newText": "sum" }]);
+        let edit = json!({ "documentChanges": [{ "textDocument": document, "edits": edits }] });
+        turn.until("client/tool_call").await.found("edit", edit);
+        told(&model, &turn).await;
+        assert_eq!(opal.text("price.rs"), "/* é𝄞 */ sum\r\n", "{profile:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_rename_that_is_denied_changes_nothing() {
     let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), |start| start).await;
     let turn = opal.prompt("go").await;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tests::github::Poll;
-use tests::{Family, Gate, GitHub, Opal, calls};
+use tests::process::CommandLine;
+use tests::{FakeModel, Family, Gate, GitHub, Opal, calls};
 
 /// Who asked, as each request says.
 fn initiators(github: &GitHub) -> Vec<String> {
@@ -133,10 +134,41 @@ async fn who_signs_out_can_sign_in_again() {
     let told = error(&opal);
     assert_eq!(
         (&told["code"], &told["message"]),
-        (&json!("sign_in_again"), &json!("copilot does not accept the sign-in: nobody is signed in"))
+        (&json!("sign_in_again"), &json!("nobody is signed in to copilot"))
     );
     opal.editor.request("auth/login", json!({})).await.unwrap();
     assert_eq!(opal.run("and now").await, "completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_resumed_while_nobody_is_signed_in_keeps_its_model() {
+    let (github, other) = (GitHub::start().await, FakeModel::start().await);
+    github.model.next(|t| t.text("Before."));
+    github.model.next(|t| t.text("After."));
+    let work = format!("[providers.work]\nbase_url = \"{}\"\nmodels = [{{ id = \"m\" }}]\n", other.url());
+    let opal = CommandLine::new(&format!("{}{work}", github.config()));
+    let file = opal.data_directory().join("auth.json");
+    let auth_json = github.auth_json();
+    std::fs::write(&file, &auth_json).unwrap();
+    let ran = opal.run(&["run", "--model", "copilot/gpt-5.4", "hello"]);
+    assert!(ran.ok && ran.stdout.contains("Before."), "{ran:?}");
+
+    assert!(opal.run(&["logout"]).ok);
+    let ran = opal.run(&["run", "--resume", "are you there"]);
+    assert!(!ran.ok && ran.stderr.contains("nobody is signed in to copilot"), "{ran:?}");
+    assert!(ran.stderr.contains("`opal login`, or choose another model"), "{ran:?}");
+    assert_eq!(other.n_requests(), 0);
+    let listed = opal.run(&["sessions", "--json"]).stdout;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["model"], "copilot/gpt-5.4");
+
+    // Either way on.
+    other.next(|t| t.text("Instead."));
+    let ran = opal.run(&["run", "--resume", "--model", "work/m", "then you"]);
+    assert!(ran.ok && ran.stdout.contains("Instead."), "{ran:?}");
+    std::fs::write(&file, &auth_json).unwrap();
+    let ran = opal.run(&["run", "--resume", "--model", "copilot/gpt-5.4", "and now"]);
+    assert!(ran.ok && ran.stdout.contains("After."), "{ran:?}");
 }
 
 #[tokio::test]
@@ -153,6 +185,30 @@ async fn an_account_without_copilot() {
         "{message}"
     );
     assert!(opal.data_directory().join("auth.json").exists(), "the sign-in is good");
+}
+
+#[tokio::test]
+async fn a_model_with_terms_is_used_after_they_are_accepted() {
+    let github = GitHub::start().await;
+    github.lock("gpt-5.4");
+    github.model.next(|t| t.text("Now."));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    let list = opal.editor.request("models/list", json!({})).await.unwrap();
+    let terms: Vec<&Value> =
+        list["models"].as_array().unwrap().iter().filter(|model| model["terms"].is_string()).collect();
+    assert!(terms.iter().any(|model| model["model"] == "copilot/gpt-5.4"), "{list:#}");
+    assert_eq!(opal.run("hello").await, "error");
+    let told = error(&opal);
+    assert_eq!(told["code"], "terms_not_accepted");
+    assert!(told["message"].as_str().unwrap().contains("Enable access to this model"), "{told}");
+    assert!(told["hint"].as_str().unwrap().contains("opal models --enable"), "{told}");
+    let enable = |model: &str| opal.editor.request("models/enable", json!({ "model": model }));
+    assert_eq!(enable("copilot/gpt-5.4").await.unwrap(), json!({ "ok": true }));
+    assert_eq!(opal.run("and now").await, "completed");
+    for (model, why) in [("gpt-5.4", "only those of copilot"), ("copilot/no-such", "not in the list")] {
+        let refused = enable(model).await.unwrap_err();
+        assert!(refused.code == -32602 && refused.message.contains(why), "{refused}");
+    }
 }
 
 #[tokio::test]

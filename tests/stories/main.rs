@@ -19,6 +19,7 @@ mod faults;
 mod files;
 mod frames;
 mod handshake;
+mod keyring;
 mod models;
 mod order;
 mod params;

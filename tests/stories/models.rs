@@ -5,7 +5,7 @@ use std::time::Duration;
 use replay::{Reply, Step};
 use serde_json::{Value, json};
 use tests::process::CommandLine;
-use tests::{FakeModel, Family, Opal};
+use tests::{FakeModel, Family, GitHub, Opal};
 
 /// Nobody listens there.
 const NOBODY: &str = "http://127.0.0.1:1/v1";
@@ -162,6 +162,62 @@ async fn one_without_a_model() {
     let opal = CommandLine::new(&format!("local_servers = {{ ollama = {} }}\n", model.port()));
     let ran = opal.run(&["run", "hello"]);
     assert!(!ran.ok && ran.stderr.contains("`ollama`"), "{ran:?}");
+}
+
+/// Nothing is configured, and nobody is signed in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_the_environment_is_all_that_is_needed() {
+    for (name, family, model, version) in [
+        ("ANTHROPIC", Family::Anthropic, "claude-sonnet-4-5", ""),
+        ("OPENAI", Family::Responses, "gpt-5", "/v1"),
+        ("OPENROUTER", Family::Chat, "anthropic/claude-sonnet-4.5", "/v1"),
+    ] {
+        let fake = FakeModel::start_as(family).await;
+        fake.next(|t| t.text("Hello."));
+        fake.next(|t| t.text("Hello again."));
+        let opal = CommandLine::new("local_servers = {}\n")
+            .env(&format!("{name}_API_KEY"), "sk-of-the-environment")
+            .env(&format!("{name}_BASE_URL"), &format!("{}{version}", fake.origin()));
+        let ran = opal.run(&["run", "hello"]);
+        assert!(ran.ok && ran.stdout.contains("Hello."), "{name}: {ran:?}");
+        let request = fake.last_request();
+        assert_eq!(request.body["model"], model, "{name}");
+        let key = match family {
+            Family::Anthropic => request.header("x-api-key"),
+            _ => request.header("authorization").and_then(|key| key.strip_prefix("Bearer ")),
+        };
+        assert_eq!(key, Some("sk-of-the-environment"), "{name}");
+        let ran = opal.run(&["run", "--resume", "and again"]);
+        assert!(ran.ok && ran.stdout.contains("Hello again."), "{name}: {ran:?}");
+        let told = opal.run(&["auth"]).stdout;
+        let provider = name.to_lowercase();
+        assert!(
+            told.contains(&format!(
+                "{provider:<12} ready, with the key from the environment ({name}_API_KEY)"
+            )),
+            "{told}"
+        );
+    }
+}
+
+/// In the order in which the readme has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_comes_before_keys_and_a_key_before_a_server_on_this_machine() {
+    let local = FakeModel::start_as(Family::Chat).await;
+    local.lists(json!([{ "id": "qwen3:8b" }]));
+    let github = GitHub::start().await;
+    let config = format!("local_servers = {{ ollama = {} }}\n", local.port());
+    let opal = CommandLine::new(&config).env("OPENAI_BASE_URL", NOBODY);
+    let chosen = |opal: &CommandLine| {
+        let all: Value = serde_json::from_str(&opal.run(&["models", "--json"]).stdout).unwrap();
+        all["default_model"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(chosen(&opal), "ollama/qwen3:8b");
+    let opal = opal.env("OPENAI_API_KEY", "sk-of-the-environment");
+    assert_eq!(chosen(&opal), "openai/gpt-5");
+    opal.configure(&github.config());
+    std::fs::write(opal.data_directory().join("auth.json"), github.auth_json()).unwrap();
+    assert_eq!(chosen(&opal), "copilot/gpt-5-mini");
 }
 
 #[cfg(unix)]

@@ -267,12 +267,108 @@ async fn another_opal_signs_in_and_out() {
     opal.editor.request("session/start", params).await.unwrap_err();
 }
 
+#[tokio::test]
+async fn a_sign_in_of_another_program_for_another_host() {
+    let github = GitHub::start().await;
+    let token = github.token();
+    let key = "acme.ghe.com:Iv1.b507a08c87ecfe98";
+    let terminal = with_apps(&github, json!({ key: { "user": "worker", "oauth_token": token } }));
+    let ran = run(&terminal, &["auth"]);
+    assert!(ran.stdout.contains("can also use the sign-in of worker at acme.ghe.com in "), "{ran:?}");
+    let ran = run(&terminal, &["login", "--existing", "--domain", "other.ghe.com"]);
+    assert!(!ran.ok && ran.stderr.contains("no other program has left a sign-in here"), "{ran:?}");
+    for arguments in
+        [&["login", "--existing"][..], &["login", "--existing", "--domain", "https://ACME.ghe.com/"]]
+    {
+        let ran = run(&terminal, arguments);
+        assert!(ran.ok && ran.stderr.contains(" at acme.ghe.com"), "{ran:?}");
+        let stored = std::fs::read_to_string(terminal.data_directory().join("auth.json")).unwrap();
+        let stored: Value = serde_json::from_str(&stored).unwrap();
+        assert_eq!(stored["copilot"]["domain"], "acme.ghe.com");
+        assert!(run(&terminal, &["logout"]).ok);
+    }
+    assert_eq!(github.n_codes(), 0);
+}
+
+// Tokens that run out.
+
+#[tokio::test]
+async fn a_sign_in_that_runs_out_is_renewed_before() {
+    let github = GitHub::start().await;
+    for text in ["One.", "Two."] {
+        github.model.next(|t| t.text(text));
+    }
+    let mut opal = Opal::start_with_github(&github).data("auth.json", &github.auth_json_for(60)).await;
+    opal.start_first_session(json!({ "model": "copilot/gpt-5.4" })).await;
+    // Everybody at once: a refresh token is good for one use.
+    let asked = (0..10).map(|_| status(&opal.editor));
+    for told in futures::future::join_all(asked).await {
+        assert_eq!((&told["ready"], &told["renewed"]), (&json!(true), &json!(true)), "{told}");
+    }
+    assert_eq!(opal.run("hello").await, "completed");
+    assert_eq!(github.n_refreshes(), 1);
+    let kept = stored(&opal).unwrap();
+    let expires_at_ms = kept["copilot"]["expires_at_ms"].as_i64().unwrap();
+    assert_eq!(status(&opal.editor).await["expires_at_ms"], expires_at_ms);
+
+    // It can be renewed no more, and says so when it has run out.
+    github.forget_refresh_tokens();
+    let mut kept = kept;
+    kept["copilot"]["expires_at_ms"] = json!(1_000);
+    std::fs::write(opal.data_directory().join("auth.json"), kept.to_string()).unwrap();
+    assert_eq!(opal.run("are you there").await, "error");
+    let events = opal.editor.events(&opal.session);
+    let told = events.iter().rfind(|event| event["type"] == "error").unwrap();
+    assert_eq!(told["code"], "sign_in_again", "{told}");
+    assert!(told["message"].as_str().unwrap().contains("could not be renewed"), "{told}");
+    github.tokens_last(8 * 3600);
+    login(&opal.editor).await.unwrap();
+    assert_eq!(opal.run("and now").await, "completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn until_when() {
+    let github = GitHub::start().await;
+    let terminal = terminal(&github);
+    let until = |auth_json: String| {
+        std::fs::write(terminal.data_directory().join("auth.json"), auth_json).unwrap();
+        let ran = run(&terminal, &["auth"]);
+        ran.stdout.trim_end().split_once("2026-12-01), ").unwrap_or_else(|| panic!("{ran:?}")).1.to_owned()
+    };
+    assert_eq!(until(github.auth_json()), "access for 30 min, then renewed by itself");
+    assert_eq!(until(github.auth_json_for(7 * 3600 + 600)), "access for 7 h, then renewed by itself");
+    let mut without: Value = serde_json::from_str(&github.auth_json_for(90 * 24 * 3600)).unwrap();
+    without["copilot"].as_object_mut().unwrap().remove("refresh_token");
+    assert_eq!(until(without.to_string()), "access for 90 days, then `opal login` again");
+}
+
+#[tokio::test]
+async fn a_token_without_an_exchange() {
+    let github = GitHub::start().await;
+    github.takes_github_tokens();
+    github.model.next(|t| t.text("Here."));
+    let opal =
+        Opal::start_with_github(&github).settings("exchange = false").signed_in(&github, "gpt-5.4").await;
+    assert_eq!(opal.run("hello").await, "completed");
+    assert_eq!(github.n_exchanges(), 0);
+    assert_eq!(status(&opal.editor).await["expires_at_ms"], Value::Null);
+}
+
 // The command line.
 
 /// `opal` for somebody new.
 fn terminal(github: &GitHub) -> CommandLine {
     github.pace(1, 900);
     CommandLine::new(&github.config())
+}
+
+/// The same where an editor's plugin has left sign-ins.
+fn with_apps(github: &GitHub, apps: Value) -> CommandLine {
+    let terminal = terminal(github);
+    let home = terminal.data_directory().join("../config");
+    std::fs::create_dir_all(home.join("github-copilot")).unwrap();
+    std::fs::write(home.join("github-copilot/apps.json"), apps.to_string()).unwrap();
+    terminal.env("XDG_CONFIG_HOME", home.to_str().unwrap())
 }
 
 /// `opal login`, as far as its code, which is returned.
@@ -312,7 +408,7 @@ async fn in_a_terminal() {
     let ran = run(&terminal, &["auth"]);
     assert!(ran.ok && ran.stderr.is_empty(), "{ran:?}");
     expect![[r#"
-        copilot      signed in as octo-fixture (individual, 40 % of premium interactions left, renewed on 2026-12-01)
+        copilot      signed in as octo-fixture (individual, 40 % of premium interactions left, renewed on 2026-12-01), access for 30 min, then renewed by itself
     "#]].assert_eq(&ran.stdout);
     let json: Value = serde_json::from_str(&run(&terminal, &["auth", "--json"]).stdout).unwrap();
     assert_eq!(json["providers"][0]["account"], ACCOUNT);
@@ -353,7 +449,7 @@ async fn in_a_terminal_it_can_fail() {
     std::fs::write(terminal.data_directory().join("auth.json"), "{").unwrap();
     let ran = run(&terminal, &["auth"]);
     expect![[r#"
-        copilot      not ready: DATA/auth.json is damaged: line 1, column 1. Sign in again to replace it.
+        copilot      not ready: DATA/auth.json is damaged: line 1, column 1. Sign in again with `opal login` to replace it.
     "#]]
     .assert_eq(&ran.stdout.replace(&terminal.data_directory().display().to_string(), "DATA"));
     github.refuse_exchange(None);
@@ -383,12 +479,9 @@ async fn ctrl_c_gives_up() {
 async fn a_sign_in_of_another_program_is_used_only_when_asked_for() {
     let github = GitHub::start().await;
     let (of_plugin, of_environment) = (github.token(), github.token());
-    let terminal = terminal(&github);
+    let key = "github.com:Iv1.b507a08c87ecfe98";
+    let terminal = with_apps(&github, json!({ key: { "user": "octo", "oauth_token": of_plugin } }));
     let home = terminal.data_directory().join("../config");
-    std::fs::create_dir_all(home.join("github-copilot")).unwrap();
-    let apps = json!({ "github.com:Iv1.b507a08c87ecfe98": { "user": "octo", "oauth_token": of_plugin } });
-    std::fs::write(home.join("github-copilot/apps.json"), apps.to_string()).unwrap();
-    let terminal = terminal.env("XDG_CONFIG_HOME", home.to_str().unwrap());
     let stored = |terminal: &CommandLine| {
         let text = std::fs::read_to_string(terminal.data_directory().join("auth.json")).unwrap();
         serde_json::from_str::<Value>(&text).unwrap()["copilot"]["token"].as_str().unwrap().to_owned()

@@ -1,13 +1,14 @@
 // A window to drive in a story, with the extension, a scripted model and a folder of its own.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
-const TIMEOUT_MS = 20_000;
+/** Long, for a machine that has much else to do; what happens is seen at once. */
+const TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
 /** What fails a story, as opposed to what fails the test. */
@@ -73,28 +74,32 @@ export class Editor {
   }
 
   /** Opens the window, with a model that gives these answers; see tests/nvim/model.md. */
-  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config } = {}) {
-    const url = await this.start_model(answers);
+  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config, github, folders, user = {} } = {}) {
+    await this.server.set(user);
     const data = join(this.scratch, "data");
     await mkdir(data);
+    const url = await (github ? this.start_github(data) : this.start_model(answers));
     if (config) {
       await writeFile(join(data, "config.toml"), config(url));
     }
-    const model = config ? {} : { OPAL_BASE_URL: url, OPAL_MODEL: "scripted", OPAL_API_KEY: "none" };
-    await this.file(
-      ".vscode/settings.json",
-      JSON.stringify({
-        "opal.path": process.env.OPAL_TEST_BIN,
-        "opal.environment": {
-          ...model,
-          OPAL_DATA_DIR: data,
-        },
-        ...settings,
-      }),
-    );
+    const model = config || github ? {} : { OPAL_BASE_URL: url, OPAL_MODEL: "scripted", OPAL_API_KEY: "none" };
+    const all = {
+      "opal.path": process.env.OPAL_TEST_BIN,
+      "opal.environment": { ...model, OPAL_DATA_DIR: data },
+      ...settings,
+    };
+    let query = `folder=${encodeURIComponent(this.dir)}`;
+    if (folders) {
+      const content = { folders: folders.map((path) => ({ path })), settings: all };
+      await this.file("all.code-workspace", JSON.stringify(content));
+      query = `workspace=${encodeURIComponent(join(this.dir, "all.code-workspace"))}`;
+    } else {
+      await this.file(".vscode/settings.json", JSON.stringify(all));
+    }
     this.context = await this.server.browser.newContext({ viewport });
     await this.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: this.server.url });
     this.page = await this.context.newPage();
+    this.page.setDefaultTimeout(TIMEOUT_MS);
     this.page.on("console", (message) => {
       const text = message.text();
       if (/Content Security Policy/.test(text) && /vscode-webview|view\.js|style\.css/.test(text + message.location().url)) {
@@ -102,7 +107,7 @@ export class Editor {
       }
     });
     this.page.on("pageerror", (error) => this.errors.push(String(error)));
-    await this.page.goto(`${this.server.url}/?folder=${encodeURIComponent(this.dir)}`);
+    await this.page.goto(`${this.server.url}/?${query}`);
     await this.page.waitForSelector(".monaco-workbench .activitybar");
     if (view) {
       await this.show_view();
@@ -120,6 +125,19 @@ export class Editor {
       this.model.stdout.once("data", (data) => resolve(String(data).trim()));
       this.model.once("exit", () => reject(new Error("the model ended")));
     });
+  }
+
+  /** A double of GitHub to sign in to, instead of the model. */
+  async start_github(data) {
+    const config = join(data, "config.toml");
+    this.model = spawn(process.env.OPAL_TEST_GITHUB, [data], { stdio: ["pipe", "ignore", "inherit"] });
+    await this.eventually("GitHub is there", () => existsSync(config) && readFileSync(config, "utf8") !== "");
+  }
+
+  /** The ids of this window's servers. */
+  servers() {
+    const ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return ids.filter((id) => is_server(id, this.scratch)).map(Number);
   }
 
   /** Everything the model was sent, as JSON. */
@@ -172,10 +190,32 @@ export class Editor {
     await this.page.keyboard.press("F1");
     await this.page.waitForSelector(".quick-input-widget input");
     await this.page.keyboard.insertText(title);
-    await sleep(300);
-    const rows = await this.page.$$(`.quick-input-list .monaco-list-row[aria-label*="${title}"]`);
+    // Where there is no such command, the palette offers others.
+    let is_offered;
+    await this.eventually("the palette has looked", async () => {
+      const rows = await this.page.$$eval(".quick-input-list .monaco-list-row", (all) =>
+        all.map((row) => row.ariaLabel),
+      );
+      is_offered = rows.some((label) => label.includes(title));
+      return is_offered || rows.some((label) => label.includes("similar commands"));
+    });
     await this.page.keyboard.press("Escape");
-    return rows.length > 0;
+    return is_offered;
+  }
+
+  /** Chooses from the list that is open, by a part of a line. */
+  async choose(part) {
+    await this.page.waitForSelector(`.quick-input-list .monaco-list-row[aria-label*="${part}"]`);
+    await this.page.keyboard.insertText(part);
+    await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused[aria-label*="${part}"]`);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Answers an input box by a part of what it asks. */
+  async input(part, text) {
+    await this.page.waitForSelector(`.quick-input-widget:visible:has-text("${part}") input`);
+    await this.page.keyboard.insertText(text);
+    await this.page.keyboard.press("Enter");
   }
 
   /** Opens a file by its name. */
@@ -278,7 +318,8 @@ export class Editor {
       const shot = `failed-${name.replace(/\W+/g, "-")}`;
       await this.screenshot(shot);
       const conversation = (await this.transcript()).slice(-1500);
-      return `conversation:\n${conversation}\n\nerrors: ${this.errors.join("\n")}\n\nsee ${shot}.png`;
+      const sent = this.sent().slice(-3000);
+      return `conversation:\n${conversation}\n\nthe model was sent: …${sent}\n\nerrors: ${this.errors.join("\n")}\n\nsee ${shot}.png`;
     } catch (error) {
       return `(no more to see: ${error.message})`;
     }
@@ -286,7 +327,16 @@ export class Editor {
 
   async close() {
     await this.context?.close();
-    this.model?.stdin.end();
+    this.model?.kill();
     await rm(this.scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
+
+function is_server(id, scratch) {
+  try {
+    const read = (name) => readFileSync(`/proc/${id}/${name}`, "utf8");
+    return read("cmdline").startsWith(`${process.env.OPAL_TEST_BIN}\0lsp`) && read("environ").includes(scratch);
+  } catch {
+    return false; // it has ended meanwhile
   }
 }

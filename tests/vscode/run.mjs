@@ -1,9 +1,17 @@
 // Runs the stories, one after the other, each in a window of its own.
+import { readFileSync } from "node:fs";
 import { Server } from "./server.mjs";
 import { Editor } from "./editor.mjs";
 import { stories } from "./stories.mjs";
 
 const only = process.argv[2];
+/** What every client of Opal must be able to do, under these names. */
+const shared = readFileSync(new URL("../shared-stories", import.meta.url), "utf8").trim().split("\n");
+const missing = shared.filter((name) => !stories.some((story) => story.name === name));
+if (missing.length > 0) {
+  console.log(`  missing here, but in tests/shared-stories:\n    ${missing.join("\n    ")}`);
+  process.exit(1);
+}
 const server = await Server.start();
 let failed = 0;
 let ran = 0;

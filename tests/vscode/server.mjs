@@ -26,6 +26,7 @@ const SETTINGS = {
   "files.autoSave": "off",
   "files.simpleDialog.enable": true,
   "window.confirmBeforeClose": "never",
+  "security.workspace.trust.enabled": false,
 };
 
 export class Server {
@@ -34,7 +35,8 @@ export class Server {
     self.scratch = await mkdtemp(join(tmpdir(), "opal-vscode-"));
     const user = join(self.scratch, "user");
     await mkdir(join(user, "User"), { recursive: true });
-    await writeFile(join(user, "User", "settings.json"), JSON.stringify(SETTINGS));
+    self.settings = join(user, "User", "settings.json");
+    await self.set({});
     const port = await free_port();
     const dirs = ["--user-data-dir", user, "--extensions-dir", join(self.scratch, "extensions")];
     const config = ["--config", join(self.scratch, "config.yaml")];
@@ -52,7 +54,7 @@ export class Server {
         ...config,
         ...dirs,
         ...["--auth", "none", "--bind-addr", `127.0.0.1:${port}`, "--disable-telemetry", "--disable-update-check"],
-        ...["--disable-workspace-trust", "--disable-getting-started-override"],
+        "--disable-getting-started-override",
       ],
       { env, stdio: "ignore", detached: true },
     );
@@ -74,6 +76,11 @@ export class Server {
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
     });
     return self;
+  }
+
+  /** The user's own settings, for the windows that are opened from now on. */
+  async set(settings) {
+    await writeFile(this.settings, JSON.stringify({ ...SETTINGS, ...settings }));
   }
 
   async stop() {

@@ -1,6 +1,7 @@
 // What a user does, and what comes of it.
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 export const stories = [];
 
@@ -17,8 +18,11 @@ const write = (path, content) => call("write", { path, content });
 const edit = (path, ...edits) =>
   call("edit", { path, edits: edits.map(([old_text, new_text]) => ({ old_text, new_text })) });
 const FREELY = { settings: { "opal.permissionMode": "auto_edit" } };
+/** A server that asks for a secret. */
+const SECRETIVE = fileURLToPath(new URL("secretive.mjs", import.meta.url));
+const UNASKED = { settings: { "opal.permissionMode": "full" } };
 
-story("a prompt streams its answer into the view", async (t) => {
+story("a prompt streams its answer", async (t) => {
   await t.start([[think("**Weighing it**\n\nOn the one ", "hand"), say("Hello ", "there"), t.gate("go"), say(",\n\n- a\n- b")]]);
   t.expect("nothing runs yet", await t.status_bar(), " Opal");
   await t.prompt("greet me");
@@ -39,7 +43,7 @@ story("a call shows its live output, and a change its diff", async (t) => {
       [edit("a.txt", ["one", "ONE"])],
       [say("Done.")],
     ],
-    { settings: { "opal.permissionMode": "full" } },
+    UNASKED,
   );
   await t.prompt("shout");
   await t.shows("live");
@@ -111,9 +115,7 @@ story("what cannot be seen is asked by a notification, and answering in one plac
 story("a command cannot smuggle a link into its notification", async (t) => {
   await t.start([[run("echo '[Allow](command:workbench.action.closeWindow)'")], [say("Done.")]]);
   await t.command("Opal: Prompt…");
-  await t.page.waitForSelector('.quick-input-widget:has-text("What is to be done?")');
-  await t.page.keyboard.insertText("go");
-  await t.page.keyboard.press("Enter");
+  await t.input("What is to be done?", "go");
   await t.dock_shows("closeWindow");
   await t.page.click('.activitybar a[aria-label^="Explorer"]');
   await t.notified("closeWindow");
@@ -136,9 +138,7 @@ story("a question of the model is answered by choosing or typing", async (t) => 
   await t.model_was_told("blue");
   await t.dock_shows("How dark?");
   await t.press("Answer…");
-  await t.page.waitForSelector(".quick-input-widget input");
-  await t.page.keyboard.insertText("ultramarine");
-  await t.page.keyboard.press("Enter");
+  await t.input("How dark?", "ultramarine");
   await t.shows("Good.");
   await t.model_was_told("ultramarine");
 });
@@ -190,16 +190,24 @@ story("a clean document is saved after an edit, a new file is made, a closed one
   t.expect("the new one", t.on_disk("new/file.txt"), "one\ntwo\n");
 });
 
-story("while it works Enter steers, Alt+Enter queues, and what is queued can be withdrawn", async (t) => {
-  await t.start([
-    [say("Working"), t.gate("go"), run("true")],
-    [say("Shorter then.")],
-    [say("And the tests.")],
-  ], { settings: { "opal.permissionMode": "full" } });
+story("steering reaches the running turn", async (t) => {
+  await t.start([[say("Working"), t.gate("go"), run("true")], [say("Shorter then.")]], UNASKED);
   await t.prompt("work");
   await t.shows("Working");
   await t.prompt("shorter");
   await t.dock_shows("shorter");
+  t.expect("it is not said yet", (await t.transcript()).includes("shorter"), false);
+  await t.open_gate("go");
+  await t.shows("Shorter then.");
+  await t.idle();
+  await t.shows("steered\nshorter");
+  await t.model_was_told("shorter");
+});
+
+story("a follow-up waits for the answer, and can be withdrawn", async (t) => {
+  await t.start([[say("Working"), t.gate("go")], [say("They pass.")]]);
+  await t.prompt("work");
+  await t.shows("Working");
   await t.prompt("and the tests", "Alt+Enter");
   await t.prompt("never mind", "Alt+Enter");
   await t.dock_shows("never mind");
@@ -207,13 +215,13 @@ story("while it works Enter steers, Alt+Enter queues, and what is queued can be 
   await t.view.click('button[aria-label="Withdraw: never mind"]');
   await t.eventually("it is back in the box", async () => (await t.view.inputValue("textarea")) === "never mind");
   await t.open_gate("go");
-  await t.shows("And the tests.");
+  await t.shows("They pass.");
   await t.idle();
-  await t.shows("steered\nshorter");
+  t.expect("the conversation", await t.transcript(), "work\n\nWorking\n\nand the tests\n\nThey pass.");
   t.expect("nothing of it was sent", t.sent().includes("never mind"), false);
 });
 
-story("a stop hands back what was queued, and Up brings back what was said", async (t) => {
+story("abort stops a silent model and hands back what was queued", async (t) => {
   await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
   await t.prompt("work");
   await t.shows("Working");
@@ -232,7 +240,7 @@ story("a stop hands back what was queued, and Up brings back what was said", asy
   await t.shows("Here again.");
 });
 
-story("the last turn is undone, and its undo can be seen", async (t) => {
+story("the last turn is undone", async (t) => {
   await t.file("a.txt", "one\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]], FREELY);
   await t.prompt("shout");
@@ -244,7 +252,7 @@ story("the last turn is undone, and its undo can be seen", async (t) => {
   t.expect("undone", t.on_disk("a.txt"), "one\n");
 });
 
-story("changes are reviewed file by file and hunk by hunk", async (t) => {
+story("changes are reviewed hunk by hunk", async (t) => {
   const lines = Array.from({ length: 40 }, (_, idx) => `line ${idx + 1}`);
   await t.file("a.txt", `${lines.join("\n")}\n`);
   await t.file("b.txt", "one\n");
@@ -302,15 +310,31 @@ story("a reloaded window goes on with its conversation", async (t) => {
   await t.model_was_told("Hello there.");
 });
 
-story("a killed server is started again, and the session goes on", async (t) => {
+story("a resumed conversation shows its calls as they were", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start(
+    [[think("Hm"), run("echo live")], [read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]],
+    UNASKED,
+  );
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
+  const cards = () => t.view.$$eval(".call", (all) => all.map((card) => card.textContent));
+  const before = await cards();
+  t.expect("a card for each", before.length, 3);
+  await t.reload();
+  await t.shows("Done.");
+  t.expect("the cards", await cards(), before);
+  await t.press("Open Diff");
+  await t.page.waitForSelector('.tab[aria-label*="Changed by Opal"]');
+});
+
+story("a conversation goes on after its server was killed", async (t) => {
   await t.start([[say("Working"), { hang: true }], [say("Here again.")]]);
   await t.prompt("work");
   await t.shows("Working");
-  const servers = execFileSync("pgrep", ["-f", `${process.env.OPAL_TEST_BIN} lsp`], { encoding: "utf8" });
-  for (const pid of servers.trim().split("\n")) {
-    if (execFileSync("cat", [`/proc/${pid}/environ`], { encoding: "utf8" }).includes(t.scratch)) {
-      process.kill(Number(pid), "SIGKILL");
-    }
+  for (const pid of t.servers()) {
+    process.kill(pid, "SIGKILL");
   }
   await t.shows("was started again");
   await t.idle();
@@ -325,6 +349,7 @@ story("an error is shown with what can be done", async (t) => {
   await t.eventually("an error is there", () => t.view.$(".log .note.error"));
   await t.idle();
   await t.shows("the script has no answer left");
+  await t.shows("Check the provider's base_url and api, and the model's name, in the configuration.");
   await t.screenshot("error");
 });
 
@@ -336,6 +361,21 @@ story("a missing server is said, with a button to the setting", async (t) => {
   await t.screenshot("missing");
   await t.press("Open the Setting");
   await t.page.waitForSelector('.settings-editor [data-key="opal.path"], .settings-editor .setting-item-label');
+});
+
+story("what a folder sets runs nothing until the folder is trusted", async (t) => {
+  await t.start([[say("Hello.")]], {
+    user: { "security.workspace.trust.enabled": true, "security.workspace.trust.startupPrompt": "never" },
+  });
+  await t.prompt("greet me");
+  await t.dock_shows("Opal's server was not found.");
+  t.expect("nothing runs", t.servers(), []);
+  await t.command("Workspaces: Manage Workspace Trust");
+  await t.page.click('.workspace-trust-editor .monaco-button:text-is("Trust")');
+  await t.page.waitForSelector('.workspace-trust-editor:has-text("You trust this folder")');
+  await t.page.click('.monaco-modal-editor-block .codicon-close >> nth=0');
+  await t.prompt("");
+  await t.shows("Hello.");
 });
 
 story("files, the selection and images go along", async (t) => {
@@ -368,8 +408,8 @@ story("files, the selection and images go along", async (t) => {
   await t.model_was_told("image/png");
 });
 
-story("a session is found by its words and resumed, and branched", async (t) => {
-  await t.start([[say("The tax is 7 %.")], [say("A poem.")], [say("The tax is 19 %.")]]);
+story("a session is found by its words and resumed", async (t) => {
+  await t.start([[say("The tax is 7 %.")], [say("A poem.")], [say("Still 7 %.")]]);
   await t.prompt("what is the tax?");
   await t.shows("The tax is 7 %.");
   await t.idle();
@@ -385,17 +425,230 @@ story("a session is found by its words and resumed, and branched", async (t) => 
   await t.screenshot("sessions");
   await t.page.keyboard.press("Enter");
   await t.shows("The tax is 7 %.");
+  await t.prompt("and now?");
+  await t.shows("Still 7 %.");
+  await t.model_was_told("what is the tax?");
+});
+
+story("going back before a prompt brings files, transcript and prompt back", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start(
+    [[say("Hello.")], [read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")], [say("As you like.")]],
+    FREELY,
+  );
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.idle();
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
   await t.command("Opal: Branch From Here…");
-  await t.page.waitForSelector('.quick-input-list [aria-label*="what is the tax?"]');
-  await t.page.keyboard.type("what is the");
-  await t.page.keyboard.press("Enter");
-  await t.page.waitForSelector('.quick-input-list [aria-label*="Leave files"]');
-  await t.page.keyboard.press("Enter");
-  await t.eventually("it is to be said anew", async () => (await t.view.inputValue("textarea")) === "what is the tax?");
-  await t.eventually("before the prompt", () => t.view.$(".welcome"));
+  await t.choose("shout");
+  await t.choose("Take back what was changed");
+  await t.eventually("it is to be said anew", async () => (await t.view.inputValue("textarea")) === "shout");
+  await t.eventually("the file stands as before", () => t.on_disk("a.txt") === "one\n");
+  await t.eventually("the conversation ends before it", async () => (await t.transcript()).endsWith("Hello."));
   await t.view.fill("textarea", "");
-  await t.prompt("what is the tax now?");
-  await t.shows("The tax is 19 %.");
+  await t.prompt("whisper");
+  await t.shows("As you like.");
+  t.expect("the other branch is not told", t.sent().trim().split("\n").at(-1).includes("shout"), false);
+});
+
+story("signing in shows a code, and the next prompt works", async (t) => {
+  await t.start([], { github: true });
+  await t.prompt("greet me");
+  await t.dock_shows("Sign In");
+  t.expect("nothing typed is lost", await t.view.inputValue("textarea"), "greet me");
+  await t.screenshot("signed-out");
+  await t.press("Sign In");
+  await t.page.click('.monaco-dialog-box:has-text("open the external website") .monaco-button:text-is("Cancel")');
+  await t.notified("which is in the clipboard, at");
+  await t.screenshot("sign-in");
+  await t.notified("signed in to GitHub Copilot as octo-fixture");
+  await t.prompt("");
+  await t.shows("Hello from a double.");
+  await t.command("Opal: Sign Out");
+  await t.notified("signed out");
+  await t.prompt("again");
+  await t.shows("Sign in again, from the editor or with opal login.");
+});
+
+story("a conversation is compacted, and its summary can be read", async (t) => {
+  const long = "0123456789 ".repeat(10_000);
+  await t.start([[say("First.")], [say(long, "second")], [t.gate("go"), say("## Goal\nTo talk.")], [say("Third.")]]);
+  await t.prompt("one");
+  await t.shows("First.");
+  await t.idle();
+  await t.prompt("two");
+  await t.shows("second");
+  await t.idle();
+  await t.command("Opal: Compact Conversation");
+  await t.dock_shows("compacting");
+  await t.open_gate("go");
+  await t.shows("Compacted to ");
+  await t.view.click('.note summary:text-is("Summary")');
+  await t.shows("To talk.");
+  await t.idle();
+  await t.prompt("three");
+  await t.shows("Third.");
+  await t.model_was_told("To talk.");
+});
+
+story("the running turn is steered and followed up from the palette", async (t) => {
+  await t.start([[say("Working"), t.gate("go"), run("true")], [say("Shorter then.")], [say("They pass.")]], UNASKED);
+  await t.command("Opal: Prompt…");
+  await t.input("What is to be done?", "work");
+  await t.shows("Working");
+  await t.command("Opal: Steer the Running Turn…");
+  await t.input("next safe point", "shorter");
+  await t.dock_shows("shorter");
+  await t.command("Opal: Queue a Follow-Up…");
+  await t.input("when the running turn has ended", "and the tests");
+  await t.dock_shows("and the tests");
+  await t.open_gate("go");
+  await t.shows("They pass.");
+  await t.shows("Shorter then.");
+});
+
+story("a prompt is about the selection", async (t) => {
+  await t.file("a.txt", "one\ntwo\nthree\n");
+  await t.start([[say("I see.")]]);
+  await t.edit("a.txt");
+  await t.page.keyboard.press("Control+Home");
+  await t.page.keyboard.press("ArrowDown");
+  await t.page.keyboard.press("Shift+ArrowDown");
+  await t.command("Opal: Prompt About Selection…");
+  await t.view.waitForSelector('.chip:has-text("a.txt:2")');
+  await t.eventually("the prompt has the focus", () => t.view.evaluate(() => document.activeElement.matches("textarea")));
+  await t.page.keyboard.insertText("what is this?");
+  await t.page.keyboard.press("Enter");
+  await t.shows("I see.");
+  await t.model_was_told("two");
+  t.expect("and nothing else of it", t.sent().includes("three"), false);
+});
+
+story("a restarted server goes on with the session", async (t) => {
+  await t.start([[say("Hello there.")], [say("Hello again.")]]);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  const [before] = t.servers();
+  await t.command("Opal: Restart Server");
+  await t.eventually("it is another one", () => t.servers().length === 1 && t.servers()[0] !== before);
+  await t.shows("Hello there.");
+  await t.idle();
+  await t.prompt("again");
+  await t.shows("Hello again.");
+  await t.model_was_told("Hello there.");
+});
+
+story("commands are given in the prompt box", async (t) => {
+  await t.start([[say("Hello.")], [say("Hello there.")]]);
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.idle();
+  await t.view.click("textarea");
+  await t.page.keyboard.type("/");
+  await t.view.waitForSelector('.offers li:has-text("Undo Last Turn")');
+  t.expect("only what makes sense", await t.view.$$eval(".offers", ([list]) => list.textContent.includes("Abort")), false);
+  await t.screenshot("commands");
+  await t.page.keyboard.type("thin");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:has-text("Select Thinking Level…")');
+  await t.page.keyboard.press("Enter");
+  await t.choose("high");
+  await t.dock_shows("thinks: high");
+  t.expect("nothing is left of it", await t.view.inputValue("textarea"), "");
+  await t.view.click("textarea");
+  await t.page.keyboard.type("/usr/bin is a folder");
+  await t.page.keyboard.press("Enter");
+  await t.shows("Hello there.");
+  await t.model_was_told("/usr/bin is a folder");
+  await t.model_was_told('"effort":"high"');
+});
+
+story("symbols and problems are attached", async (t) => {
+  await t.file("price.ts", "export function total(net: number): number {\n  return net * rate;\n}\nconst other = 1;\n");
+  await t.file("b.json", '{"price": 1.19,,}\n');
+  await t.start([[say("I see.")]]);
+  await t.edit("b.json");
+  await t.page.waitForSelector(".squiggly-error", { state: "attached" });
+  await t.edit("price.ts");
+  await t.page.waitForSelector(".squiggly-error", { state: "attached" });
+  await t.view.click("textarea");
+  await t.page.keyboard.type("look at @tot");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:has-text("total (price.ts:1)")');
+  await t.page.keyboard.press("Enter");
+  await t.page.keyboard.type("and @prob");
+  await t.view.waitForSelector('.offers li:has-text("1 problem in price.ts")');
+  await t.screenshot("offers");
+  await t.view.click('.offers li:has-text("2 problems in 2 files")');
+  await t.page.keyboard.press("Enter");
+  await t.shows("I see.");
+  await t.model_was_told("look at `total` and");
+  await t.model_was_told("return net * rate;");
+  await t.model_was_told("price.ts:2: error: Cannot find name 'rate'. (ts)");
+  await t.model_was_told("b.json:1: error");
+  t.expect("and nothing else of the file", t.sent().includes("const other"), false);
+});
+
+story("the agent asks the editor's language servers", async (t) => {
+  await t.file("tsconfig.json", '{"files": ["price.ts", "cart.ts"]}');
+  await t.file("price.ts", "export function total(net: number) {\n  return net * 1.19;\n}\n");
+  await t.file("cart.ts", 'import { total } from "./price";\n\nexport const paid = total(1);\n');
+  const at = { path: "price.ts", line: 1, symbol: "total" };
+  await t.start(
+    [
+      [call("references", at)],
+      [call("definition", { path: "cart.ts", line: 3, symbol: "total" })],
+      [call("symbols", { path: "cart.ts" })],
+      [call("rename", { ...at, new_name: "sum" })],
+      [edit("price.ts", ["net *", "nett *"]), call("diagnostics", {})],
+      [edit("price.ts", ["nett *", "net *"]), call("diagnostics", { paths: ["price.ts", "cart.ts"] })],
+      [say("Done.")],
+    ],
+    FREELY,
+  );
+  await t.prompt("rename it");
+  await t.shows("Done.");
+  await t.idle();
+  await t.model_was_told("cart.ts:3: export const paid = total(1);");
+  await t.model_was_told("price.ts:1: export function total(net: number) {");
+  await t.model_was_told("cart.ts:3: variable paid");
+  await t.model_was_told("price.ts:2: error 2552 (ts): Cannot find name 'nett'. Did you mean 'net'?");
+  await t.model_was_told("nothing is wrong");
+  t.expect("renamed", t.on_disk("cart.ts"), 'import { sum } from "./price";\n\nexport const paid = sum(1);\n');
+  t.expect("renamed here too", t.on_disk("price.ts"), "export function sum(net: number) {\n  return net * 1.19;\n}\n");
+  await t.screenshot("language");
+});
+
+story("all folders of a workspace are worked on", async (t) => {
+  await t.file("shop/a.txt", "one\n");
+  await t.file("books/b.txt", "two\n");
+  await t.start([[read("../books/b.txt")], [edit("../books/b.txt", ["two", "TWO"])], [say("Done.")]], {
+    ...FREELY,
+    folders: ["shop", "books"],
+  });
+  await t.view.click("textarea");
+  await t.page.keyboard.type("shout in @b.t");
+  await t.view.waitForSelector('.offers [aria-selected="true"]:text-is("books/b.txt")');
+  await t.page.keyboard.press("Enter");
+  await t.page.keyboard.press("Enter");
+  await t.shows("Done.");
+  t.expect("unasked, for it is inside", t.on_disk("books/b.txt"), "TWO\n");
+  await t.idle();
+  await t.press("Review");
+  await t.page.waitForSelector(".multiDiffEntry .line-insert");
+});
+
+story("a secret is typed in a box that does not show it", async (t) => {
+  await t.start([], { settings: { "opal.path": SECRETIVE } });
+  await t.prompt("go");
+  await t.dock_shows("The passphrase of the key?");
+  await t.press("Answer…");
+  await t.page.waitForSelector('.quick-input-widget input[type="password"]');
+  await t.input("The passphrase", "swordfish");
+  await t.shows("It has 9 letters.");
+  t.expect("it is shown nowhere", (await t.transcript()).includes("swordfish"), false);
 });
 
 story("commands are offered when they make sense", async (t) => {
@@ -416,9 +669,7 @@ story("the permission mode and the model are chosen", async (t) => {
   await t.shows("Hello.");
   await t.idle();
   await t.command("Opal: Select Permission Mode…");
-  await t.page.waitForSelector('.quick-input-list [aria-label*="Everything"]');
-  await t.page.keyboard.type("Everything");
-  await t.page.keyboard.press("Enter");
+  await t.choose("Everything");
   await t.dock_shows("never asks");
   await t.command("Opal: Select Model…");
   await t.page.waitForSelector('.quick-input-list [aria-label*="scripted"]');
@@ -555,32 +806,58 @@ function describe_frames(what, frames) {
   return `${what}: ${frames.length} frames, median ${at(0.5)} ms, 95 % ${at(0.95)} ms, 99 % ${at(0.99)} ms, longest ${at(1)} ms`;
 }
 
+/** What the guides show as well. */
 const LOOKS = [
-  ["light", "Default Light Modern", 1400],
-  ["contrast", "Default High Contrast", 1400],
-  ["contrast-light", "Default High Contrast Light", 1400],
+  ["dark", "Default Dark Modern", 1200],
+  ["light", "Default Light Modern", 1200],
+  ["contrast", "Default High Contrast", 1200],
+  ["contrast-light", "Default High Contrast Light", 1200],
   ["narrow", "Default Dark Modern", 560],
 ];
+const PRICE = `/// What a customer pays.
+fn total(net: f64) -> f64 {
+    net * 1.19
+}
+
+fn main() {
+    println!("{:.2}", total(100.0));
+}
+`;
+const PLAN = `The rate stands in \`src/price.rs\`, as a bare number. Two things are to be done:
+
+1. the factor becomes **1.07**
+2. it gets a name
+
+\`\`\`rust
+const RATE: f64 = 1.07; // books
+\`\`\`
+
+| item | rate |
+|---|--:|
+| books | 7 % |
+`;
 for (const [look, theme, width] of LOOKS) {
   story(`it can be read: ${look}`, async (t) => {
-    await t.file("src/price.rs", "fn total(net: f64) -> f64 {\n    net * 1.19\n}\n");
+    await t.file("src/price.rs", PRICE);
     await t.start(
       [
         [think("**Looking for the rate**\n\nIt is in price.rs."), read("src/price.rs")],
-        [
-          say("The rate stands in `src/price.rs`. Two things are to be done:\n\n1. the factor becomes **1.07**\n2. it gets a name\n\n```rust\nconst RATE: f64 = 1.07; // books\n```\n\n| item | rate |\n|---|--:|\n| books | 7 % |\n\nI change it."),
-          edit("src/price.rs", ["net * 1.19", "net * 1.07"]),
-        ],
-        [say("Done.")],
+        [say(PLAN), edit("src/price.rs", ["/// What", "const RATE: f64 = 1.07;\n\n/// What"], ["net * 1.19", "net * RATE"])],
+        [say("Done: books are taxed with 7 %.")],
       ],
-      { settings: { "workbench.colorTheme": theme }, viewport: { width, height: 900 } },
+      { settings: { "workbench.colorTheme": theme }, viewport: { width, height: 860 } },
     );
-    await t.prompt("The tax is 7 % now.");
+    await t.edit("price.rs");
+    await t.prompt("The tax on books is 7 % now.");
     await t.dock_shows("Edit src/price.rs");
+    await t.press("Show Diff");
+    await t.page.waitForSelector(".monaco-diff-editor .line-insert", { state: "attached" });
     await t.screenshot(`look-${look}`);
     await t.press("Allow");
-    await t.shows("Done.");
+    await t.shows("Done: books");
     await t.idle();
+    await t.press("Review");
+    await t.page.waitForSelector(".multiDiffEntry .line-insert");
     await t.screenshot(`look-${look}-done`);
   });
 }

@@ -11,6 +11,7 @@ import * as protocol from "./protocol";
 import type { Questions } from "./questions";
 import type { Server } from "./server";
 import { Session } from "./session";
+import { sentence } from "./words";
 
 /** Where the id of the session is kept, so that it goes on after the window was reloaded. */
 const SESSION_KEY = "opal.session";
@@ -78,6 +79,15 @@ export class Agent implements vscode.Disposable {
       thinking_level: session?.thinking_level,
       permission_mode: session?.permission_mode,
       problem: this.problem,
+    };
+  }
+
+  /** What commands depend on, as their `enablement` names it. */
+  contexts(): Record<string, boolean> {
+    return {
+      "opal.running": this.session?.running ?? false,
+      "opal.session": this.session !== undefined,
+      "opal.asking": this.questions().list().length > 0,
     };
   }
 
@@ -381,7 +391,7 @@ export function describe(error: unknown): Problem {
       : error instanceof Refused
         ? error.hint
         : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = sentence(error instanceof Error ? error.message : String(error));
   if (has_code(error, protocol.ErrorCode.not_signed_in)) {
     return { message, hint: hint ?? undefined, command: "opal.signIn", label: "Sign In" };
   }

@@ -41,6 +41,44 @@ export function parse_diff(diff: string): DiffHunk[] {
   return hunks;
 }
 
+/** A line of a diff as it is shown. */
+export interface ShownLine {
+  kind: "file" | "place" | "added" | "removed" | "same";
+  text: string;
+}
+
+/** What there is to read in a diff: files where it has several, places but for the top, and lines. */
+export function shown_lines(diff: string): ShownLine[] {
+  const lines: ShownLine[] = [];
+  let left_old = 0;
+  let left_new = 0;
+  let old_name = "";
+  for (const line of diff.replace(/\n$/, "").split("\n")) {
+    const is_inside = left_old > 0 || left_new > 0;
+    const header = is_inside ? null : HEADER.exec(line);
+    if (header) {
+      const [, , old_lines = "1", new_start = "0", new_lines = "1"] = header;
+      left_old = Number(old_lines);
+      left_new = Number(new_lines);
+      if (Number(new_start) > 1) {
+        lines.push({ kind: "place", text: `line ${new_start}` });
+      }
+    } else if (!is_inside && line.startsWith("--- ")) {
+      old_name = line.slice(4);
+    } else if (!is_inside && line.startsWith("+++ ")) {
+      const name = line.slice(4);
+      lines.push({ kind: "file", text: name === "/dev/null" ? old_name : name });
+    } else {
+      const kind = line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "same";
+      lines.push({ kind, text: line });
+      left_old -= kind === "added" || line.startsWith("\\") ? 0 : 1;
+      left_new -= kind === "removed" || line.startsWith("\\") ? 0 : 1;
+    }
+  }
+  const has_several = lines.filter(({ kind }) => kind === "file").length > 1;
+  return lines.filter(({ kind }) => kind !== "file" || has_several);
+}
+
 /**
  * The text before a change, from the text after it. `undefined` if the text is not what the diff left: then
  * there is nothing to compare with.

@@ -8,6 +8,7 @@ import { Questions } from "./questions";
 import { Review } from "./review";
 import { Server } from "./server";
 import { StatusBar } from "./status_bar";
+import { Tools } from "./tools";
 import { VIEW_ID, View } from "./view";
 
 let server: Server | undefined;
@@ -22,15 +23,17 @@ export function activate(context: vscode.ExtensionContext): void {
     () => questions,
   );
   const review = new Review(agent, memory);
-  const view: View = new View(context.extensionUri, agent, () => questions, review);
+  const view: View = new View(context.extension, agent, () => questions, review);
   const questions: Questions = new Questions(
     () => status_changed(),
     () => view.is_seen,
   );
+  const tools = new Tools();
   const running = new Server(context, log, {
     connect(client) {
       agent.connect(client);
       questions.connect(client);
+      tools.connect(client);
       save_documents(client, log);
     },
     died: (restarts) => agent.server_died(restarts),
@@ -50,9 +53,9 @@ export function activate(context: vscode.ExtensionContext): void {
     const status = agent.status();
     bar.show(status);
     view.update_status();
-    set_context("opal.running", status.state === "running");
-    set_context("opal.session", agent.session !== undefined);
-    set_context("opal.asking", status.questions.length > 0);
+    for (const [name, value] of Object.entries(agent.contexts())) {
+      set_context(name, value);
+    }
   };
 
   context.subscriptions.push(
@@ -62,7 +65,9 @@ export function activate(context: vscode.ExtensionContext): void {
     view,
     questions,
     bar,
+    tools,
     agent.on_status(status_changed),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => agent.forget_problem()),
     register({ agent, view, review, questions, log }),
     vscode.window.registerWebviewViewProvider(VIEW_ID, view),
     vscode.languages.registerCodeActionsProvider({ scheme: "file" }, new CodeActions(), {

@@ -97,8 +97,20 @@ export interface ChangedFile {
 export type Mention =
   | { kind: "file"; label: string; uri: string }
   | { kind: "selection"; label: string; uri: string; range: Range }
-  | { kind: "diagnostics"; label: string; uri: string; range: Range; text: string }
+  | { kind: "symbol"; label: string; name: string; uri: string; range: Range }
+  /** Those of several files have no place. */
+  | { kind: "diagnostics"; label: string; text: string; place?: { uri: string; range: Range } }
   | { kind: "image"; label: string; mime_type: string; data: string };
+
+/** A command that can be given in the prompt box. */
+export interface CommandOffer {
+  kind: "command";
+  command: string;
+  title: string;
+  help: string;
+}
+
+export type Offer = Mention | CommandOffer;
 
 export interface Range {
   start: { line: number; character: number };
@@ -109,7 +121,7 @@ export type ToView =
   | { type: "reset"; items: Item[]; status: Status }
   | { type: "patch"; patches: Patch[]; status?: Status }
   | { type: "changes"; files: ChangedFile[]; ran_commands: number }
-  | { type: "mentions"; query: string; mentions: Mention[] }
+  | { type: "offers"; query: string; offers: Offer[] }
   | { type: "attach"; mentions: Mention[] }
   /** Text that did not reach the model goes back into the prompt box. */
   | { type: "restore"; text: string }
@@ -127,7 +139,8 @@ export type FromView =
   | { type: "show_question_diff"; question_id: string }
   | { type: "show_call_diff"; id: string }
   | { type: "open"; href: string }
-  | { type: "mentions"; query: string }
+  /** What stands behind an `@` or a `/`, with it. */
+  | { type: "offers"; query: string }
   | { type: "review" }
   | { type: "keep"; uri?: string; hunk_id?: string }
   | { type: "undo"; uri: string; hunk_id?: string }

@@ -61,6 +61,9 @@ export const state = new RequestType<SessionParams, SessionState, void>("agent/s
 /** Client to server. Lists what each provider offers. */
 export const modelsList = new RequestType<ModelsListParams, ModelsListResult, void>("models/list");
 
+/** Client to server. Accepts the terms of a model for the account that is signed in. */
+export const modelsEnable = new RequestType<ModelsEnableParams, SessionDone, void>("models/enable");
+
 /** Client to server. Says what each provider is used with, and who is signed in. */
 export const authStatus = new RequestType<NoParams, AuthStatusResult, void>("auth/status");
 
@@ -303,13 +306,13 @@ export interface ConfirmDetails {
   call_id?: string;
   /** The command line. */
   command?: string;
-  /** The change as a unified diff. */
+  /** The change as a unified diff; of several files, one behind the other. */
   diff?: string;
   /** Absolute path of the directory the command runs in. */
   directory?: string;
   /** What `allow_session` would allow from now on. */
   grant?: string;
-  /** Absolute path of the file it touches. */
+  /** Absolute path of the file it touches; absent if there are several. */
   path?: string;
   /** The tool that asks. */
   tool?: string;
@@ -807,6 +810,8 @@ export interface ModelInfo {
   max_output_tokens?: number;
   preview?: boolean;
   price?: Price;
+  /** What the account has to accept before it can use it: `models/enable` does that. */
+  terms?: string;
   /** The levels it can be set to; absent if not known, empty if it does not think. */
   thinking_levels?: ThinkingLevel[];
   /** Calls tools. */
@@ -819,6 +824,8 @@ export interface Price {
   /** From the provider's cache. */
   cached_input: number;
   output: number;
+  /** What is written to that cache; absent if that costs as much as other input. */
+  cache_write?: number;
 }
 
 /** A provider that could not be asked. */
@@ -826,6 +833,11 @@ export interface ProviderProblem {
   provider: string;
   message: string;
   hint?: string;
+}
+
+export interface ModelsEnableParams {
+  /** `provider/model`, one of those with `terms` in `models/list`. */
+  model: string;
 }
 
 /** Nothing. */
@@ -847,26 +859,30 @@ export interface ProviderStatus {
   kind: string;
   /** Who is signed in. */
   account?: string;
-  /** When what is held now runs out, in milliseconds since the epoch; it is renewed before. */
+  /** When what is held now runs out, in milliseconds since the epoch: the sign-in itself if it does, else what was given for it. */
   expires_at_ms?: number;
   /** The host it belongs to. */
   host?: string;
   plan?: string;
   /** What is wrong, and what to do. */
   problem?: string;
+  /** Opal renews it before then; if not, only signing in again does. */
+  renewed?: boolean;
   /** Where the key or sign-in was found. */
   source?: string;
 }
 
 /** A sign-in that another program left. */
 export interface ExistingLogin {
-  /** Names it in `auth/login`. */
+  /** Names it in `auth/login`, together with `host`. */
   found_in: string;
+  /** The host it is for: the `domain` of `auth/login`. */
+  host: string;
   account?: string;
 }
 
 export interface AuthLoginParams {
-  /** `github.com` if absent; the host of an enterprise otherwise. */
+  /** The host of an enterprise. If absent: that of `use_existing`, else the configured one, which is `github.com`. */
   domain?: string;
   /** `copilot` if absent; no other provider is signed in to. */
   provider?: string;

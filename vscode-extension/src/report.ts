@@ -4,7 +4,7 @@ import { describe } from "./agent";
 
 export async function report(error: unknown): Promise<void> {
   const { message, hint, command, label } = describe(error);
-  const text = `Opal: ${message.replace(/[.]*$/, ".")}${hint ? ` ${hint}` : ""}`;
+  const text = `Opal: ${message}${hint ? ` ${hint}` : ""}`;
   const chosen = await vscode.window.showErrorMessage(text, ...(label ? [label] : []));
   if (chosen && command) {
     await vscode.commands.executeCommand(command);

@@ -95,7 +95,8 @@ export class Review
     side: "left" | "right",
   ): Promise<void> {
     const uri = this.file_uri(path);
-    const other = apply(await text_of(uri), diff);
+    // A change of several files has no path.
+    const other = path === "" ? undefined : apply(await text_of(uri), diff);
     if (other === undefined) {
       // The file has changed since; the change itself can still be read.
       const document = await vscode.workspace.openTextDocument({ content: diff, language: "diff" });

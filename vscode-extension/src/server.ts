@@ -14,6 +14,7 @@ import {
 } from "vscode-languageclient/node";
 import { check_version, find } from "./binary";
 import { type ClientCapabilities, PROTOCOL_VERSION } from "./protocol";
+import { TOOLS } from "./tools";
 
 /** A server that dies more often than this within the time is left alone. */
 const MOST_RESTARTS = 3;
@@ -140,6 +141,7 @@ const capabilities: StaticFeature = {
       confirm: true,
       input: true,
       save_documents: true,
+      tools: TOOLS,
     };
     all.experimental = { ...all.experimental, opal };
   },

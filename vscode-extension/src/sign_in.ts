@@ -17,8 +17,7 @@ export async function sign_in(client: LanguageClient): Promise<protocol.Provider
     },
     async (progress, token) => {
       const showing = client.onNotification(protocol.authDeviceCode, (code) => {
-        progress.report({ message: `enter ${code.user_code} at ${code.verification_uri}` });
-        void show_code(code);
+        void copy(code.user_code).then((copied) => progress.report({ message: describe(code, copied) }));
       });
       try {
         const { status } = await client.sendRequest(protocol.authLogin, { use_existing }, token);
@@ -35,17 +34,18 @@ export async function sign_in(client: LanguageClient): Promise<protocol.Provider
   );
 }
 
-async function show_code(code: protocol.DeviceCodeParams): Promise<void> {
-  await vscode.env.clipboard.writeText(code.user_code);
-  const minutes = Math.round(code.expires_in / 60);
-  const open = "Open the Page";
-  const chosen = await vscode.window.showInformationMessage(
-    `Opal: the code ${code.user_code} is in the clipboard. Paste it at ${code.verification_uri} within ${minutes} minutes.`,
-    ...(code.opened ? [] : [open]),
+function describe({ user_code, verification_uri, expires_in }: protocol.DeviceCodeParams, copied: boolean) {
+  const minutes = Math.round(expires_in / 60);
+  const where = `[${verification_uri}](${verification_uri})`;
+  return `enter the code ${user_code}${copied ? ", which is in the clipboard," : ""} at ${where} within ${minutes} minutes`;
+}
+
+/** Whether the text is in the clipboard; a browser may forbid it. */
+async function copy(text: string): Promise<boolean> {
+  return vscode.env.clipboard.writeText(text).then(
+    () => true,
+    () => false,
   );
-  if (chosen === open) {
-    await vscode.env.openExternal(vscode.Uri.parse(code.verification_uri));
-  }
 }
 
 /** The sign-in of another program to use; `undefined` for a new one, `null` for none at all. */

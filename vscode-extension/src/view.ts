@@ -3,8 +3,10 @@ import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type { Agent } from "./agent";
 import { after, before } from "./diff";
-import type { FromView, Mention, Patch, ToView } from "./items";
+import type { FromView, Mention, Offer, Patch, ToView } from "./items";
 import { offer, to_prompt } from "./mentions";
+import { commands } from "./offers";
+import { COMMANDS } from "./protocol";
 import type { Questions } from "./questions";
 import { report } from "./report";
 import type { Review } from "./review";
@@ -25,7 +27,7 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
-    private readonly extension_uri: vscode.Uri,
+    private readonly extension: vscode.Extension<unknown>,
     private readonly agent: Agent,
     private readonly questions: () => Questions,
     private readonly review: Review,
@@ -71,7 +73,7 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
     const { webview } = view;
     webview.options = {
       enableScripts: true,
-      localResourceRoots: [vscode.Uri.joinPath(this.extension_uri, "out")],
+      localResourceRoots: [vscode.Uri.joinPath(this.extension.extensionUri, "out")],
     };
     webview.onDidReceiveMessage((message: FromView) => {
       this.receive(message).catch((error) => report(error));
@@ -172,8 +174,10 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       }
       case "open":
         return this.open(message.href);
-      case "mentions":
-        return this.post({ type: "mentions", query: message.query, mentions: await offer(message.query) });
+      case "offers": {
+        const { query } = message;
+        return this.post({ type: "offers", query, offers: await this.offers(query) });
+      }
       case "review":
         return this.review.open();
       case "keep":
@@ -193,6 +197,23 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
     }
   }
 
+  private async offers(query: string): Promise<Offer[]> {
+    if (query.startsWith("@")) {
+      return offer(query.slice(1));
+    }
+    const contributed: { command: string; enablement?: string }[] =
+      this.extension.packageJSON.contributes.commands;
+    const all = COMMANDS.map((command) => ({
+      ...command,
+      enablement: contributed.find(({ command: id }) => id === command.id)?.enablement,
+    }));
+    const contexts: Record<string, boolean> = {
+      ...this.agent.contexts(),
+      editorHasSelection: vscode.window.activeTextEditor?.selection.isEmpty === false,
+    };
+    return commands(query.slice(1), all, (context) => contexts[context] ?? false);
+  }
+
   /** A link in what the model wrote: a page, or a file of the workspace, with a line. */
   private async open(href: string): Promise<void> {
     if (/^https?:/i.test(href)) {
@@ -208,7 +229,8 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
 
   private page(webview: vscode.Webview): string {
     const nonce = randomBytes(16).toString("base64url");
-    const file = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(this.extension_uri, "out", name));
+    const file = (name: string) =>
+      webview.asWebviewUri(vscode.Uri.joinPath(this.extension.extensionUri, "out", name));
     const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${webview.cspSource}; img-src data: blob:`;
     return `<!DOCTYPE html>
 <html lang="en">

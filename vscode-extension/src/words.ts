@@ -1,4 +1,4 @@
-/** How states are called, wherever they are shown. */
+/** How things are said, wherever they are shown. */
 import type { Status } from "./items";
 
 /** What a session does, or waits for. Nothing when it is idle. */
@@ -25,4 +25,9 @@ export function waiting({ state, waiting_for }: Status): string {
     default:
       return "working";
   }
+}
+
+/** The server's messages begin small, to stand behind others. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.*$/, "")}.`;
 }

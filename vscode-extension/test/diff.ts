@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { after, before, parse_diff } from "../src/diff";
+import { after, before, parse_diff, shown_lines } from "../src/diff";
 
 function check(old: string, diff: string, now: string): void {
   assert.equal(before(now, diff), old);
@@ -44,3 +44,28 @@ test("a removed line that looks like a header is a line", () => {
   const [hunk] = parse_diff("@@ -1,2 +1 @@\n--- a\n b\n");
   assert.deepEqual(hunk?.lines, ["--- a", " b"]);
 });
+
+function check_shown(diff: string, expected: string[]): void {
+  assert.deepEqual(
+    shown_lines(diff).map(({ kind, text }) => `${kind}: ${text}`),
+    expected,
+  );
+}
+
+test("a line that looks like a file's name is shown all the same", () =>
+  check_shown("--- a.sql\n+++ a.sql\n@@ -1,2 +1,1 @@\n--- drop it\n+++ keep it\n", [
+    "removed: --- drop it",
+    "added: +++ keep it",
+  ]));
+
+test("places and the names of several files are shown", () =>
+  check_shown("--- a\n+++ a\n@@ -7 +7 @@\n-a\n+b\n--- b\n+++ /dev/null\n@@ -1 +0,0 @@\n-c\n", [
+    "file: a",
+    "place: line 7",
+    "removed: -a",
+    "added: +b",
+    "file: b",
+    "removed: -c",
+  ]));
+
+test("what is no diff is shown as it is", () => check_shown("too long to show", ["same: too long to show"]));

@@ -13,3 +13,5 @@ end, {
     return require("opal.command").complete(...)
   end,
 })
+
+require("opal.command").map()

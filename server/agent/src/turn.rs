@@ -196,6 +196,7 @@ impl Turn {
             max_output_tokens: info.max_output_tokens,
             context_window: info.context_window,
             images: info.images,
+            streams: true,
             initiator,
         });
         loop {

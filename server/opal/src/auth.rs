@@ -4,48 +4,56 @@
 //! at any time. The token goes to the host it belongs to and nowhere else; it is shown in no event, error or
 //! log.
 
+mod credentials;
+mod error;
 mod file;
+mod keyring;
+mod login;
 mod signed_in;
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use provider::{
-    Account, Copilot, CopilotConfig, DeviceCode, DeviceFlow, Domain, DomainError, FoundToken, ProviderError,
-    Secret, SignInError, Timeouts, find_existing_tokens,
+    Account, Copilot, CopilotConfig, DeviceCode, DeviceFlow, Domain, FoundToken, Granted, ProviderError,
+    SignInError, Timeouts, find_existing_tokens, refresh,
 };
 
 use crate::blocking::blocking;
-pub use file::AuthFileError;
-use file::{AuthFile, Login};
+use crate::settings::Settings;
+use credentials::Credentials;
+pub use credentials::Place;
+pub use error::CredentialsError;
+pub(crate) use error::LoginError;
+use login::Login;
 pub(crate) use signed_in::SignedIn;
+
+/// A keyring may ask its user for a password.
+const KEYRING_LIMIT: Duration = Duration::from_secs(60);
+/// A token that runs out is renewed when it has less than this left.
+const MARGIN: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
 pub(crate) struct Auth {
-    file: AuthFile,
+    credentials: Credentials,
     /// Where Copilot is, but for the domain, which is the sign-in's.
     config: CopilotConfig,
     timeouts: Timeouts,
     /// The Copilot of the last sign-in that was seen, with its tokens and connections.
     copilot: Mutex<Option<(Login, Copilot)>>,
+    /// A refresh token is good for one use.
+    renewing: tokio::sync::Mutex<()>,
 }
 
-/// Why nobody was signed in.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LoginError {
-    #[error(transparent)]
-    SignIn(#[from] SignInError),
-    /// The token was had, and is not good for Copilot.
-    #[error(transparent)]
-    Refused(#[from] ProviderError),
-    #[error("the sign-in could not be kept")]
-    File(#[from] AuthFileError),
-    #[error("domain: {0}")]
-    Domain(#[from] DomainError),
-    #[error("use_existing: there is no sign-in in {0}")]
-    NoSuchToken(String),
-    #[error("the client has gone")]
-    Gone,
+/// Who is signed in, as far as it is known without asking anybody.
+#[derive(Debug)]
+pub(crate) struct Who {
+    /// As it was when they signed in.
+    pub(crate) account: Option<String>,
+    pub(crate) domain: Domain,
+    pub(crate) source: &'static str,
+    /// When the sign-in runs out, if it does, and whether Opal renews it by then.
+    pub(crate) expires: Option<(SystemTime, bool)>,
 }
 
 /// Which sign-in is wanted.
@@ -57,13 +65,19 @@ pub(crate) struct Wanted {
 }
 
 impl Auth {
-    pub(crate) fn new(data_dir: &Path, config: CopilotConfig, timeouts: Timeouts) -> Self {
-        Self { file: AuthFile::new(data_dir), config, timeouts, copilot: Mutex::default() }
+    pub(crate) fn new(settings: &Settings, timeouts: Timeouts) -> Self {
+        Self {
+            credentials: Credentials::new(&settings.data_dir, settings.credentials),
+            config: settings.copilot.clone(),
+            timeouts,
+            copilot: Mutex::default(),
+            renewing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The sign-in's Copilot; `None` if nobody is signed in.
-    pub(crate) async fn copilot(&self) -> Result<Option<Copilot>, AuthFileError> {
-        let Some(login) = self.login().await? else {
+    pub(crate) async fn copilot(&self) -> Result<Option<Copilot>, CredentialsError> {
+        let Some(login) = self.fresh_login().await? else {
             self.lock().take();
             return Ok(None);
         };
@@ -73,26 +87,44 @@ impl Auth {
         }
         // What cannot be sent was not stored, unless somebody has edited the file.
         let copilot = Copilot::new(self.at(login.domain.clone()), login.token.clone(), self.timeouts)
-            .map_err(|error| self.file.damaged(&error))?;
+            .map_err(|error| self.credentials.damaged(&error))?;
         *kept = Some((login, copilot.clone()));
         Ok(Some(copilot))
     }
 
-    /// Who is signed in: the account as it was then, and the host.
-    pub(crate) async fn who(&self) -> Result<Option<(Option<String>, Domain)>, AuthFileError> {
-        Ok(self.login().await?.map(|login| (login.account, login.domain)))
+    /// `None` if nobody is signed in.
+    pub(crate) async fn who(&self) -> Result<Option<Who>, CredentialsError> {
+        let source = self.credentials.place().name();
+        Ok(self.login().await?.map(|login| Who {
+            expires: login.expires_at.map(|at| (at, login.refresh_token.is_some())),
+            account: login.account,
+            domain: login.domain,
+            source,
+        }))
     }
 
     /// Asks GitHub about the account; `None` if nobody is signed in.
-    pub(crate) async fn account(&self) -> Result<Option<Result<Account, ProviderError>>, AuthFileError> {
-        let Some(login) = self.login().await? else { return Ok(None) };
+    pub(crate) async fn account(&self) -> Result<Option<Result<Account, ProviderError>>, CredentialsError> {
+        let Some(login) = self.fresh_login().await? else { return Ok(None) };
         Ok(Some(provider::account(&self.at(login.domain), &login.token).await))
     }
 
-    /// Sign-ins of other programs for the usual host.
+    /// When what Copilot's models are asked with runs out; it is had now if it is not there yet.
+    pub(crate) async fn expires(&self) -> Result<Option<SystemTime>, ProviderError> {
+        self.now().await?.expires_at().await
+    }
+
+    /// Accepts the terms of a model for the account.
+    pub(crate) async fn enable(&self, model: &str) -> Result<(), ProviderError> {
+        self.now().await?.enable_model(model).await
+    }
+
+    /// Sign-ins of other programs for any host, those of the usual one first.
     pub(crate) async fn existing(&self) -> Vec<FoundToken> {
-        let domain = self.config.domain.clone();
-        blocking(move || find_existing_tokens(&domain)).await
+        let usual = self.config.domain.clone();
+        let mut found = blocking(find_existing_tokens).await;
+        found.sort_by_key(|found| found.domain != usual);
+        found
     }
 
     /// Signs in; `show` gets the code that the user has to enter. Dropping the future gives it up.
@@ -101,19 +133,25 @@ impl Auth {
         wanted: Wanted,
         show: impl FnOnce(&DeviceCode),
     ) -> Result<(), LoginError> {
-        let domain = match &wanted.domain {
-            Some(domain) => Domain::parse(domain)?,
-            None => self.config.domain.clone(),
+        let mut domain = wanted.domain.as_deref().map(Domain::parse).transpose()?;
+        let granted = match wanted.existing {
+            Some(place) => {
+                let found = self.existing_token(domain, place).await?;
+                domain = Some(found.domain);
+                Some(Granted { token: found.token, refresh_token: None, expires_in: None })
+            }
+            None => None,
         };
-        let config = self.at(domain);
-        let token = match wanted.existing {
-            Some(place) => self.existing_token(&config.domain, place).await?,
+        let config = self.at(domain.unwrap_or_else(|| self.config.domain.clone()));
+        let granted = match granted {
+            Some(granted) => granted,
             None => {
                 let flow = DeviceFlow::start(&config, &self.timeouts).await?;
                 show(flow.code());
-                flow.wait().await?.token
+                flow.wait().await?
             }
         };
+        let token = granted.token.clone();
         let copilot =
             Copilot::new(config.clone(), token.clone(), self.timeouts).map_err(SignInError::from)?;
         match copilot.models().await {
@@ -131,35 +169,87 @@ impl Auth {
                 None
             }
         };
-        let login = Login { domain: config.domain, token, account };
-        let (file, kept) = (self.file.clone(), login.clone());
-        blocking(move || file.write(&kept)).await?;
+        let login = Login::new(config.domain, granted, account);
+        self.keep(&login).await?;
         *self.lock() = Some((login, copilot));
         Ok(())
     }
 
-    /// Forgets the sign-in, here and on disk.
-    pub(crate) async fn sign_out(&self) -> Result<(), AuthFileError> {
-        let file = self.file.clone();
-        blocking(move || file.wipe()).await?;
+    /// Forgets the sign-in, here and where it is kept.
+    pub(crate) async fn sign_out(&self) -> Result<(), CredentialsError> {
+        self.with_credentials(|credentials| credentials.wipe()).await?;
         self.lock().take();
         Ok(())
     }
 
-    async fn existing_token(&self, domain: &Domain, place: String) -> Result<Secret, LoginError> {
-        let domain = domain.clone();
-        let found = blocking(move || find_existing_tokens(&domain)).await;
-        let token = found.into_iter().find(|found| found.found_in == place).map(|found| found.token);
-        token.ok_or(LoginError::NoSuchToken(place))
+    async fn existing_token(&self, domain: Option<Domain>, place: String) -> Result<FoundToken, LoginError> {
+        let found = self.existing().await.into_iter().find(|found| {
+            found.found_in == place && domain.as_ref().is_none_or(|domain| *domain == found.domain)
+        });
+        found.ok_or(LoginError::NoSuchToken(place))
     }
 
     fn at(&self, domain: Domain) -> CopilotConfig {
         CopilotConfig { domain, ..self.config.clone() }
     }
 
-    async fn login(&self) -> Result<Option<Login>, AuthFileError> {
-        let file = self.file.clone();
-        blocking(move || file.read()).await
+    async fn login(&self) -> Result<Option<Login>, CredentialsError> {
+        self.with_credentials(|credentials| credentials.read()).await
+    }
+
+    async fn keep(&self, login: &Login) -> Result<(), CredentialsError> {
+        let login = login.clone();
+        self.with_credentials(move |credentials| credentials.write(&login)).await
+    }
+
+    /// The sign-in with a token that is good for a while yet, if it can be renewed at all.
+    async fn fresh_login(&self) -> Result<Option<Login>, CredentialsError> {
+        match self.login().await? {
+            Some(login) if is_due(&login) => {
+                let _once = self.renewing.lock().await;
+                match self.login().await? {
+                    Some(login) if is_due(&login) => self.renew(login).await.map(Some),
+                    renewed => Ok(renewed),
+                }
+            }
+            login => Ok(login),
+        }
+    }
+
+    async fn renew(&self, old: Login) -> Result<Login, CredentialsError> {
+        let Some(refresh_token) = &old.refresh_token else { return Ok(old) };
+        match refresh(&self.at(old.domain.clone()), refresh_token, &self.timeouts).await {
+            Ok(granted) => {
+                tracing::debug!("the sign-in was renewed");
+                let login = Login::new(old.domain, granted, old.account);
+                self.keep(&login).await?;
+                Ok(login)
+            }
+            Err(error) => match self.login().await? {
+                // Another Opal was first; a refresh token is good for one use.
+                Some(other) if !other.is_same(&old) => Ok(other),
+                _ if old.expires_at.is_some_and(|at| SystemTime::now() < at) => {
+                    tracing::warn!(%error, "the sign-in could not be renewed; it is still good");
+                    Ok(old)
+                }
+                _ => Err(CredentialsError::Renewal(error)),
+            },
+        }
+    }
+
+    async fn with_credentials<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Credentials) -> Result<T, CredentialsError> + Send + 'static,
+    ) -> Result<T, CredentialsError> {
+        let credentials = self.credentials.clone();
+        let working = blocking(move || work(&credentials));
+        tokio::time::timeout(KEYRING_LIMIT, working).await.unwrap_or_else(|_| {
+            let reason = format!(
+                "it has not answered for {} s and may be waiting for its password",
+                KEYRING_LIMIT.as_secs()
+            );
+            Err(CredentialsError::Keyring { reason })
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Login, Copilot)>> {
@@ -167,16 +257,7 @@ impl Auth {
     }
 }
 
-impl LoginError {
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> String {
-        match self {
-            Self::SignIn(error) => error.hint().into(),
-            Self::Refused(error) => error.hint().unwrap_or("Sign in with another account.").into(),
-            Self::File(_) => "Look at the data directory, which is ~/.opal or OPAL_DATA_DIR.".into(),
-            Self::Domain(_) => "Give a host name, as in github.com or TENANT.ghe.com.".into(),
-            Self::NoSuchToken(_) => "auth/status lists what there is.".into(),
-            Self::Gone => "Sign in again.".into(),
-        }
-    }
+fn is_due(login: &Login) -> bool {
+    let soon = SystemTime::now() + MARGIN;
+    login.refresh_token.is_some() && login.expires_at.is_some_and(|at| at < soon)
 }

@@ -7,9 +7,10 @@ use protocol::{
 };
 use tower_lsp::jsonrpc::{Error, ErrorCode};
 
+use provider::ProviderError;
 use store::{ExportError, LockError, StoreError};
 
-use crate::auth::{AuthFileError, LoginError};
+use crate::auth::{CredentialsError, LoginError};
 use crate::server::{NoSession, ResumeError, StartError};
 use crate::settings::NoModel;
 
@@ -106,15 +107,23 @@ pub(crate) fn no_model(error: NoModel) -> Error {
 pub(crate) fn login(error: LoginError) -> Error {
     match &error {
         LoginError::Domain(_) | LoginError::NoSuchToken(_) => Error::invalid_params(error.to_string()),
-        LoginError::File(_) => own(NOT_STORED, &error, &error.hint()),
+        LoginError::Credentials(_) => own(NOT_STORED, &error, error.hint()),
         LoginError::SignIn(_) | LoginError::Refused(_) | LoginError::Gone => {
-            own(NOT_SIGNED_IN, &error, &error.hint())
+            own(NOT_SIGNED_IN, &error, error.hint())
         }
     }
 }
 
-pub(crate) fn auth_file(error: AuthFileError) -> Error {
-    own(NOT_STORED, &error, "Look at auth.json in the data directory, which is ~/.opal or OPAL_DATA_DIR.")
+/// A service that was asked for something else than an answer.
+pub(crate) fn provider(error: ProviderError) -> Error {
+    match &error {
+        ProviderError::ModelUnavailable { .. } => Error::invalid_params(format!("model: {error}")),
+        _ => own(NOT_SIGNED_IN, &error, error.hint().unwrap_or("Try again in a while.")),
+    }
+}
+
+pub(crate) fn credentials(error: CredentialsError) -> Error {
+    own(NOT_STORED, &error, error.hint())
 }
 
 /// An error with its causes.

@@ -44,6 +44,7 @@ pub(crate) fn service(server: Server, connection: Arc<Connection>) -> (LspServic
         .custom_method(methods::SessionDelete::METHOD, Backend::session_delete)
         .custom_method(methods::SessionExport::METHOD, Backend::session_export)
         .custom_method(methods::ModelsList::METHOD, Backend::models_list)
+        .custom_method(methods::ModelsEnable::METHOD, Backend::models_enable)
         .custom_method(methods::AuthStatus::METHOD, Backend::auth_status)
         .custom_method(methods::AuthLogin::METHOD, Backend::auth_login)
         .custom_method(methods::AuthLogout::METHOD, Backend::auth_logout)

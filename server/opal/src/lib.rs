@@ -24,7 +24,7 @@ pub mod transport;
 mod uri;
 mod workspace;
 
-pub use auth::AuthFileError;
+pub use auth::{CredentialsError, Place};
 pub use edge::Farewell;
 pub use limits::Limits;
 pub use server::Server;

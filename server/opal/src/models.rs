@@ -47,7 +47,7 @@ impl Models {
     pub(crate) fn new(settings: &Settings, timeouts: Timeouts) -> Self {
         Self {
             timeouts,
-            auth: Arc::new(Auth::new(&settings.data_dir, settings.copilot.clone(), timeouts)),
+            auth: Arc::new(Auth::new(settings, timeouts)),
             providers: Mutex::default(),
             lists: Mutex::default(),
             local: Mutex::default(),
@@ -62,6 +62,18 @@ impl Models {
                 let name = self.default_name(settings).await?;
                 self.named(settings, &name).await
             }
+        }
+    }
+
+    /// The model of this name. While nobody is signed in to Copilot its models stay what they are: each request
+    /// says what is missing.
+    pub(crate) async fn resolve_kept(&self, settings: &Settings, name: &str) -> Result<Model, NoModel> {
+        match (self.named(settings, name).await, name.split_once('/')) {
+            (Err(NoModel::SignedOut | NoModel::Auth(_)), Some((_, id))) => {
+                let info = settings.overlay(COPILOT, facts(settings, COPILOT, id, None));
+                Ok(Model { provider: Arc::new(SignedIn::new(self.auth.clone())), info: Arc::new(info) })
+            }
+            (model, _) => model,
         }
     }
 

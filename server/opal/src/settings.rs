@@ -12,7 +12,7 @@ use protocol::{PermissionMode, ThinkingLevel};
 use provider::{Candidate, ConfigError, CopilotConfig, ProviderError, Secret};
 use serde::Deserialize;
 
-use crate::auth::AuthFileError;
+use crate::auth::{CredentialsError, Place};
 use providers::{ApiKey, ProviderSettings, RawCopilot, RawProvider};
 
 /// The provider that `OPAL_BASE_URL` makes.
@@ -26,6 +26,8 @@ pub struct Settings {
     pub permission_mode: Option<PermissionMode>,
     pub shell: Option<String>,
     providers: BTreeMap<String, ProviderSettings>,
+    /// Where the sign-in is kept.
+    pub(crate) credentials: Place,
     /// Where Copilot is; the default is that of github.com.
     pub(crate) copilot: CopilotConfig,
     /// Where model servers on this machine are looked for.
@@ -49,7 +51,7 @@ pub enum NoModel {
     #[error("nobody is signed in to GitHub Copilot")]
     SignedOut,
     #[error("who is signed in is not known")]
-    Auth(#[source] AuthFileError),
+    Auth(#[source] CredentialsError),
     /// The service was asked what it offers.
     #[error("{0}")]
     Asked(ProviderError),
@@ -95,6 +97,8 @@ struct Raw {
     permission_mode: Option<PermissionMode>,
     shell: Option<String>,
     #[serde(default)]
+    credentials: Place,
+    #[serde(default)]
     providers: BTreeMap<String, RawProvider>,
     #[serde(default)]
     copilot: RawCopilot,
@@ -103,8 +107,16 @@ struct Raw {
 }
 
 /// The keys that are understood, for naming the nearest one.
-const KEYS: &[&str] =
-    &["model", "thinking_level", "permission_mode", "shell", "providers", "copilot", "local_servers"];
+const KEYS: &[&str] = &[
+    "model",
+    "thinking_level",
+    "permission_mode",
+    "shell",
+    "credentials",
+    "providers",
+    "copilot",
+    "local_servers",
+];
 const PROVIDER_KEYS: &[&str] = &["api", "base_url", "api_key_env", "api_key_command", "headers", "models"];
 const COPILOT_KEYS: &[&str] = &[
     "domain",
@@ -112,6 +124,7 @@ const COPILOT_KEYS: &[&str] = &[
     "api_url",
     "base_url",
     "responses_path",
+    "exchange",
     "client_id",
     "editor_version",
     "plugin_version",
@@ -208,6 +221,7 @@ impl Settings {
             thinking_level: raw.thinking_level,
             permission_mode: raw.permission_mode,
             shell: raw.shell,
+            credentials: raw.credentials,
             secret_env,
             data_dir: PathBuf::new(),
             warnings,
@@ -232,7 +246,7 @@ impl Settings {
         for known in &providers::KNOWN {
             if env(known.variable).is_some() {
                 self.secret_env.push(known.variable.into());
-                self.providers.entry(known.name.into()).or_insert_with(|| known.settings());
+                self.providers.entry(known.name.into()).or_insert_with(|| known.settings(&env));
             }
         }
         self.providers.values_mut().for_each(|provider| provider.find_key(&env));
@@ -260,7 +274,7 @@ impl NoModel {
                 "Name one as provider/model, or set `model` in ~/.opal/config.toml; `opal models` lists them."
             }
             Self::SignedOut => "Sign in with `opal login`.",
-            Self::Auth(_) => "Look at auth.json in ~/.opal, or sign in again with `opal login`.",
+            Self::Auth(error) => error.hint(),
             Self::Asked(error) => error.hint().unwrap_or("Try again, or name a model as provider/model."),
             Self::Form(_) => "Name a model as in work/gpt-5, with the provider before the first slash.",
             Self::UnknownProvider { .. } => "Correct the name, or add the provider to ~/.opal/config.toml.",

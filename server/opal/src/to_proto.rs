@@ -1,5 +1,7 @@
 //! Opal's own types to wire types. Boring on purpose.
 
+use std::time::SystemTime;
+
 use agent::changes::list::Changes;
 use agent::changes::undo::Undone;
 use agent::client::{Confirm, Question, QuestionKind};
@@ -304,9 +306,11 @@ pub(crate) fn model(provider: &str, info: ModelInfo) -> wire::ModelInfo {
         price: info.price.map(|price| wire::Price {
             input: price.input,
             cached_input: price.cached_input,
+            cache_write: Some(price.cache_write).filter(|write| *write != price.input),
             output: price.output,
         }),
         preview: info.preview,
+        terms: info.terms,
     }
 }
 
@@ -331,6 +335,11 @@ pub(crate) fn plan(account: &Account) -> Option<String> {
     words.extend(left);
     words.extend(date.map(|date| format!("renewed on {date}")));
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn time(at: SystemTime) -> Option<i64> {
+    at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis().try_into().ok()
 }
 
 pub(crate) fn queued(message: Queued) -> wire::QueuedMessage {

@@ -29,9 +29,13 @@ pub struct ProviderStatus {
     pub account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
-    /// When what is held now runs out, in milliseconds since the epoch; it is renewed before.
+    /// When what is held now runs out, in milliseconds since the epoch: the sign-in itself if it does, else
+    /// what was given for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<i64>,
+    /// Opal renews it before then; if not, only signing in again does.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "std::ops::Not::not")]
+    pub renewed: bool,
     /// The host it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -43,8 +47,10 @@ pub struct ProviderStatus {
 /// A sign-in that another program left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExistingLogin {
-    /// Names it in `auth/login`.
+    /// Names it in `auth/login`, together with `host`.
     pub found_in: String,
+    /// The host it is for: the `domain` of `auth/login`.
+    pub host: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
 }
@@ -54,7 +60,8 @@ pub struct AuthLoginParams {
     /// `copilot` if absent; no other provider is signed in to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// `github.com` if absent; the host of an enterprise otherwise.
+    /// The host of an enterprise. If absent: that of `use_existing`, else the configured one, which is
+    /// `github.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
     /// Uses this sign-in of `auth/status` in place of a new one.

@@ -27,10 +27,10 @@ pub struct ConfirmDetails {
     /// The call it belongs to, as in `tool_execution_start`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
-    /// Absolute path of the file it touches.
+    /// Absolute path of the file it touches; absent if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The change as a unified diff.
+    /// The change as a unified diff; of several files, one behind the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
     /// The command line.

@@ -144,6 +144,9 @@ methods! {
     ClientToServer "models/list" ModelsList (ModelsListParams) -> ModelsListResult;
         after "`initialize`";
         "Lists what each provider offers.";
+    ClientToServer "models/enable" ModelsEnable (ModelsEnableParams) -> SessionDone;
+        after "`initialize`";
+        "Accepts the terms of a model for the account that is signed in.";
     ClientToServer "auth/status" AuthStatus (NoParams) -> AuthStatusResult;
         after "`initialize`";
         "Says what each provider is used with, and who is signed in.";

@@ -47,6 +47,15 @@ pub struct ModelInfo {
     pub price: Option<Price>,
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "std::ops::Not::not")]
     pub preview: bool,
+    /// What the account has to accept before it can use it: `models/enable` does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelsEnableParams {
+    /// `provider/model`, one of those with `terms` in `models/list`.
+    pub model: String,
 }
 
 /// US dollars for a million tokens.
@@ -55,6 +64,9 @@ pub struct Price {
     pub input: f64,
     /// From the provider's cache.
     pub cached_input: f64,
+    /// What is written to that cache; absent if that costs as much as other input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<f64>,
     pub output: f64,
 }
 

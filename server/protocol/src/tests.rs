@@ -40,6 +40,7 @@ fn wires() -> Vec<Wire> {
         request::<Abort>(),
         request::<State>(),
         request::<ModelsList>(),
+        request::<ModelsEnable>(),
         request::<AuthStatus>(),
         request::<AuthLogin>(),
         request::<AuthLogout>(),

@@ -10,7 +10,7 @@ mod existing;
 mod sign_in_error;
 
 pub use account::{Account, Quota, account};
-pub use device::{DeviceCode, DeviceFlow, Granted};
+pub use device::{DeviceCode, DeviceFlow, Granted, refresh};
 pub use domain::{Domain, DomainError};
 pub use existing::{FoundToken, existing_tokens, find_existing_tokens};
 pub use sign_in_error::SignInError;

@@ -16,6 +16,7 @@ mod token;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
@@ -97,6 +98,16 @@ impl Copilot {
         self.inner.models.list().await
     }
 
+    /// When the token that requests are sent with runs out; it is renewed before. `None`: it is GitHub's own.
+    ///
+    /// # Errors
+    /// When there is none: the account may not use Copilot, or nobody answers.
+    pub async fn expires_at(&self) -> Result<Option<SystemTime>, ProviderError> {
+        let credentials = &self.inner.credentials;
+        let token = credentials.token().await?;
+        Ok(credentials.config.exchange.then(|| token.expires()))
+    }
+
     /// Accepts the terms of a model ([`ModelPolicy::NeedsAccepting`]) for the account: only when the user says
     /// so.
     ///
@@ -115,7 +126,7 @@ impl Copilot {
         }
         let access = CopilotAccess::call(credentials, format!("models/{model}/policy"), CHAT_POLICY);
         let body = br#"{"state":"enabled"}"#.to_vec();
-        models::call(&access, &credentials.http, Method::POST, Some(body)).await?;
+        models::call(&access, &credentials.http, Method::POST, Some(body), model).await?;
         self.inner.models.forget();
         Ok(())
     }
@@ -178,7 +189,7 @@ impl Run {
                     (*family, answer)
                 }
             };
-            let batch = answer.next().await;
+            let batch = answer.next().await.map(|batch| batch.map_err(|error| self.copilot.explained(error)));
             match &batch {
                 Some(Err(ProviderError::WrongApi { .. })) if !self.began && !self.switched => {
                     self.switched = true;
@@ -187,7 +198,6 @@ impl Run {
                     self.at = Some((other, self.copilot.ask(other, &self.request)));
                     continue;
                 }
-                Some(Err(ProviderError::ModelUnavailable { .. })) => self.copilot.models.forget(),
                 Some(Ok(_)) if !self.began && self.switched => {
                     self.copilot.corrected().insert(self.request.model.clone(), family);
                 }
@@ -204,6 +214,21 @@ impl Inner {
     async fn prepare(&self, request: &mut Request) -> Result<Family, ProviderError> {
         let family = self.models.prepare(request).await?;
         Ok(self.corrected().get(&request.model).copied().unwrap_or(family))
+    }
+
+    /// What the list of models has to say about a refusal.
+    fn explained(&self, error: ProviderError) -> ProviderError {
+        match error {
+            ProviderError::ModelUnavailable { provider, model, message } => {
+                let error = match self.models.terms(&model) {
+                    Some(terms) => ProviderError::TermsNotAccepted { provider, model, terms },
+                    None => ProviderError::ModelUnavailable { provider, model, message },
+                };
+                self.models.forget();
+                error
+            }
+            error => error,
+        }
     }
 
     fn ask(&self, family: Family, request: &Request) -> AnswerStream {

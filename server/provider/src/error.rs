@@ -12,6 +12,9 @@ pub enum ProviderError {
     /// once more replaces it.
     #[error("{provider} does not accept the sign-in: {message}")]
     SignInAgain { provider: String, message: String },
+    /// Nobody is signed in.
+    #[error("nobody is signed in to {provider}")]
+    SignedOut { provider: String },
     /// Signed in, but the account or its organisation does not allow this. The sign-in is good.
     #[error("{provider} is not available to this account: {message}{}", see(.url.as_deref()))]
     NotEntitled {
@@ -47,6 +50,9 @@ pub enum ProviderError {
     /// The account cannot use this model, or there is none of this name.
     #[error("{provider} does not offer {model}: {message}")]
     ModelUnavailable { provider: String, model: String, message: String },
+    /// The account has to accept the terms of this model before it can use it.
+    #[error("{provider} offers {model} to those who accept its terms: {terms}")]
+    TermsNotAccepted { provider: String, model: String, terms: String },
     /// The service understood and said no.
     #[error("{provider} refused the request: {message}")]
     InvalidRequest { provider: String, message: String },
@@ -70,7 +76,7 @@ impl ProviderError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthorized { .. } => "unauthorized",
-            Self::SignInAgain { .. } => "sign_in_again",
+            Self::SignInAgain { .. } | Self::SignedOut { .. } => "sign_in_again",
             Self::NotEntitled { .. } => "not_entitled",
             Self::RateLimited { .. } => "rate_limited",
             Self::Quota { .. } => "quota",
@@ -81,6 +87,7 @@ impl ProviderError {
             Self::Idle { .. } => "idle",
             Self::WrongApi { .. } => "wrong_api",
             Self::ModelUnavailable { .. } => "model_unavailable",
+            Self::TermsNotAccepted { .. } => "terms_not_accepted",
             Self::InvalidRequest { .. } => "invalid_request",
         }
     }
@@ -92,6 +99,9 @@ impl ProviderError {
                 "Check the provider's API key; it may be missing, mistyped or expired."
             }
             Self::SignInAgain { .. } => "Sign in again, from the editor or with `opal login`.",
+            Self::SignedOut { .. } => {
+                "Sign in, from the editor or with `opal login`, or choose another model."
+            }
             Self::NotEntitled { url: Some(_), .. } => {
                 "Open the address to see what the account needs, or sign in with another account."
             }
@@ -118,6 +128,9 @@ impl ProviderError {
             }
             Self::ModelUnavailable { .. } => {
                 "Choose another model, or enable this one in the settings of the account."
+            }
+            Self::TermsNotAccepted { .. } => {
+                "Accept them with `opal models --enable` and the model's name, or choose another model."
             }
             Self::InvalidRequest { .. } => {
                 "Check the provider's base_url and api, and the model's name, in the configuration."

@@ -52,7 +52,7 @@ pub use answer::{Answer, AnswerEvent, Block, StopReason, ToolCall, Usage};
 pub use anthropic::anthropic;
 pub use auth::{
     Account, DeviceCode, DeviceFlow, Domain, DomainError, FoundToken, Granted, Quota, SignInError, account,
-    existing_tokens, find_existing_tokens,
+    existing_tokens, find_existing_tokens, refresh,
 };
 pub use catalog::{Candidate, LocalServer, probe};
 pub use chat::chat;
@@ -60,7 +60,7 @@ pub use copilot::{Copilot, CopilotConfig, CopilotModel, Identity, ModelPolicy};
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Timeouts};
 pub use error::ProviderError;
 pub use item::{Item, ItemKind, Part};
-pub use model::{ModelInfo, Price};
+pub use model::{ModelInfo, Price, Surcharge};
 pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};
 pub use responses::responses;
 pub use secret::{Masker, Secret, is_secret, mask};

@@ -30,10 +30,11 @@ pub struct ModelInfo {
     /// The service's own choice for those who make none.
     pub is_default: bool,
     pub preview: bool,
+    /// What the account has to accept before it may use it.
+    pub terms: Option<String>,
 }
 
-/// What tokens cost, in USD per million. Some services ask more for prompts beyond some 200,000 tokens; these
-/// are the rates below that.
+/// What tokens cost, in USD per million.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Price {
     pub input: f64,
@@ -42,6 +43,18 @@ pub struct Price {
     /// As `input` where writing to the cache costs nothing extra.
     pub cache_write: f64,
     /// Includes reasoning.
+    pub output: f64,
+    /// Long prompts cost more.
+    pub surcharge: Option<Surcharge>,
+}
+
+/// What the whole of a request costs more whose prompt is long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Surcharge {
+    /// Prompts of more tokens than this.
+    pub above: u64,
+    /// The input costs so many times as much, cached or not.
+    pub input: f64,
     pub output: f64,
 }
 
@@ -83,6 +96,7 @@ impl ModelInfo {
             price: other.price.or(self.price),
             is_default: other.is_default || self.is_default,
             preview: other.preview || self.preview,
+            terms: other.terms.or(self.terms),
         }
     }
 
@@ -104,11 +118,15 @@ impl Price {
     pub fn cost(&self, usage: &Usage) -> f64 {
         let Usage { input_total, input_cached, input_cache_write, output_total, .. } = *usage;
         let fresh = input_total.saturating_sub(input_cached).saturating_sub(input_cache_write);
-        let cost = fresh as f64 * self.input
+        let input = fresh as f64 * self.input
             + input_cached as f64 * self.cached_input
-            + input_cache_write as f64 * self.cache_write
-            + output_total as f64 * self.output;
-        cost / 1e6
+            + input_cache_write as f64 * self.cache_write;
+        let output = output_total as f64 * self.output;
+        let (input_factor, output_factor) = match self.surcharge {
+            Some(Surcharge { above, input, output }) if input_total > above => (input, output),
+            _ => (1.0, 1.0),
+        };
+        (input * input_factor + output * output_factor) / 1e6
     }
 }
 

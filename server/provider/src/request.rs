@@ -26,6 +26,8 @@ pub struct Request {
     /// Whether the model sees images. If it does not, it is told where they were. `None`: unknown, and they
     /// are sent.
     pub images: Option<bool>,
+    /// The answer comes in pieces. A few models give it only as a whole.
+    pub streams: bool,
     pub initiator: Initiator,
 }
 

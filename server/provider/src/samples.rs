@@ -21,6 +21,7 @@ pub(crate) fn request(items: Vec<Item>) -> Request {
         max_output_tokens: None,
         context_window: None,
         images: None,
+        streams: true,
         initiator: Initiator::User,
     }
 }

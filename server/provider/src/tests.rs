@@ -51,6 +51,7 @@ pub(crate) fn request(items: Vec<Arc<Item>>) -> Request {
         max_output_tokens: None,
         context_window: None,
         images: None,
+        streams: true,
         initiator: Initiator::User,
     }
 }

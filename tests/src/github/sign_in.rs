@@ -25,7 +25,9 @@ pub enum Poll {
 
 impl State {
     pub(super) fn login(&mut self, received: &Received) -> Reply {
-        self.check_secrets(received, "github.com", |state, secret| state.device_code == secret);
+        self.check_secrets(received, "github.com", |state, secret| {
+            state.device_code == secret || state.refresh_tokens.iter().any(|token| token == secret)
+        });
         if received.header("authorization").is_some() {
             self.problem("a sign-in with an authorization");
         }
@@ -38,6 +40,7 @@ impl State {
         }
         match received.path.as_str() {
             "/login/device/code" => self.code(),
+            "/login/oauth/access_token" if body["grant_type"] == "refresh_token" => self.refresh(&body),
             "/login/oauth/access_token" => self.poll(&body),
             path => {
                 self.problem(format!("a request to github.com{path}"));
@@ -56,6 +59,24 @@ impl State {
         Reply::json(200, code.to_string())
     }
 
+    /// Each refresh token is good for one use.
+    fn refresh(&mut self, body: &Value) -> Reply {
+        self.n_refreshes += 1;
+        let n_before = self.refresh_tokens.len();
+        self.refresh_tokens.retain(|token| body["refresh_token"] != token.as_str());
+        let answer = if self.refresh_tokens.len() < n_before {
+            // The old one ends with it.
+            self.tokens.iter_mut().for_each(|(_, good)| *good = false);
+            let (token, refresh_token) = (self.new_token(), self.new_refresh_token());
+            json!({ "access_token": token, "token_type": "bearer", "scope": "",
+                "expires_in": self.lifetime, "refresh_token": refresh_token })
+        } else {
+            json!({ "error": "bad_refresh_token",
+                "error_description": "The refresh token passed is incorrect or expired." })
+        };
+        Reply::json(200, answer.to_string())
+    }
+
     fn poll(&mut self, body: &Value) -> Reply {
         if body["grant_type"] != "urn:ietf:params:oauth:grant-type:device_code" {
             self.problem(format!("a poll for {}", body["grant_type"]));
@@ -69,6 +90,10 @@ impl State {
             Poll::Granted => {
                 let mut granted: Value = serde_json::from_str(fixture!("device_poll_success.json")).unwrap();
                 granted["access_token"] = json!(self.new_token());
+                if let Some(seconds) = self.lifetime {
+                    granted["expires_in"] = json!(seconds);
+                    granted["refresh_token"] = json!(self.new_refresh_token());
+                }
                 ok(&granted.to_string())
             }
             Poll::Pending => ok(fixture!("device_poll_pending.json")),

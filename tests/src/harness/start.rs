@@ -82,6 +82,14 @@ impl Start {
             .no_session()
     }
 
+    /// Sign-ins are kept in a keyring: one in this process, which is nobody's.
+    pub fn keyring(mut self) -> Self {
+        static KEYRING: std::sync::Once = std::sync::Once::new();
+        KEYRING.call_once(|| keyring_core::set_default_store(keyring_core::mock::Store::new().unwrap()));
+        self.settings.insert_str(0, "credentials = \"keyring\"\n");
+        self
+    }
+
     /// Somebody is signed in, and a session with this model is started.
     pub fn signed_in(self, github: &GitHub, model: &str) -> Self {
         let start = Self { no_session: false, ..self };

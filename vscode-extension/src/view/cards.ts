@@ -1,6 +1,6 @@
 /** How each part of the conversation looks. */
 import type { Item, TextField, ToolItem } from "../items";
-import { button, diff_lines, h } from "./dom";
+import { button, diff_lines, h, prose } from "./dom";
 import { post } from "./host";
 import { StreamedMarkdown } from "./stream";
 
@@ -43,8 +43,8 @@ export function card(item: Item): Card {
         h(
           "div",
           { class: `note ${item.tone}`, role: item.tone === "error" ? "alert" : undefined },
-          h("span", {}, item.text),
-          item.hint ? h("span", { class: "hint" }, item.hint) : undefined,
+          h("span", {}, ...prose(item.text)),
+          item.hint ? h("span", { class: "hint" }, ...prose(item.hint)) : undefined,
           item.detail
             ? h("details", {}, h("summary", {}, "Summary"), new StreamedMarkdown(item.detail, true).element)
             : undefined,

@@ -1,5 +1,5 @@
 /** The prompt box: what is typed, what goes along with it, and what was typed before. */
-import type { Mention } from "../items";
+import type { Mention, Offer } from "../items";
 import { button, h, icon_button } from "./dom";
 import { host, post } from "./host";
 
@@ -14,10 +14,10 @@ export class Composer {
     "aria-label": "Prompt",
     "aria-autocomplete": "list",
     "aria-expanded": "false",
-    "aria-controls": "mentions",
+    "aria-controls": "offers",
   });
   private readonly chips = h("div", { class: "chips", hidden: true });
-  private readonly offers = h("ul", { id: "mentions", class: "offers", role: "listbox", hidden: true });
+  private readonly offers = h("ul", { id: "offers", class: "offers", role: "listbox", hidden: true });
   private readonly send_button = button("Send", () => this.send("send"), { class: "primary" });
   private readonly queue_button = button("Queue", () => this.send("queue"), {
     class: "secondary",
@@ -29,7 +29,7 @@ export class Composer {
   /** Where in the history Up and Down are; its length is what is being typed. */
   private at: number;
   private typed = "";
-  private offered: Mention[] = [];
+  private offered: Offer[] = [];
   private chosen = 0;
   private running = false;
 
@@ -48,7 +48,7 @@ export class Composer {
       h(
         "div",
         { class: "buttons" },
-        icon_button("@", "Attach a file, the selection or problems", () => this.type("@")),
+        icon_button("@", "Attach a file, a symbol, the selection or problems", () => this.type("@")),
         h("span", { class: "space" }),
         this.queue_button,
         this.send_button,
@@ -67,7 +67,7 @@ export class Composer {
     this.running = running;
     this.box.placeholder = running
       ? "Enter steers, Alt+Enter queues"
-      : "What is to be done? @ attaches files";
+      : "What is to be done? @ and / help";
     this.send_button.textContent = running ? "Steer" : "Send";
     this.send_button.title = running ? "Says it to the running turn (Enter)" : "Enter";
     this.queue_button.hidden = !running;
@@ -90,10 +90,10 @@ export class Composer {
     this.changed();
   }
 
-  /** What the editor offers for what stands behind the `@`. */
-  show_offers(query: string, mentions: Mention[]): void {
+  /** What the editor offers for what stands behind the `@` or the `/`. */
+  show_offers(query: string, offers: Offer[]): void {
     if (query === this.query()) {
-      this.offer(mentions);
+      this.offer(offers);
     }
   }
 
@@ -176,25 +176,27 @@ export class Composer {
     if (query === undefined) {
       this.offer([]);
     } else {
-      post({ type: "mentions", query });
+      post({ type: "offers", query });
     }
   }
 
-  /** What stands between an `@` and the cursor. */
+  /** What stands from an `@` to the cursor, or from a `/` that begins the text. */
   private query(): string | undefined {
-    return /(?:^|\s)@([^\s@]*)$/.exec(this.box.value.slice(0, this.box.selectionStart))?.[1];
+    const typed = this.box.value.slice(0, this.box.selectionStart);
+    return /^\/[\p{L} ]*$/u.exec(typed)?.[0] ?? /(?<=^|\s)@[^\s@]*$/.exec(typed)?.[0];
   }
 
-  private offer(mentions: Mention[]): void {
-    this.offered = mentions;
-    this.offers.hidden = mentions.length === 0;
-    this.box.setAttribute("aria-expanded", String(mentions.length > 0));
+  private offer(offers: Offer[]): void {
+    this.offered = offers;
+    this.offers.hidden = offers.length === 0;
+    this.box.setAttribute("aria-expanded", String(offers.length > 0));
     this.offers.replaceChildren(
-      ...mentions.map((mention, idx) =>
+      ...offers.map((offer, idx) =>
         h(
           "li",
           {
-            id: `mention-${idx}`,
+            id: `offer-${idx}`,
+            title: offer.kind === "command" ? offer.help : offer.label,
             role: "option",
             on: {
               mousedown: (event) => {
@@ -203,12 +205,11 @@ export class Composer {
               },
             },
           },
-          mention.kind === "file" ? "" : h("span", { class: "tag" }, mention.kind),
-          mention.label,
+          ...describe(offer),
         ),
       ),
     );
-    if (mentions.length > 0) {
+    if (offers.length > 0) {
       this.choose(0);
     } else {
       this.box.removeAttribute("aria-activedescendant");
@@ -221,21 +222,24 @@ export class Composer {
       option.setAttribute("aria-selected", String(number === idx));
     }
     this.offers.children[idx]?.scrollIntoView({ block: "nearest" });
-    this.box.setAttribute("aria-activedescendant", `mention-${idx}`);
+    this.box.setAttribute("aria-activedescendant", `offer-${idx}`);
   }
 
-  /** The `@…` becomes the name in the text, and what it names is attached. */
+  /** The `@…` becomes the name in the text, and what it names is attached; a command is given. */
   private take(idx: number): void {
-    const mention = this.offered[idx];
+    const offer = this.offered[idx];
     const query = this.query();
-    if (mention && query !== undefined) {
-      const end = this.box.selectionStart;
-      const name = mention.kind === "file" ? `\`${mention.label}\` ` : "";
-      this.box.setRangeText(name, end - query.length - 1, end, "end");
-      this.attach([mention]);
-      this.changed();
-    }
     this.offer([]);
+    if (offer && query !== undefined) {
+      const end = this.box.selectionStart;
+      this.box.setRangeText(name_of(offer), end - query.length, end, "end");
+      if (offer.kind === "command") {
+        post({ type: "command", command: offer.command });
+      } else {
+        this.attach([offer]);
+      }
+      this.keep();
+    }
   }
 
   private async paste(event: ClipboardEvent): Promise<void> {
@@ -274,6 +278,27 @@ export class Composer {
     const mentions = this.mentions.filter(({ kind }) => kind !== "image");
     host.setState({ draft: this.box.value, mentions, history: this.history });
   }
+}
+
+/** How an offer stands in the list. */
+function describe(offer: Offer): (Node | string)[] {
+  switch (offer.kind) {
+    case "command":
+      return [offer.title, h("span", { class: "help" }, offer.help)];
+    case "file":
+      return [offer.label];
+    default:
+      return [
+        h("span", { class: "tag" }, offer.kind === "diagnostics" ? "problems" : offer.kind),
+        offer.label,
+      ];
+  }
+}
+
+/** How it stands in the text. */
+function name_of(offer: Offer): string {
+  const name = offer.kind === "file" ? offer.label : offer.kind === "symbol" ? offer.name : undefined;
+  return name ? `\`${name}\` ` : "";
 }
 
 function base64(file: File): Promise<string> {

@@ -1,5 +1,7 @@
 /** Making elements. Text is always text: nothing here reads HTML. */
 
+import { shown_lines } from "../diff";
+
 type Child = Node | string | undefined | false;
 
 interface Attributes {
@@ -29,6 +31,11 @@ export function h<T extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A text of the server's, whose `code` is set as such. */
+export function prose(text: string): Child[] {
+  return text.split("`").map((part, idx) => (idx % 2 === 1 ? h("code", {}, part) : part));
+}
+
 export function button(label: string, act: () => void, attributes: Attributes = {}): HTMLButtonElement {
   return h("button", { type: "button", ...attributes, on: { click: act } }, label);
 }
@@ -38,16 +45,8 @@ export function icon_button(sign: string, name: string, act: () => void, style =
   return button(sign, act, { class: style, title: name, "aria-label": name });
 }
 
-/** Lines of a unified diff, coloured. */
-export function diff_lines(lines: string): HTMLElement {
-  const shown = lines
-    .replace(/\n$/, "")
-    .split("\n")
-    .filter((line) => !/^(---|\+\+\+) /.test(line));
-  const classes: Record<string, string> = { "+": "added", "-": "removed", "@": "place" };
-  return h(
-    "pre",
-    { class: "diff", tabindex: 0, "aria-label": "Change" },
-    ...shown.map((line) => h("span", { class: classes[line.charAt(0)] }, line)),
-  );
+/** A unified diff, coloured. */
+export function diff_lines(diff: string): HTMLElement {
+  const lines = shown_lines(diff).map(({ kind, text }) => h("span", { class: kind }, text));
+  return h("pre", { class: "diff", tabindex: 0, "aria-label": "Change" }, ...lines);
 }

@@ -23,7 +23,8 @@ const transcript = new Transcript(
       "ul",
       {},
       h("li", {}, h("kbd", {}, "Enter"), " sends, ", h("kbd", {}, "Shift+Enter"), " begins a line"),
-      h("li", {}, h("kbd", {}, "@"), " attaches files, the selection, problems"),
+      h("li", {}, h("kbd", {}, "@"), " attaches files, symbols, the selection, problems"),
+      h("li", {}, h("kbd", {}, "/"), " gives a command"),
       h(
         "li",
         {},
@@ -121,8 +122,8 @@ window.addEventListener("message", ({ data }: MessageEvent<ToView>) => {
     case "changes":
       changes.show(data.files, data.ran_commands);
       return;
-    case "mentions":
-      composer.show_offers(data.query, data.mentions);
+    case "offers":
+      composer.show_offers(data.query, data.offers);
       return;
     case "attach":
       composer.attach(data.mentions);

@@ -1,6 +1,7 @@
 /** What waits for an answer, above the prompt box. */
 import type { Asked } from "../items";
 import type { ConfirmAction } from "../protocol";
+import { sentence } from "../words";
 import { button, diff_lines, h } from "./dom";
 import { post } from "./host";
 
@@ -65,12 +66,12 @@ function confirm({
     "div",
     { class: "question", role: "group", "aria-label": title },
     h("h2", {}, title),
-    h("p", {}, message),
+    h("p", {}, sentence(message)),
     details.command ? h("pre", { class: "command", tabindex: 0 }, details.command) : undefined,
     details.directory ? h("p", { class: "where" }, `in ${details.directory}`) : undefined,
     details.diff ? diff_lines(details.diff) : undefined,
     details.grant && actions.includes("allow_session")
-      ? h("p", { class: "where" }, `For this session means: ${details.grant}`)
+      ? h("p", { class: "where" }, `For the session: ${details.grant}`)
       : undefined,
     h(
       "div",

@@ -2,7 +2,7 @@
 import type { Status } from "../items";
 import { count } from "../session";
 import { waiting } from "../words";
-import { button, h, icon_button } from "./dom";
+import { button, h, icon_button, prose } from "./dom";
 import { post } from "./host";
 
 const MODES: Record<string, string> = {
@@ -57,11 +57,11 @@ export class StatusLine {
     const { problem } = status;
     this.problem.hidden = !problem;
     this.problem.replaceChildren(
-      h("span", {}, problem?.message ?? ""),
-      problem?.hint ? h("span", { class: "hint" }, problem.hint) : "",
+      h("span", {}, ...prose(problem?.message ?? "")),
+      problem?.hint ? h("span", { class: "hint" }, ...prose(problem.hint)) : "",
       problem?.command
         ? button(problem.label ?? "", () => post({ type: "command", command: problem.command ?? "" }), {
-            class: "secondary",
+            class: "primary",
           })
         : "",
     );
@@ -104,7 +104,7 @@ export class StatusLine {
         : "Tokens in the model's window";
     }
     const cost = typeof usage?.cost === "number" ? ` · $${usage.cost.toFixed(2)}` : "";
-    this.numbers.textContent = usage
+    this.numbers.textContent = used
       ? `${count(used)}${window ? ` / ${count(window)}` : " tokens"}${cost}`
       : "";
     this.numbers.title = usage

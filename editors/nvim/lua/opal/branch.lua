@@ -66,8 +66,7 @@ local function go(session, entry, restore)
       said[#said + 1] = "Files put back: " .. table.concat(files, ", ")
     end
     if text then
-      vim.fn.histadd("cmd", "Opal prompt " .. text)
-      said[#said + 1] = "The prompt is in the command line's history: `:` and <Up> bring it back."
+      require("opal.prompt").of(session.dir):put(text)
     end
     vim.notify(table.concat(said, "\n"))
     require("opal.changes").show_conflicts(result.restored.conflicts)

@@ -1,4 +1,4 @@
---- What a session changed in files: listed, taken back, brought again. What is taken back where, and what may
+--- What a session changed in files, taken back and brought again. What is taken back where, and what may
 --- be, the server decides; its edits arrive like all others.
 local protocol = require("opal.protocol")
 
@@ -45,7 +45,7 @@ end
 ---@param params table what to take back
 ---@param done fun(result: opal.SessionUndoResult)
 ---@param refused? fun(err: lsp.ResponseError): boolean?
-local function take_back(session, params, done, refused)
+local function undo(session, params, done, refused)
   session:request(protocol.methods.session_undo, params, function(result)
     M.show_conflicts(result.conflicts)
     if #result.files == 0 and #result.conflicts == 0 then
@@ -55,13 +55,18 @@ local function take_back(session, params, done, refused)
   end, refused)
 end
 
+--- Takes changes back, in a way that `redo` can bring again.
 ---@param session opal.Session
----@param params table
----@param refused? fun(err: lsp.ResponseError): boolean?
-local function undo(session, params, refused)
-  take_back(session, params, function(result)
+---@param params table what to take back
+---@param done? fun()
+---@param refused? fun(err: lsp.ResponseError): boolean? true: nobody has to be told
+function M.take_back(session, params, done, refused)
+  undo(session, params, function(result)
     if result.turn_id then
       table.insert(session.undos, result.turn_id)
+    end
+    if done then
+      done()
     end
   end, refused)
 end
@@ -75,7 +80,7 @@ local function undo_turn(session, idx)
     vim.notify("Opal: no turn has changed files that could be taken back.")
     return
   end
-  undo(session, { turn_id = turn_id }, function(err)
+  M.take_back(session, { turn_id = turn_id }, nil, function(err)
     if err.code == protocol.error_codes.nothing_to_do then
       undo_turn(session, idx - 1)
       return true
@@ -101,12 +106,12 @@ local function undo_hunk(session, name, line)
         -- Where nothing is left, the line before is named.
         local first, last = hunk.new_start, hunk.new_start + hunk.new_lines - 1
         if (line >= first and line <= last) or (hunk.new_lines == 0 and line == math.max(first, 1)) then
-          undo(session, { path = file.uri, hunk_id = hunk.hunk_id })
+          M.take_back(session, { path = file.uri, hunk_id = hunk.hunk_id })
           return
         end
       end
     end
-    vim.notify("Opal has changed nothing at the cursor; :Opal changes lists what it has.")
+    vim.notify("Opal has changed nothing at the cursor; :Opal review lists what it has.")
   end)
 end
 
@@ -114,7 +119,7 @@ end
 ---@param what? "file"|"hunk"
 function M.undo(session, what)
   if what ~= nil and what ~= "file" and what ~= "hunk" then
-    local message = "There is no :Opal undo %s; there are :Opal undo, :Opal undo file, :Opal undo hunk."
+    local message = "There is no :Opal undo %s; there are :Opal undo, :Opal undo_file, :Opal undo_hunk."
     vim.notify(message:format(what), vim.log.levels.ERROR)
     return
   end
@@ -125,7 +130,7 @@ function M.undo(session, what)
   end
   session:when_started(function()
     if what == "file" then
-      undo(session, { path = name })
+      M.take_back(session, { path = name })
     elseif what == "hunk" then
       undo_hunk(session, name, line)
     else
@@ -137,90 +142,23 @@ end
 ---@param session opal.Session
 function M.redo(session)
   session:when_started(function()
-    local undo_id = session.undos[#session.undos]
+    -- Taken out before the answer, which may come after the next redo.
+    local undo_id = table.remove(session.undos)
     if not undo_id then
       vim.notify("Opal: nothing was taken back here that could be brought again.")
       return
     end
-    local function forget()
-      session.undos = vim.tbl_filter(function(id)
-        return id ~= undo_id
-      end, session.undos)
-    end
     session.brings = true
-    take_back(session, { turn_id = undo_id }, function(result)
-      if #result.conflicts == 0 then
-        forget()
-      end
-      if #result.files == 0 and #result.conflicts == 0 then
+    undo(session, { turn_id = undo_id }, function(result)
+      if #result.conflicts > 0 then
+        table.insert(session.undos, undo_id)
+      elseif #result.files == 0 then
         session.brings = false -- there is no event of it
       end
     end, function(err)
       session.brings = false
-      if err.code == protocol.error_codes.nothing_to_do then
-        forget()
-      end
-    end)
-  end)
-end
-
----@param file opal.FileChanges
----@return table[] items for the quickfix list
-local function items(file)
-  local filename = vim.uri_to_fname(file.uri)
-  if file.error then
-    return { { filename = filename, text = file.error } }
-  elseif file.removed then
-    return { { filename = filename, text = ("−%d (removed)"):format(file.removed_lines) } }
-  end
-  local hunks = {}
-  local hunk
-  require("opal.documents").walk(file.diff, function(kind, row, text)
-    if kind == "@" then
-      hunk = { added = 0, removed = 0 }
-      hunks[#hunks + 1] = hunk
-      return
-    end
-    hunk.row = hunk.row or row
-    if kind == "+" then
-      hunk.added = hunk.added + 1
-      hunk.new = hunk.new or text
-    else
-      hunk.removed = hunk.removed + 1
-      hunk.old = hunk.old or text
-    end
-  end)
-  return vim.tbl_map(function(h)
-    local text = ("+%d −%d  %s"):format(h.added, h.removed, vim.trim(h.new or h.old))
-    return { filename = filename, lnum = h.row + 1, text = text }
-  end, hunks)
-end
-
---- Fills the quickfix list.
----@param session opal.Session
-function M.list(session)
-  session:when_started(function()
-    session:request(protocol.methods.session_changes, {}, function(result)
-      local note = ""
-      local n_commands = #result.ran_commands
-      if n_commands > 0 then
-        note = ("%d %s commands, which may have changed more than is listed."):format(
-          n_commands,
-          n_commands == 1 and "turn ran" or "turns ran"
-        )
-      end
-      local list = {}
-      for _, file in ipairs(result.files) do
-        vim.list_extend(list, items(file))
-      end
-      if #list == 0 then
-        vim.notify(vim.trim("Opal: no file differs from what the session found. " .. note))
-        return
-      end
-      vim.fn.setqflist({}, " ", { title = "Opal: changes", items = list })
-      vim.cmd("botright copen")
-      if note ~= "" then
-        vim.notify("Opal: " .. note)
+      if err.code ~= protocol.error_codes.nothing_to_do then
+        table.insert(session.undos, undo_id)
       end
     end)
   end)

@@ -9,6 +9,8 @@ local M = {}
 
 -- Neovim 0.10 has functions where later ones have methods.
 local has_methods = vim.fn.has("nvim-0.11") == 1
+--- How long a server may take to stop.
+local STOP_MS = 3000
 
 --- On the wire null equals absent; newer versions of Neovim pass it on as `vim.NIL`.
 ---@param value any
@@ -28,29 +30,69 @@ end
 ---@param method string
 ---@param params table
 ---@param callback fun(err: lsp.ResponseError?, result: any)
----@return boolean sent
-function M.request(client, method, params, callback)
+---@param bufnr? integer what it is about
+---@return integer? id nil if it could not be sent
+function M.request(client, method, params, callback, bufnr)
   -- Neovim sends what was typed in the current buffer before a request; the others count as well.
   require("opal.documents").flush(client)
   local function answered(err, result)
     callback(without_null(err), without_null(result))
   end
-  local sent
+  local sent, id
   if has_methods then
-    sent = client:request(method, params, answered)
+    sent, id = client:request(method, params, answered, bufnr)
   else
-    sent = client.request(method, params, answered) ---@diagnostic disable-line
+    sent, id = client.request(method, params, answered, bufnr) ---@diagnostic disable-line
   end
-  return sent
+  return sent and id or nil
 end
 
+--- Gives up a request.
+---@param client vim.lsp.Client
+---@param id integer
+function M.cancel(client, id)
+  if has_methods then
+    client:cancel_request(id)
+  else
+    client.cancel_request(id) ---@diagnostic disable-line
+  end
+end
+
+--- Stops a server; one that does not stop is killed after a while.
 ---@param client vim.lsp.Client
 function M.stop(client)
-  if has_methods then
-    client:stop()
-  else
-    client.stop() ---@diagnostic disable-line
+  local function stop(force)
+    if has_methods then
+      client:stop(force)
+    else
+      client.stop(force) ---@diagnostic disable-line
+    end
   end
+  stop(false)
+  vim.defer_fn(function()
+    if vim.lsp.get_client_by_id(client.id) then
+      stop(true)
+    end
+  end, STOP_MS)
+end
+
+--- Tells the user what went wrong, and what to do.
+---@param err lsp.ResponseError
+function M.report(err)
+  local lines = { "Opal: " .. err.message }
+  if type(err.data) == "table" and err.data.hint then
+    lines[2] = err.data.hint
+  end
+  if err.code == require("opal.protocol").error_codes.not_signed_in then
+    lines[#lines + 1] = "Here, :Opal sign_in signs in to GitHub Copilot."
+  end
+  vim.notify(table.concat(lines, "\n"), vim.log.levels.ERROR)
+end
+
+--- Where the server's log is.
+---@return string
+function M.log()
+  return require("vim.lsp.log").get_filename()
 end
 
 ---@param dir string
@@ -68,7 +110,11 @@ function M.start(dir, hooks)
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   -- Neovim takes edits with versions but does not say so.
   capabilities.workspace.workspaceEdit.documentChanges = true
-  capabilities.experimental = { opal = { version = 1, confirm = true, input = true, save_documents = true } }
+  local tools = require("opal.tools")
+  capabilities.experimental = {
+    opal = { version = 1, confirm = true, input = true, save_documents = true, tools = tools.offered },
+  }
+  tools.listen()
   local stop_following = function() end
   local handlers = {} ---@type table<string, lsp.Handler>
   for method, handler in pairs(hooks.handlers) do

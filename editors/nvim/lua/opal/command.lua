@@ -1,4 +1,6 @@
---- `:Opal`.
+--- `:Opal`. Which subcommands there are stands in the list that all clients share; here is what they do.
+local protocol = require("opal.protocol")
+
 local M = {}
 
 ---@class opal.Selection
@@ -45,82 +47,162 @@ local function with_text(text, prompt, act)
   end)
 end
 
+---@param text string
+---@return string?
+local function some(text)
+  return text ~= "" and text or nil
+end
+
+--- What is not here is the function of that name, called with what follows if something may.
 ---@type table<string, fun(text: string, args: table)>
-local commands = {
+local special = {
   prompt = function(text, args)
-    local selected = selection(args)
-    with_text(text, "Prompt: ", function(typed)
-      require("opal").prompt(typed, { selection = selected })
-    end)
+    require("opal").prompt(some(text), { selection = selection(args) })
+  end,
+  prompt_selection = function(text, args)
+    if args.range == 0 then
+      local from, to = vim.fn.line("'<"), vim.fn.line("'>")
+      args = { range = 2, line1 = math.max(from, 1), line2 = math.max(to, 1) }
+    end
+    require("opal").prompt(some(text), { selection = selection(args) })
   end,
   steer = function(text)
-    with_text(text, "Steer: ", require("opal").steer)
+    with_text(text, "Steer: ", function(typed)
+      require("opal").steer(typed)
+    end)
   end,
   follow_up = function(text)
-    with_text(text, "Follow up: ", require("opal").follow_up)
+    with_text(text, "Follow up: ", function(typed)
+      require("opal").follow_up(typed)
+    end)
   end,
-  abort = function()
-    require("opal").abort()
+  undo_file = function()
+    require("opal").undo("file")
   end,
-  undo = function(text)
-    require("opal").undo(text ~= "" and text or nil)
-  end,
-  redo = function()
-    require("opal").redo()
-  end,
-  changes = function()
-    require("opal").changes()
-  end,
-  compact = function()
-    require("opal").compact()
-  end,
-  branch = function()
-    require("opal").branch()
-  end,
-  resume = function(text)
-    require("opal").resume(text ~= "" and text or nil)
-  end,
-  open = function()
-    require("opal").open()
-  end,
-  state = function()
-    require("opal").state()
+  undo_hunk = function()
+    require("opal").undo("hunk")
   end,
 }
 
+--- What is a click elsewhere.
+---@type opal.Command[]
+local keyboard = {
+  { name = "accept", title = "Keep This Change", argument = "none", help = "Keeps a change under review." },
+  {
+    name = "reject",
+    title = "Reject This Change",
+    argument = "none",
+    help = "Takes a change under review back.",
+  },
+  {
+    name = "next_hunk",
+    title = "Next Change",
+    argument = "none",
+    help = "Goes to the next change under review.",
+  },
+  {
+    name = "previous_hunk",
+    title = "Previous Change",
+    argument = "none",
+    help = "Goes to the change under review before.",
+  },
+}
+local commands = vim.list_extend(vim.list_slice(protocol.commands), keyboard)
+
 ---@return string[]
 local function names()
-  local list = vim.tbl_keys(commands)
-  table.sort(list)
-  return list
+  return vim.tbl_map(function(command)
+    return command.name
+  end, commands)
+end
+
+---@param name string
+---@return opal.Command?
+local function find(name)
+  return vim.iter(commands):find(function(command)
+    return command.name == name
+  end)
+end
+
+--- What a command does.
+---@param name string
+---@return fun(text: string, args: table)?
+function M.action(name)
+  local act = require("opal")[name]
+  return special[name] or act and function(text)
+    act(some(text))
+  end
 end
 
 ---@param args table as nvim_create_user_command passes it
 function M.run(args)
   local name, text = vim.trim(args.args):match("^(%S*)%s*(.*)$")
-  local command = commands[name == "" and "open" or name]
-  if not command then
+  local command = find(name == "" and "open" or name)
+  local act = command and M.action(command.name)
+  if act then
+    act(text, args)
+  else
     local message = "There is no :Opal %s; there are %s."
     vim.notify(message:format(name, table.concat(names(), ", ")), vim.log.levels.ERROR)
-    return
   end
-  command(text, args)
 end
 
-local arguments = { undo = { "file", "hunk" } }
+---@type table<opal.Argument, fun(lead: string): string[]>
+local arguments = {
+  none = function()
+    return {}
+  end,
+  text = function(lead)
+    local typed = lead:match("^@(.*)$")
+    return typed and require("opal.prompt.mentions").matches(vim.fn.getcwd(), typed) or {}
+  end,
+  session = function()
+    return vim.list_extend({ "latest" }, require("opal.pick").known_sessions())
+  end,
+  model = function()
+    return require("opal.pick").known_models()
+  end,
+  thinking_level = function()
+    return require("opal.config").values.thinking_level
+  end,
+  permission_mode = function()
+    return require("opal.config").values.permission_mode
+  end,
+}
+
+--- What these take here, beyond what all clients know.
+local more = {
+  review = { "turn" },
+  accept = { "file", "all" },
+  reject = { "file", "all" },
+}
 
 ---@param lead string
 ---@param line string
 ---@return string[]
 function M.complete(lead, line)
-  local command = line:match("Opal%s+(%S+)%s+%S*$")
-  local offered = command and arguments[command] or {}
-  if line:match("Opal%s+%S*$") then
-    offered = names()
+  local name = line:match("Opal%s+(%S+)%s+")
+  if not name then
+    return vim.tbl_filter(function(one)
+      return vim.startswith(one, lead)
+    end, names())
   end
-  return vim.tbl_filter(function(name)
-    return vim.startswith(name, lead)
-  end, offered)
+  local command = find(name)
+  local offer = command and arguments[command.argument] or arguments.none
+  return vim.tbl_filter(function(one)
+    return vim.startswith(one, lead) or vim.startswith(lead, "@")
+  end, more[name] or offer(lead))
+end
+
+--- Maps `<Plug>(opal-…)` for each: `_` is `-` there. Those that take a text use the selection as well.
+function M.map()
+  for _, command in ipairs(commands) do
+    local name = ("<Plug>(opal-%s)"):format((command.name:gsub("_", "-")))
+    vim.keymap.set("n", name, ("<Cmd>Opal %s<CR>"):format(command.name), { desc = "Opal: " .. command.title })
+    if command.argument == "text" then
+      vim.keymap.set("x", name, (":Opal %s<CR>"):format(command.name), { desc = "Opal: " .. command.title })
+    end
+  end
 end
 
 return M

@@ -22,7 +22,7 @@ local types = {
   permission_mode = "string",
 }
 
-local values = {
+M.values = {
   thinking_level = { "off", "minimal", "low", "medium", "high", "xhigh", "max" },
   permission_mode = { "ask", "auto_edit", "full", "read_only" },
 }
@@ -37,8 +37,8 @@ function M.set(options)
       error(("opal: there is no option `%s`; there are %s"):format(name, table.concat(known, ", ")), 3)
     elseif type(value) ~= expected then
       error(("opal: option `%s` is a %s, not a %s"):format(name, expected, type(value)), 3)
-    elseif values[name] and not vim.tbl_contains(values[name], value) then
-      error(("opal: option `%s` is one of %s"):format(name, table.concat(values[name], ", ")), 3)
+    elseif M.values[name] and not vim.tbl_contains(M.values[name], value) then
+      error(("opal: option `%s` is one of %s"):format(name, table.concat(M.values[name], ", ")), 3)
     end
   end
   for name, value in pairs(options) do

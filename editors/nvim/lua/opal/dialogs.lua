@@ -29,7 +29,7 @@ local show_next
 ---@param text string
 ---@return string
 local function short(text)
-  return require("opal.transcript").short(text)
+  return require("opal.text").short(text)
 end
 
 ---@param dialog opal.Dialog
@@ -47,6 +47,11 @@ local function answer(dialog, outcome, result, err)
   if active == dialog then
     active = nil
   end
+  require("opal.autocmd").emit(dialog.params.actions and "ConfirmEnd" or "InputEnd", {
+    session_id = dialog.params.session_id,
+    question_id = dialog.params.question_id,
+    action = result and result.action, -- nil if it needs no answer any more
+  })
   if dialog.transcript and dialog.call_id then
     dialog.transcript:annotate(dialog.call_id, outcome)
   elseif dialog.transcript then
@@ -71,8 +76,14 @@ local function ask(params, transcript, open)
   local dialog = { params = params, open = open, transcript = transcript, answered = false }
   dialog.waiter = assert(coroutine.running())
   queue[#queue + 1] = dialog
+  local kind = params.actions and "Confirm" or "Input"
+  require("opal.autocmd").emit(kind, {
+    session_id = params.session_id,
+    question_id = params.question_id,
+    title = params.title or params.prompt,
+  })
   local call_id = (params.details or {}).call_id
-  if transcript and call_id and transcript:annotate(call_id, require("opal.transcript").ASKS) then
+  if transcript and call_id and transcript:annotate(call_id, require("opal.transcript.calls").ASKS) then
     dialog.call_id = call_id
   elseif transcript then
     transcript:line(params.question_id, ("**? %s**"):format(short(params.title or params.prompt)))
@@ -104,6 +115,17 @@ show_next = function()
   active:open()
 end
 
+--- Opens the oldest question that waits.
+function M.open()
+  if active then
+    vim.notify("Opal: the question is open: " .. short(active.params.title or active.params.prompt))
+  elseif #queue == 0 then
+    vim.notify("Opal asks nothing.")
+  else
+    show_next()
+  end
+end
+
 --- Calls a function of `vim.ui`. Neovim's own ones return when the dialog is closed.
 ---@param dialog opal.Dialog
 ---@param call fun()
@@ -123,7 +145,7 @@ end
 ---@param params opal.ConfirmParams
 ---@return integer bufnr
 local function describe(params)
-  local transcript = require("opal.transcript")
+  local diffs = require("opal.diff")
   local details = params.details or {}
   local lines = {}
   if details.command then
@@ -131,7 +153,7 @@ local function describe(params)
   else
     vim.list_extend(lines, vim.split(params.title, "\n"))
   end
-  local diff = details.diff and transcript.without_names(details.diff)
+  local diff = details.diff and diffs.without_names(details.diff)
   local diff_row
   if details.directory then
     vim.list_extend(lines, { "", "in " .. details.directory })
@@ -147,7 +169,7 @@ local function describe(params)
   vim.bo[bufnr].bufhidden = "wipe"
   vim.bo[bufnr].modifiable = false
   if diff then
-    transcript.paint_diff(bufnr, diff_row, diff)
+    diffs.paint(bufnr, diff_row, diff)
   end
   return bufnr
 end

@@ -12,6 +12,11 @@ function M.is_file(bufnr)
   return name ~= "" and not name:match("^%a[%w+.-]+://")
 end
 
+--- Tells the user that a selection can only be shown from a file.
+function M.want_name()
+  vim.notify("Opal: a selection needs a buffer with a file name; save it first.", vim.log.levels.ERROR)
+end
+
 --- Attaches the client to every file buffer there is and will be, wherever the file lies.
 ---@param client vim.lsp.Client
 ---@return fun() stop
@@ -72,6 +77,18 @@ local function fit_new_file(change)
   end
 end
 
+--- Neovim 0.10 leaves an empty line behind text that is put after the last line.
+---@param change lsp.TextDocumentEdit
+---@param bufnr integer
+local function fit_end(change, bufnr)
+  local n_lines = vim.api.nvim_buf_line_count(bufnr)
+  for _, edit in ipairs(change.edits) do
+    if edit.range.start.line >= n_lines then
+      edit.newText = edit.newText:gsub("\r?\n$", "")
+    end
+  end
+end
+
 ---@param uri string
 ---@return boolean
 local function is_empty_on_disk(uri)
@@ -110,7 +127,7 @@ end
 --- there would be no edit: then it gets none of its own. Work that a crash left in one is for the user to decide.
 ---@param bufnr integer
 ---@return string? objection
-local function load(bufnr)
+function M.load(bufnr)
   local path = vim.api.nvim_buf_get_name(bufnr)
   local swaps = swap_files(path)
   for _, swap in ipairs(swaps) do
@@ -144,7 +161,7 @@ local function objection(document)
       return "the document changed meanwhile"
     end
   end
-  local reason = not loaded and load(bufnr) or nil
+  local reason = not loaded and M.load(bufnr) or nil
   if not reason and not vim.bo[bufnr].modifiable then
     reason = "the buffer is not modifiable"
   end
@@ -180,6 +197,7 @@ function M.apply(params, ctx)
     if is_empty_on_disk(uri) then
       fit_new_file({ edits = edits })
     end
+    fit_end({ edits = edits }, vim.uri_to_bufnr(uri))
     uris[uri] = true
   end
   for _, change in ipairs(params.edit.documentChanges or {}) do
@@ -202,6 +220,8 @@ function M.apply(params, ctx)
       end
       if created[document.uri] or (not document.version and is_empty_on_disk(document.uri)) then
         fit_new_file(change)
+      elseif not created[document.uri] then
+        fit_end(change, vim.uri_to_bufnr(document.uri))
       end
       -- Checked above, and Neovim's own check fails on null.
       document.version = 0
@@ -218,8 +238,12 @@ function M.apply(params, ctx)
   vim.iter(removed):each(leave)
   params.label = nil -- Neovim would print it over the user's command line
   local result = vim.lsp.handlers["workspace/applyEdit"](nil, params, ctx)
+  for uri in pairs(created) do
+    M.load(vim.uri_to_bufnr(uri)) -- without text for it Neovim makes the file and no more
+  end
   for uri in pairs(uris) do
     local bufnr = vim.uri_to_bufnr(uri)
+    require("opal.tools").edited(bufnr)
     local mode = vim.api.nvim_get_mode()
     if bufnr == vim.api.nvim_get_current_buf() and mode.mode == "i" and not mode.blocking then
       -- The user is typing here: i_CTRL-G_u makes what follows a step of its own.
@@ -292,27 +316,6 @@ local highlights = vim.api.nvim_create_namespace("opal.edits")
 --- For how long a change is highlighted.
 local SHOWN_MS = 1500
 
---- Goes through a unified diff: its hunks and the lines that are not on both sides.
----@param diff string
----@param visit fun(kind: "@"|"+"|"-", row: integer, text: string) row: in the new text, from 0; where a line is gone, that of the next
-function M.walk(diff, visit)
-  local row ---@type integer? of the next line of the new text; nil before the first hunk
-  for line in vim.gsplit(diff, "\n", { plain = true }) do
-    local kind, text = line:sub(1, 1), line:sub(2)
-    local start, count = line:match("^@@ %-[%d,]+ %+(%d+),?(%d*) @@")
-    if start then
-      -- Where nothing is left, the line before is named.
-      row = tonumber(start) - (count == "0" and 0 or 1)
-      visit("@", row, text)
-    elseif row and (kind == "+" or kind == "-") then
-      visit(kind, row, text)
-    end
-    if row and (kind == "+" or kind == " ") then
-      row = row + 1
-    end
-  end
-end
-
 --- Highlights for a moment what an edit changed, where its buffer is visible. The cursor stays where it is.
 ---@param uri string
 ---@param diff string unified
@@ -321,7 +324,7 @@ function M.show_edit(uri, diff)
   local bufnr = vim.uri_to_bufnr(uri)
   local is_visible = #vim.fn.win_findbuf(bufnr) > 0
   local added, removed = 0, 0
-  M.walk(diff, function(kind, row)
+  require("opal.hunks").walk(diff, function(kind, row)
     if kind == "-" then
       removed = removed + 1
     elseif kind == "+" then

@@ -43,6 +43,8 @@ M.methods = {
   state = "agent/state",
   --- Lists what each provider offers.
   models_list = "models/list",
+  --- Accepts the terms of a model for the account that is signed in.
+  models_enable = "models/enable",
   --- Says what each provider is used with, and who is signed in.
   auth_status = "auth/status",
   --- Signs in to GitHub Copilot; answers when that is done or has failed.
@@ -98,30 +100,150 @@ M.error_codes = {
 
 ---@type opal.Command[]
 M.commands = {
-  { name = "prompt", title = "Prompt…", argument = "text", help = "Says what is to be done." },
-  { name = "prompt_selection", title = "Prompt About Selection…", argument = "text", help = "Says what is to be done with what is selected." },
-  { name = "steer", title = "Steer the Running Turn…", argument = "text", help = "Says something to the running turn, at its next safe point." },
-  { name = "follow_up", title = "Queue a Follow-Up…", argument = "text", help = "Says what is to be done when the running turn has ended." },
-  { name = "abort", title = "Abort", argument = "none", help = "Stops what runs and hands back what was queued." },
-  { name = "answer", title = "Answer the Open Question…", argument = "none", help = "Shows the oldest question that waits for an answer." },
-  { name = "new", title = "New Session", argument = "none", help = "Starts a new session." },
-  { name = "resume", title = "Resume Session…", argument = "session", help = "Goes on with a stored session." },
-  { name = "branch", title = "Branch From Here…", argument = "none", help = "Goes back in the conversation, and on from there." },
-  { name = "compact", title = "Compact Conversation", argument = "none", help = "Lets a summary stand for what is older, as the model sees it." },
-  { name = "undo", title = "Undo Last Turn", argument = "none", help = "Takes back what the last turn changed in files." },
-  { name = "undo_file", title = "Undo Opal's Changes of This File", argument = "none", help = "Takes back everything that the session changed in this file." },
-  { name = "undo_hunk", title = "Undo This Change", argument = "none", help = "Takes back the change under the cursor." },
-  { name = "redo", title = "Redo", argument = "none", help = "Brings again what was taken back last." },
-  { name = "review", title = "Review Changes", argument = "none", help = "Shows what the session changed in files." },
-  { name = "model", title = "Select Model…", argument = "model", help = "Chooses the model that answers from the next turn on." },
-  { name = "thinking", title = "Select Thinking Level…", argument = "thinking_level", help = "Chooses how long the model thinks." },
-  { name = "permissions", title = "Select Permission Mode…", argument = "permission_mode", help = "Chooses how much runs unasked." },
-  { name = "sign_in", title = "Sign In…", argument = "none", help = "Signs in to GitHub Copilot." },
-  { name = "sign_out", title = "Sign Out", argument = "none", help = "Signs out and removes what was kept for it." },
-  { name = "open", title = "Focus on the Prompt", argument = "none", help = "Shows the conversation and goes there." },
-  { name = "state", title = "Show State", argument = "none", help = "Says what the session does, with which model, and how full its context is." },
-  { name = "log", title = "Show Log", argument = "none", help = "Shows the server's log." },
-  { name = "restart", title = "Restart Server", argument = "none", help = "Ends the server and starts it again; the session goes on." },
+  {
+    name = "prompt",
+    title = "Prompt…",
+    argument = "text",
+    help = "Says what is to be done.",
+  },
+  {
+    name = "prompt_selection",
+    title = "Prompt About Selection…",
+    argument = "text",
+    help = "Says what is to be done with what is selected.",
+  },
+  {
+    name = "steer",
+    title = "Steer the Running Turn…",
+    argument = "text",
+    help = "Says something to the running turn, at its next safe point.",
+  },
+  {
+    name = "follow_up",
+    title = "Queue a Follow-Up…",
+    argument = "text",
+    help = "Says what is to be done when the running turn has ended.",
+  },
+  {
+    name = "abort",
+    title = "Abort",
+    argument = "none",
+    help = "Stops what runs and hands back what was queued.",
+  },
+  {
+    name = "answer",
+    title = "Answer the Open Question…",
+    argument = "none",
+    help = "Shows the oldest question that waits for an answer.",
+  },
+  {
+    name = "new",
+    title = "New Session",
+    argument = "none",
+    help = "Starts a new session.",
+  },
+  {
+    name = "resume",
+    title = "Resume Session…",
+    argument = "session",
+    help = "Goes on with a stored session.",
+  },
+  {
+    name = "branch",
+    title = "Branch From Here…",
+    argument = "none",
+    help = "Goes back in the conversation, and on from there.",
+  },
+  {
+    name = "compact",
+    title = "Compact Conversation",
+    argument = "none",
+    help = "Lets a summary stand for what is older, as the model sees it.",
+  },
+  {
+    name = "undo",
+    title = "Undo Last Turn",
+    argument = "none",
+    help = "Takes back what the last turn changed in files.",
+  },
+  {
+    name = "undo_file",
+    title = "Undo Opal's Changes of This File",
+    argument = "none",
+    help = "Takes back everything that the session changed in this file.",
+  },
+  {
+    name = "undo_hunk",
+    title = "Undo This Change",
+    argument = "none",
+    help = "Takes back the change under the cursor.",
+  },
+  {
+    name = "redo",
+    title = "Redo",
+    argument = "none",
+    help = "Brings again what was taken back last.",
+  },
+  {
+    name = "review",
+    title = "Review Changes",
+    argument = "none",
+    help = "Shows what the session changed in files.",
+  },
+  {
+    name = "model",
+    title = "Select Model…",
+    argument = "model",
+    help = "Chooses the model that answers from the next turn on.",
+  },
+  {
+    name = "thinking",
+    title = "Select Thinking Level…",
+    argument = "thinking_level",
+    help = "Chooses how long the model thinks.",
+  },
+  {
+    name = "permissions",
+    title = "Select Permission Mode…",
+    argument = "permission_mode",
+    help = "Chooses how much runs unasked.",
+  },
+  {
+    name = "sign_in",
+    title = "Sign In…",
+    argument = "none",
+    help = "Signs in to GitHub Copilot.",
+  },
+  {
+    name = "sign_out",
+    title = "Sign Out",
+    argument = "none",
+    help = "Signs out and removes what was kept for it.",
+  },
+  {
+    name = "open",
+    title = "Focus on the Prompt",
+    argument = "none",
+    help = "Shows the conversation and goes there.",
+  },
+  {
+    name = "state",
+    title = "Show State",
+    argument = "none",
+    help = "Says what the session does, with which model, and how full its context is.",
+  },
+  {
+    name = "log",
+    title = "Show Log",
+    argument = "none",
+    help = "Shows the server's log.",
+  },
+  {
+    name = "restart",
+    title = "Restart Server",
+    argument = "none",
+    help = "Ends the server and starts it again; the session goes on.",
+  },
 }
 
 --- What a user can tell the editor to do.
@@ -252,10 +374,10 @@ M.commands = {
 ---@class opal.ConfirmDetails
 ---@field call_id? string The call it belongs to, as in `tool_execution_start`.
 ---@field command? string The command line.
----@field diff? string The change as a unified diff.
+---@field diff? string The change as a unified diff; of several files, one behind the other.
 ---@field directory? string Absolute path of the directory the command runs in.
 ---@field grant? string What `allow_session` would allow from now on.
----@field path? string Absolute path of the file it touches.
+---@field path? string Absolute path of the file it touches; absent if there are several.
 ---@field tool? string The tool that asks.
 
 ---@class opal.InputParams
@@ -622,6 +744,7 @@ M.commands = {
 ---@field max_output_tokens? integer
 ---@field preview? boolean
 ---@field price? opal.Price
+---@field terms? string What the account has to accept before it can use it: `models/enable` does that.
 ---@field thinking_levels? opal.ThinkingLevel[] The levels it can be set to; absent if not known, empty if it does not think.
 ---@field tools? boolean Calls tools.
 
@@ -630,12 +753,16 @@ M.commands = {
 ---@field input number
 ---@field cached_input number From the provider's cache.
 ---@field output number
+---@field cache_write? number What is written to that cache; absent if that costs as much as other input.
 
 --- A provider that could not be asked.
 ---@class opal.ProviderProblem
 ---@field provider string
 ---@field message string
 ---@field hint? string
+
+---@class opal.ModelsEnableParams
+---@field model string `provider/model`, one of those with `terms` in `models/list`.
 
 --- Nothing.
 ---@class opal.NoParams
@@ -650,19 +777,21 @@ M.commands = {
 ---@field ready boolean Requests can be sent.
 ---@field kind string `sign_in`, `key` or `none`; later versions may add more.
 ---@field account? string Who is signed in.
----@field expires_at_ms? integer When what is held now runs out, in milliseconds since the epoch; it is renewed before.
+---@field expires_at_ms? integer When what is held now runs out, in milliseconds since the epoch: the sign-in itself if it does, else what was given for it.
 ---@field host? string The host it belongs to.
 ---@field plan? string
 ---@field problem? string What is wrong, and what to do.
+---@field renewed? boolean Opal renews it before then; if not, only signing in again does.
 ---@field source? string Where the key or sign-in was found.
 
 --- A sign-in that another program left.
 ---@class opal.ExistingLogin
----@field found_in string Names it in `auth/login`.
+---@field found_in string Names it in `auth/login`, together with `host`.
+---@field host string The host it is for: the `domain` of `auth/login`.
 ---@field account? string
 
 ---@class opal.AuthLoginParams
----@field domain? string `github.com` if absent; the host of an enterprise otherwise.
+---@field domain? string The host of an enterprise. If absent: that of `use_existing`, else the configured one, which is `github.com`.
 ---@field provider? string `copilot` if absent; no other provider is signed in to.
 ---@field use_existing? string Uses this sign-in of `auth/status` in place of a new one.
 

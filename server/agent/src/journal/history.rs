@@ -174,11 +174,11 @@ pub fn markdown(session: &LoadedSession) -> String {
             }
         }
     }
-    let Loaded { usage, cost, .. } = load(session);
+    let Loaded { usage, cost, used, .. } = load(session);
     if usage.total > 0 {
         let cost = cost.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
         out += &format!(
-            "\n*{} tokens in ({} of them cached), {} out ({} of them thinking){cost}.*\n",
+            "\n*{} tokens in ({} of them cached), {} out ({} of them thinking){cost}; the conversation takes {used} of the model's window.*\n",
             usage.input_total, usage.input_cached, usage.output_total, usage.output_reasoning,
         );
     }

@@ -9,8 +9,9 @@ use crate::workspace::{File, FileName};
 
 /// Lines of one result.
 const MAX_LINES: usize = 100;
-/// Characters of a line.
+/// Characters of a line, and how far into it is looked for them.
 const MAX_CHARS: usize = 200;
+const MAX_SEARCHED: usize = 2_000;
 /// Characters of a name.
 pub(super) const MAX_NAME: usize = 120;
 
@@ -87,5 +88,6 @@ fn in_order(mut locations: Vec<Location>, call: &Call) -> Vec<Location> {
 
 fn line(file: Option<&File>, line: usize) -> String {
     let text = file.and_then(|file| file.text.get_line(line));
-    text.map(|text| format!(": {}", cut(&text.to_string(), MAX_CHARS))).unwrap_or_default()
+    let text = text.map(|text| text.chars().take(MAX_SEARCHED).collect::<String>());
+    text.map(|text| format!(": {}", cut(&text, MAX_CHARS))).unwrap_or_default()
 }

@@ -106,6 +106,7 @@ impl Compactor {
             max_output_tokens: Some(SUMMARY.min(self.model.info.max_output_tokens.unwrap_or(SUMMARY))),
             context_window: self.model.info.context_window,
             images: None,
+            streams: true,
             initiator: Initiator::Agent,
         });
         loop {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use provider::{AnswerStream, Copilot, ModelInfo, Provider, ProviderError, Request};
+use provider::{AnswerStream, Copilot, ModelInfo, Provider, ProviderError, Request, SignInError};
 
-use super::Auth;
+use super::{Auth, CredentialsError};
 use crate::errors::chain;
 use crate::models::COPILOT;
 
@@ -22,11 +22,15 @@ impl SignedIn {
 }
 
 impl Auth {
-    async fn now(&self) -> Result<Copilot, ProviderError> {
+    pub(super) async fn now(&self) -> Result<Copilot, ProviderError> {
         let again = |message| ProviderError::SignInAgain { provider: COPILOT.into(), message };
         match self.copilot().await {
             Ok(Some(copilot)) => Ok(copilot),
-            Ok(None) => Err(again("nobody is signed in".into())),
+            Ok(None) => Err(ProviderError::SignedOut { provider: COPILOT.into() }),
+            // Another try may find the network again.
+            Err(error @ CredentialsError::Renewal(SignInError::Unreachable { .. })) => {
+                Err(ProviderError::Cut { provider: COPILOT.into(), message: chain(&error) })
+            }
             Err(error) => Err(again(chain(&error))),
         }
     }

@@ -3,11 +3,13 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use agent::journal::now_ms;
 use anyhow::Context as _;
 use opal::platform::EndSignals;
 use protocol::{
-    AuthLoginParams, AuthLogoutParams, AuthStatusResult, ClientCapabilities, ModelsListParams, NoParams,
-    Notification as _, PROTOCOL_VERSION, ProviderStatus, methods,
+    AuthLoginParams, AuthLogoutParams, AuthStatusResult, ClientCapabilities, ExistingLogin,
+    ModelsEnableParams, ModelsListParams, NoParams, Notification as _, PROTOCOL_VERSION, ProviderStatus,
+    methods,
 };
 use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -24,7 +26,7 @@ pub(super) struct LoginArguments {
     #[arg(long)]
     domain: Option<String>,
     /// Use the sign-in that another program has left, without asking.
-    #[arg(long, conflicts_with = "domain")]
+    #[arg(long)]
     existing: bool,
 }
 
@@ -39,6 +41,9 @@ pub(super) struct StatusArguments {
 pub(super) struct ModelsArguments {
     /// Only those of this provider.
     provider: Option<String>,
+    /// Accept the terms of this model, such as `copilot/gpt-5`, for the account that is signed in.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["provider", "json"])]
+    enable: Option<String>,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -66,8 +71,12 @@ async fn sign_in(
     arguments: &LoginArguments,
 ) -> anyhow::Result<()> {
     initialize(client).await?;
-    let use_existing = existing(client, arguments).await?;
-    let params = AuthLoginParams { provider: None, domain: arguments.domain.clone(), use_existing };
+    let existing = existing(client, arguments).await?;
+    let (domain, use_existing) = match existing {
+        Some(found) => (Some(found.host), Some(found.found_in)),
+        None => (arguments.domain.clone(), None),
+    };
+    let params = AuthLoginParams { provider: None, domain, use_existing };
     let status = tokio::select! {
         result = client.request::<methods::AuthLogin>(&params) => result?.status,
         ended = show_code(client, incoming) => return ended,
@@ -80,9 +89,13 @@ async fn sign_in(
 }
 
 /// A sign-in of another program that the user wants to be used.
-async fn existing(client: &Client, arguments: &LoginArguments) -> anyhow::Result<Option<String>> {
+async fn existing(client: &Client, arguments: &LoginArguments) -> anyhow::Result<Option<ExistingLogin>> {
     let found = client.request::<methods::AuthStatus>(&NoParams {}).await?.existing;
-    let Some(first) = found.into_iter().next().filter(|_| arguments.domain.is_none()) else {
+    let is_wanted = |found: &ExistingLogin| match &arguments.domain {
+        Some(domain) => host(domain).eq_ignore_ascii_case(&found.host),
+        None => true,
+    };
+    let Some(first) = found.into_iter().find(is_wanted) else {
         anyhow::ensure!(
             !arguments.existing,
             "no other program has left a sign-in here. `opal login` without --existing gets one."
@@ -90,14 +103,30 @@ async fn existing(client: &Client, arguments: &LoginArguments) -> anyhow::Result
         return Ok(None);
     };
     if arguments.existing {
-        return Ok(Some(first.found_in));
+        return Ok(Some(first));
     }
     if !terminal::can_ask() {
         return Ok(None);
     }
-    let account = first.account.as_ref().map(|account| format!(" of {account}")).unwrap_or_default();
-    let question = format!("Use the sign-in{account} found in {}?", first.found_in);
-    Ok(terminal::yes(&question).await.then_some(first.found_in))
+    let question = format!("Use the sign-in{} found in {}?", whose(&first), first.found_in);
+    Ok(terminal::yes(&question).await.then_some(first))
+}
+
+/// The host in what a user types for a domain.
+fn host(domain: &str) -> &str {
+    let domain = domain.trim();
+    let rest = domain.split_once("://").map_or(domain, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
+fn whose(existing: &ExistingLogin) -> String {
+    let account = existing.account.as_ref().map(|account| format!(" of {account}"));
+    [account, at(&existing.host)].into_iter().flatten().collect()
+}
+
+/// The host, where it is not the usual one.
+fn at(host: &str) -> Option<String> {
+    (host != "github.com").then(|| format!(" at {host}"))
 }
 
 /// Shows what the server says until it has gone.
@@ -161,6 +190,9 @@ fn show_status(out: &mut impl io::Write, status: &AuthStatusResult) -> io::Resul
         if let Some(source) = provider.source.as_ref().filter(|_| !signs_in) {
             write!(out, ", with the key from {source}")?;
         }
+        if let Some(expires_at_ms) = provider.expires_at_ms {
+            write!(out, ", {}", until(expires_at_ms, provider.renewed))?;
+        }
         match &provider.problem {
             Some(problem) => writeln!(out, ": {problem}")?,
             None => writeln!(out)?,
@@ -168,15 +200,27 @@ fn show_status(out: &mut impl io::Write, status: &AuthStatusResult) -> io::Resul
     }
     let is_signed_in = status.providers.iter().any(|it| it.kind == "sign_in" && it.ready);
     for existing in status.existing.iter().filter(|_| !is_signed_in) {
-        let account = existing.account.as_ref().map(|account| format!(" of {account}")).unwrap_or_default();
-        writeln!(out, "`opal login` can also use the sign-in{account} in {}", existing.found_in)?;
+        writeln!(out, "`opal login` can also use the sign-in{} in {}", whose(existing), existing.found_in)?;
     }
     Ok(())
 }
 
+/// How long access lasts, and what comes then.
+fn until(expires_at_ms: i64, renewed: bool) -> String {
+    let minutes = u64::try_from(expires_at_ms - now_ms()).unwrap_or_default().div_ceil(60_000);
+    let left = match minutes {
+        0 => return "its access has run out".into(),
+        1..=120 => format!("{minutes} min"),
+        121..=2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    };
+    let then = if renewed { "then renewed by itself" } else { "then `opal login` again" };
+    format!("access for {left}, {then}")
+}
+
 fn who(status: &ProviderStatus) -> String {
     let account = status.account.as_ref().map(|account| format!(" as {account}"));
-    let host = status.host.as_ref().filter(|host| *host != "github.com").map(|host| format!(" at {host}"));
+    let host = status.host.as_ref().and_then(|host| at(host));
     let plan = status.plan.as_ref().map(|plan| format!(" ({plan})"));
     [account, host, plan].into_iter().flatten().collect()
 }
@@ -184,6 +228,11 @@ fn who(status: &ProviderStatus) -> String {
 pub(super) async fn models(arguments: ModelsArguments) -> anyhow::Result<ExitCode> {
     with_server(async |client, _incoming| {
         initialize(client).await?;
+        if let Some(model) = arguments.enable {
+            client.request::<methods::ModelsEnable>(&ModelsEnableParams { model: model.clone() }).await?;
+            tell!("{} can be used.", printable(&model));
+            return Ok(ExitCode::SUCCESS);
+        }
         let params = ModelsListParams { provider: arguments.provider.clone() };
         let list = client.request::<methods::ModelsList>(&params).await?;
         let mut out = anstream::stdout().lock();
@@ -217,6 +266,7 @@ fn facts(model: &protocol::ModelInfo) -> String {
     facts.extend(
         model.thinking_levels.as_ref().filter(|levels| !levels.is_empty()).map(|_| "thinks".to_owned()),
     );
+    facts.extend(model.terms.as_ref().map(|_| "after `opal models --enable`".to_owned()));
     facts.extend(model.price.map(|price| format!("${}/{} per million", price.input, price.output)));
     facts.join(", ")
 }

@@ -36,7 +36,6 @@ pub(super) struct Arguments {
     json: bool,
     /// The model, as provider/model.
     #[arg(long, short)]
-    #[arg(conflicts_with = "resume")]
     model: Option<String>,
     /// How much runs unasked: ask, auto_edit, full or read_only.
     #[arg(long, value_parser = word::<PermissionMode>)]
@@ -83,7 +82,7 @@ async fn converse(
     };
     client.initialize(directory, &capabilities).await?;
     let session_id = match &arguments.resume {
-        Some(id) => resume(client, id, directory, arguments.permission_mode).await?,
+        Some(id) => resume(client, id, directory, arguments).await?,
         None => start(client, directory, arguments).await?,
     };
     let params = PromptParams { session_id: session_id.clone(), text: prompt, ..PromptParams::default() };
@@ -142,7 +141,7 @@ async fn resume(
     client: &Client,
     id: &str,
     directory: &AbsPath,
-    permission_mode: Option<PermissionMode>,
+    arguments: &Arguments,
 ) -> anyhow::Result<String> {
     let params = match id {
         "" => {
@@ -151,12 +150,14 @@ async fn resume(
         id => SessionResumeParams { session_id: Some(id.to_owned()), ..SessionResumeParams::default() },
     };
     let session_id = client.request::<methods::SessionResume>(&params).await?.session_id;
-    if permission_mode.is_some() {
-        let params = SessionSetParams {
-            session_id: session_id.clone(),
-            permission_mode,
-            ..SessionSetParams::default()
-        };
+    let params = SessionSetParams {
+        session_id: session_id.clone(),
+        name: None,
+        model: arguments.model.clone(),
+        thinking_level: arguments.thinking_level,
+        permission_mode: arguments.permission_mode,
+    };
+    if params.model.is_some() || params.thinking_level.is_some() || params.permission_mode.is_some() {
         client.request::<methods::SessionSet>(&params).await?;
     }
     Ok(session_id)

@@ -1,11 +1,12 @@
 //! `models/list` and `auth/*`.
 
+use futures::future::join;
 use protocol::{
     AuthLoginParams, AuthLoginResult, AuthLogoutParams, AuthStatusResult, DeviceCodeParams, ExistingLogin,
-    ModelsListParams, ModelsListResult, NoParams, Notification as _, ProviderProblem, ProviderStatus,
-    SessionDone, methods,
+    ModelsEnableParams, ModelsListParams, ModelsListResult, NoParams, Notification as _, ProviderProblem,
+    ProviderStatus, SessionDone, methods,
 };
-use provider::DeviceCode;
+use provider::{DeviceCode, ProviderError};
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Result};
 
@@ -39,6 +40,20 @@ impl Backend {
         Ok(list)
     }
 
+    pub(super) async fn models_enable(&self, params: Value) -> Result<SessionDone> {
+        let params: ModelsEnableParams = decode(params)?;
+        let models = self.server.models();
+        let model = params.model.split_once('/').filter(|(provider, _)| *provider == COPILOT);
+        let Some((_, model)) = model.filter(|_| !self.server.settings().has_provider(COPILOT)) else {
+            return Err(Error::invalid_params(
+                "model: only those of copilot have terms, as in copilot/gpt-5",
+            ));
+        };
+        models.auth.enable(model).await.map_err(errors::provider)?;
+        models.forget(COPILOT);
+        Ok(SessionDone { ok: true })
+    }
+
     pub(super) async fn auth_status(&self, params: Value) -> Result<AuthStatusResult> {
         let NoParams {} = decode(params)?;
         let settings = self.server.settings();
@@ -52,7 +67,11 @@ impl Backend {
         let existing = self.server.models().auth.existing().await;
         let existing = existing
             .into_iter()
-            .map(|found| ExistingLogin { found_in: found.found_in, account: found.user })
+            .map(|found| ExistingLogin {
+                found_in: found.found_in,
+                host: found.domain.to_string(),
+                account: found.user,
+            })
             .collect();
         Ok(AuthStatusResult { providers, existing })
     }
@@ -74,7 +93,7 @@ impl Backend {
         let params: AuthLogoutParams = decode(params)?;
         only_copilot(params.provider.as_deref())?;
         let models = self.server.models();
-        models.auth.sign_out().await.map_err(errors::auth_file)?;
+        models.auth.sign_out().await.map_err(errors::credentials)?;
         models.forget(COPILOT);
         Ok(SessionDone { ok: true })
     }
@@ -102,33 +121,48 @@ impl Backend {
 
     async fn copilot_status(&self) -> ProviderStatus {
         let auth = &self.server.models().auth;
-        let (account, domain) = match auth.who().await {
+        let who = match auth.who().await {
             Ok(Some(who)) => who,
             Ok(None) => return nobody(COPILOT, "sign_in"),
             Err(error) => {
-                let problem = format!("{}. Sign in again to replace it.", errors::chain(&error));
+                let problem = format!("{}. {}", errors::chain(&error), error.hint());
                 return ProviderStatus { problem: Some(problem), ..nobody(COPILOT, "sign_in") };
             }
         };
         let status = ProviderStatus {
             ready: true,
-            source: Some("auth.json".into()),
-            account,
-            host: Some(domain.to_string()),
+            source: Some(who.source.into()),
+            account: who.account,
+            host: Some(who.domain.to_string()),
             ..nobody(COPILOT, "sign_in")
         };
-        match auth.account().await {
-            Ok(Some(Ok(account))) => ProviderStatus {
-                plan: to_proto::plan(&account),
-                account: account.login.or(status.account),
-                ..status
-            },
-            Ok(Some(Err(error))) => {
-                let ready = !matches!(error, provider::ProviderError::SignInAgain { .. });
+        let (account, expires) = join(auth.account(), auth.expires()).await;
+        let (plan, account, refused) = match account {
+            Ok(Some(Ok(account))) => (to_proto::plan(&account), account.login, None),
+            Ok(Some(Err(error))) => (None, None, Some(error)),
+            _ => (None, None, None),
+        };
+        let (runs_out, refused) = match expires {
+            Ok(expires) => (expires, refused),
+            Err(error) => (None, refused.or(Some(error))),
+        };
+        // The sign-in itself, if it does; else what was given for it, which is had anew.
+        let expires = who.expires.or(runs_out.map(|at| (at, true)));
+        let status = ProviderStatus {
+            plan,
+            account: account.or(status.account),
+            expires_at_ms: expires.and_then(|(at, _)| to_proto::time(at)),
+            renewed: expires.is_some_and(|(_, renewed)| renewed),
+            ..status
+        };
+        match refused {
+            Some(error) => {
                 let hint = error.hint().unwrap_or("Try again in a while.");
-                ProviderStatus { ready, problem: Some(format!("{error}. {hint}")), ..status }
+                let is_final =
+                    matches!(error, ProviderError::SignInAgain { .. } | ProviderError::NotEntitled { .. });
+                ProviderStatus { ready: !is_final, problem: Some(format!("{error}. {hint}")), ..status }
             }
-            _ => status,
+            None => status,
         }
     }
 }
@@ -142,6 +176,7 @@ fn nobody(provider: &str, kind: &str) -> ProviderStatus {
         account: None,
         plan: None,
         expires_at_ms: None,
+        renewed: false,
         host: None,
         problem: None,
     }

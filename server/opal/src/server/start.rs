@@ -17,6 +17,7 @@ use super::{Live, NoSession, Server, StartError, directory};
 use crate::blocking::blocking;
 use crate::connection::Connection;
 use crate::from_proto;
+use crate::settings::NoModel;
 use crate::workspace::SessionWorkspace;
 
 /// What a session is made of, new or stored.
@@ -70,7 +71,8 @@ impl Server {
             },
             working_dir,
         };
-        let (options, workspace) = self.options(&setup).await?;
+        let model = self.model(setup.model.as_deref()).await.map_err(StartError::NoModel)?;
+        let (options, workspace) = self.options(&setup, model)?;
         let now = agent::journal::now_ms();
         let record = store::SessionRecord {
             id: stored_id(&setup.id)?,
@@ -111,15 +113,10 @@ impl Server {
             return Ok(session);
         }
         let lock = lock.map_err(ResumeError::Held)?;
-        let mut setup = setup(&loaded.record).map_err(ResumeError::Start)?;
-        // One that is not configured any more is replaced by the default.
-        if let Some(name) = &setup.model
-            && let Err(error) = self.model(Some(name)).await
-        {
-            tracing::info!(%error, name, "a stored session's model is replaced");
-            setup.model = None;
-        }
-        let (options, workspace) = self.options(&setup).await.map_err(ResumeError::Start)?;
+        let setup = setup(&loaded.record).map_err(ResumeError::Start)?;
+        let model = self.kept_model(setup.model.as_deref()).await;
+        let model = model.map_err(|error| ResumeError::Start(StartError::NoModel(error)))?;
+        let (options, workspace) = self.options(&setup, model).map_err(ResumeError::Start)?;
         let journal = Journal::resumed(self.shared.store.clone(), lock, &loaded);
         let session = self.run(options, journal, conversation, workspace);
         tracing::info!(session = %session.id(), entries = loaded.entries.len(), "session resumed");
@@ -200,9 +197,20 @@ impl Server {
         Ok((Arc::new(context), workspace))
     }
 
-    async fn options(&self, setup: &Setup) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
+    /// The model of a stored session. One that is not configured any more is replaced by the default.
+    async fn kept_model(&self, name: Option<&str>) -> Result<Model, NoModel> {
+        let Some(name) = name else { return self.model(None).await };
+        match self.models().resolve_kept(self.settings(), name).await {
+            Err(error) => {
+                tracing::warn!(%error, name, "a stored session's model is replaced");
+                self.model(None).await
+            }
+            model => model,
+        }
+    }
+
+    fn options(&self, setup: &Setup, model: Model) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
         let settings = &self.shared.settings;
-        let model = self.model(setup.model.as_deref()).await.map_err(StartError::NoModel)?;
         let (context, workspace) = self.context(setup)?;
         let toolbox = Toolbox::new(&context.shell, setup.settings.tools.as_deref())
             .map_err(|error| StartError::Params { name: "tools", problem: error.to_string() })?;

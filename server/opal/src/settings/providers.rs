@@ -77,6 +77,7 @@ struct ModelSettings {
 struct RawPrice {
     input: f64,
     cached_input: Option<f64>,
+    cache_write: Option<f64>,
     output: f64,
 }
 
@@ -87,6 +88,7 @@ pub(super) struct RawCopilot {
     api_url: Option<String>,
     base_url: Option<String>,
     responses_path: Option<String>,
+    exchange: Option<bool>,
     client_id: Option<String>,
     editor_version: Option<String>,
     plugin_version: Option<String>,
@@ -99,6 +101,8 @@ pub(super) struct RawCopilot {
 pub(super) struct Known {
     pub(super) name: &'static str,
     pub(super) variable: &'static str,
+    /// For another address; its own tools look there too.
+    base_variable: &'static str,
     api: Api,
     base_url: &'static str,
     /// What to use when nothing is said.
@@ -110,6 +114,7 @@ pub(super) const KNOWN: [Known; 3] = [
     Known {
         name: "anthropic",
         variable: "ANTHROPIC_API_KEY",
+        base_variable: "ANTHROPIC_BASE_URL",
         api: Api::Anthropic,
         base_url: "https://api.anthropic.com/v1",
         model: "claude-sonnet-4-5",
@@ -117,6 +122,7 @@ pub(super) const KNOWN: [Known; 3] = [
     Known {
         name: "openai",
         variable: "OPENAI_API_KEY",
+        base_variable: "OPENAI_BASE_URL",
         api: Api::Responses,
         base_url: "https://api.openai.com/v1",
         model: "gpt-5",
@@ -124,6 +130,7 @@ pub(super) const KNOWN: [Known; 3] = [
     Known {
         name: "openrouter",
         variable: "OPENROUTER_API_KEY",
+        base_variable: "OPENROUTER_BASE_URL",
         api: Api::Chat,
         base_url: "https://openrouter.ai/api/v1",
         model: "anthropic/claude-sonnet-4.5",
@@ -139,10 +146,17 @@ pub(crate) struct KeyStatus {
 }
 
 impl Known {
-    pub(super) fn settings(&self) -> ProviderSettings {
+    pub(super) fn settings(&self, env: &dyn Fn(&str) -> Option<String>) -> ProviderSettings {
+        let elsewhere = env(self.base_variable).map(|url| url.trim_end_matches('/').to_owned());
+        let base_url = match elsewhere {
+            // Anthropic's tools add the version themselves.
+            Some(url) if self.api == Api::Anthropic && !url.ends_with("/v1") => format!("{url}/v1"),
+            Some(url) => url,
+            None => self.base_url.into(),
+        };
         ProviderSettings {
             api: self.api,
-            base_url: self.base_url.into(),
+            base_url,
             api_key: ApiKey::Env(self.variable.into(), None),
             headers: Vec::new(),
             models: Vec::new(),
@@ -209,6 +223,7 @@ impl RawCopilot {
             api_url: self.api_url,
             base_url: self.base_url,
             responses_path: self.responses_path.unwrap_or(usual.responses_path),
+            exchange: self.exchange.unwrap_or(usual.exchange),
             identity,
             ..usual
         })
@@ -383,8 +398,9 @@ impl ModelSettings {
             price: self.price.map(|price| Price {
                 input: price.input,
                 cached_input: price.cached_input.unwrap_or(price.input),
-                cache_write: price.input,
+                cache_write: price.cache_write.unwrap_or(price.input),
                 output: price.output,
+                surcharge: None,
             }),
             ..ModelInfo::new(self.id.as_str())
         }

@@ -30,7 +30,7 @@ fn load(file: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// What a file and an environment make of a wish for a model. No server on this machine is looked for.
@@ -232,6 +232,7 @@ async fn each_api_has_its_path() {
             max_output_tokens: None,
             context_window: None,
             images: None,
+            streams: true,
             initiator: provider::Initiator::User,
         });
         assert!(answer.next().await.unwrap().is_err());

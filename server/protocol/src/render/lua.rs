@@ -36,11 +36,9 @@ pub fn lua(model: &Model) -> String {
 fn commands() -> String {
     let mut out = "---@type opal.Command[]\nM.commands = {\n".to_owned();
     for Command { name, id: _, title, argument, help } in COMMANDS {
-        let argument = argument.name();
-        let _ = writeln!(
-            out,
-            "  {{ name = \"{name}\", title = \"{title}\", argument = \"{argument}\", help = \"{help}\" }},"
-        );
+        let fields = [("name", *name), ("title", *title), ("argument", argument.name()), ("help", *help)];
+        let fields = fields.map(|(field, value)| format!("    {field} = \"{value}\",\n"));
+        let _ = writeln!(out, "  {{\n{}  }},", fields.concat());
     }
     out += "}\n\n--- What a user can tell the editor to do.\n---@class opal.Command\n";
     out += "---@field name string the word after `:Opal`\n---@field title string\n";

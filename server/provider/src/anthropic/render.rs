@@ -128,7 +128,7 @@ fn options(request: &Request, messages: &[Message]) -> Vec<u8> {
     let mut out = Vec::new();
     let max_tokens = request.max_output_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
     field(&mut out, "max_tokens", &max_tokens);
-    field(&mut out, "stream", &true);
+    field(&mut out, "stream", &request.streams);
     let thinking = Thinking::of(&request.model, request.thinking, max_tokens).map(|thinking| {
         let last = messages.iter().rposition(|message| message.role == Role::Assistant);
         let thoughtless = last.is_some_and(|at| messages[at].is_thoughtless(messages.get(at + 1)));

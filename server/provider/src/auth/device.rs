@@ -185,12 +185,8 @@ impl DeviceFlow {
     /// The body tells, not the status: some services answer 400 while they wait.
     fn read(&self, response: &Response) -> Poll {
         let answer = response.json();
-        if let Some(token) = text(&answer, "access_token") {
-            return Poll::Granted(Granted {
-                token: Secret::new(token),
-                refresh_token: text(&answer, "refresh_token").map(Secret::new),
-                expires_in: seconds(&answer, "expires_in"),
-            });
+        if let Some(granted) = Granted::read(&answer) {
+            return Poll::Granted(granted);
         }
         match text(&answer, "error") {
             Some("authorization_pending") => Poll::Pending,
@@ -202,6 +198,42 @@ impl DeviceFlow {
             }
             _ => Poll::Failed(refusal(&self.host, response, &answer)),
         }
+    }
+}
+
+/// Gets another token in place of one that runs out. What comes has another refresh token with it: each is
+/// good for one use.
+///
+/// # Errors
+/// [`SignInError::Refused`] and its like if only signing in again can help.
+pub async fn refresh(
+    config: &CopilotConfig,
+    refresh_token: &Secret,
+    timeouts: &Timeouts,
+) -> Result<Granted, SignInError> {
+    let mut target = config.login_target("login/oauth/access_token")?;
+    target.also_uses(refresh_token.clone());
+    let body = json!({
+        "client_id": config.identity.client_id,
+        "grant_type": "refresh_token",
+        "refresh_token": refresh_token.reveal(),
+    });
+    let host = config.github_host();
+    let response = Http::new(*timeouts)
+        .call(&target, Method::POST, Some(body.to_string().into_bytes()))
+        .await
+        .map_err(|error| SignInError::unreachable(&host, error))?;
+    let answer = response.json();
+    Granted::read(&answer).ok_or_else(|| refusal(&host, &response, &answer))
+}
+
+impl Granted {
+    fn read(answer: &Value) -> Option<Self> {
+        Some(Self {
+            token: Secret::new(text(answer, "access_token")?),
+            refresh_token: text(answer, "refresh_token").map(Secret::new),
+            expires_in: seconds(answer, "expires_in"),
+        })
     }
 }
 

@@ -13,6 +13,8 @@ use crate::Secret;
 #[derive(Debug, Clone)]
 pub struct FoundToken {
     pub token: Secret,
+    /// The host it is for; it goes nowhere else.
+    pub domain: Domain,
     /// Where it was found, for the user: `the environment (GH_TOKEN)`, or a file's path.
     pub found_in: String,
     /// Whose it is, where that is known.
@@ -26,24 +28,21 @@ pub struct FoundToken {
 const VARIABLES: [(&str, bool); 3] =
     [("COPILOT_GITHUB_TOKEN", true), ("GH_TOKEN", false), ("GITHUB_TOKEN", false)];
 
-/// Finds tokens for `domain`, the best first. `env` reads a variable; `files` are those of the editors'
+/// Finds tokens, the best of each host first. `env` reads a variable; `files` are those of the editors'
 /// plugins ([`find_existing_tokens`] says which), each with its path and text.
 ///
 /// Tokens of the environment belong to github.com unless `GH_HOST` says otherwise.
-pub fn existing_tokens(
-    env: impl Fn(&str) -> Option<String>,
-    files: &[(String, String)],
-    domain: &Domain,
-) -> Vec<FoundToken> {
+pub fn existing_tokens(env: impl Fn(&str) -> Option<String>, files: &[(String, String)]) -> Vec<FoundToken> {
     let variable =
         |name: &str| env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let host = variable("GH_HOST").map_or_else(|| Ok(Domain::default()), |host| Domain::parse(&host));
     let in_codespace = variable("CODESPACES").is_some();
     let mut found = Vec::new();
-    if host.as_ref() == Ok(domain) {
+    if let Ok(domain) = host {
         found.extend(VARIABLES.iter().filter_map(|(name, for_copilot)| {
             Some(FoundToken {
                 token: Secret::new(variable(name)?),
+                domain: domain.clone(),
                 found_in: format!("the environment ({name})"),
                 user: None,
                 needs_asking: !for_copilot && !in_codespace,
@@ -53,7 +52,7 @@ pub fn existing_tokens(
     for (path, text) in files {
         match serde_json::from_str::<Value>(text) {
             Ok(Value::Object(entries)) => {
-                found.extend(entries.iter().filter_map(|(key, entry)| in_file(path, key, entry, domain)));
+                found.extend(entries.iter().filter_map(|(key, entry)| in_file(path, key, entry)));
             }
             _ => tracing::debug!(path, "not a file of tokens"),
         }
@@ -64,13 +63,11 @@ pub fn existing_tokens(
 }
 
 /// The key is a host name, with the client id after a colon in newer files.
-fn in_file(path: &str, key: &str, entry: &Value, domain: &Domain) -> Option<FoundToken> {
+fn in_file(path: &str, key: &str, entry: &Value) -> Option<FoundToken> {
     let text = |field: &str| entry.get(field)?.as_str().map(str::trim).filter(|text| !text.is_empty());
     let host = key.split(':').next().unwrap_or_default();
-    if !host.eq_ignore_ascii_case(domain.as_str()) {
-        return None;
-    }
     Some(FoundToken {
+        domain: Domain::parse(host).ok()?,
         token: Secret::new(text("oauth_token")?),
         found_in: path.to_owned(),
         user: text("user").map(str::to_owned),
@@ -82,13 +79,13 @@ fn in_file(path: &str, key: &str, entry: &Value, domain: &Domain) -> Option<Foun
 /// `$XDG_CONFIG_HOME`, else `~/.config`; on Windows in `%LOCALAPPDATA%`.
 ///
 /// Reads two small files; call it where a file may be read.
-pub fn find_existing_tokens(domain: &Domain) -> Vec<FoundToken> {
+pub fn find_existing_tokens() -> Vec<FoundToken> {
     let folder = config_folder().map(|folder| folder.join("github-copilot"));
     let files = folder.iter().flat_map(|folder| ["apps.json", "hosts.json"].map(|name| folder.join(name)));
     let files: Vec<_> = files
         .filter_map(|path| Some((path.display().to_string(), fs::read_to_string(&path).ok()?)))
         .collect();
-    existing_tokens(|name| env::var(name).ok(), &files, domain)
+    existing_tokens(|name| env::var(name).ok(), &files)
 }
 
 fn config_folder() -> Option<PathBuf> {
@@ -118,7 +115,8 @@ mod tests {
         let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
         let read =
             |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        let found = existing_tokens(read, &files, &Domain::parse(domain).unwrap());
+        let mut found = existing_tokens(read, &files);
+        found.retain(|found| found.domain.as_str() == domain);
         let line = |found: FoundToken| {
             let user = found.user.map(|user| format!(" of {user}")).unwrap_or_default();
             let asks = if found.needs_asking { ", after asking" } else { "" };

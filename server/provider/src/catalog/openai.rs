@@ -118,6 +118,7 @@ fn price(pricing: &Value) -> Option<Price> {
         cached_input: rate("input_cache_read").unwrap_or(input),
         cache_write: rate("input_cache_write").filter(|write| *write > 0.0).unwrap_or(input),
         output,
+        surcharge: None,
     })
 }
 

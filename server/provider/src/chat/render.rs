@@ -77,8 +77,10 @@ fn options(request: &Request, dialect: Dialect) -> Vec<u8> {
         effort: &'static str,
     }
     let mut out = Vec::new();
-    field(&mut out, "stream", &true);
-    out.extend_from_slice(br#","stream_options":{"include_usage":true}"#);
+    field(&mut out, "stream", &request.streams);
+    if request.streams {
+        out.extend_from_slice(br#","stream_options":{"include_usage":true}"#);
+    }
     if let Some(effort) = request.thinking.map(|level| level.effort()) {
         match dialect {
             Dialect::OpenRouter => field(&mut out, "reasoning", &Reasoning { effort }),

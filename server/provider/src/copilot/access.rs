@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 
 use super::config::{EVENTS, JSON};
 use super::credentials::Credentials;
@@ -102,6 +102,9 @@ impl Access for CopilotAccess {
         headers.insert(INITIATOR, HeaderValue::from_static(initiator));
         if let Ok(id) = HeaderValue::try_from(uuid(rand::random())) {
             headers.insert(REQUEST_ID, id);
+        }
+        if !request.streams {
+            headers.insert(ACCEPT, HeaderValue::from_static(JSON));
         }
         if request.items.iter().any(|item| has_images(item)) {
             headers.insert(VISION, HeaderValue::from_static("true"));

@@ -26,6 +26,9 @@ pub struct CopilotConfig {
     pub base_url: Option<String>,
     /// The path of the Responses API below the base. Some say it is `v1/responses`.
     pub responses_path: String,
+    /// Exchange GitHub's token for one of Copilot's. If not, GitHub's own goes to the models, which take it
+    /// only of some apps.
+    pub exchange: bool,
     pub identity: Identity,
 }
 
@@ -54,6 +57,7 @@ impl Default for CopilotConfig {
             api_url: None,
             base_url: None,
             responses_path: "responses".into(),
+            exchange: true,
             identity: Identity::default(),
         }
     }
@@ -110,7 +114,8 @@ impl CopilotConfig {
         accepts: &str,
         headers: &[(&str, &str)],
     ) -> Result<Target, ConfigError> {
-        let mut all = self.editor_headers();
+        // They go with exchanged tokens.
+        let mut all = if self.exchange { self.editor_headers() } else { Vec::new() };
         all.push(accept(accepts));
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self.target(base, path, Some(token), all)

@@ -40,6 +40,9 @@ impl Credentials {
         let clock = self.clock.clone();
         let now = clock.wall();
         let fetch = async move |old: Option<Arc<Token>>| {
+            if !config.exchange {
+                return Ok(Token::direct(&github, &config, clock.wall()));
+            }
             tracing::debug!(provider = config.name, "exchanging the token");
             let exchanged = exchange(&http, &config, &github, clock.wall()).await;
             let now = clock.wall();

@@ -46,6 +46,8 @@ pub struct CopilotModel {
     pub thinking_levels: Vec<ThinkingLevel>,
     /// Requests on plans that count them are counted so many times.
     pub multiplier: Option<f64>,
+    /// It can give its answer in pieces.
+    streams: bool,
     /// It thinks as long as it likes or as a budget has it.
     has_budget: bool,
     family: Family,
@@ -69,6 +71,13 @@ impl CopilotModel {
         self.is_for_agents && self.is_listed && self.policy != ModelPolicy::Disabled
     }
 
+    fn terms(&self) -> Option<&str> {
+        match &self.policy {
+            ModelPolicy::NeedsAccepting { terms } => Some(terms),
+            ModelPolicy::Enabled | ModelPolicy::Disabled => None,
+        }
+    }
+
     /// Nothing that Opal knows by itself is added: it is about the same models elsewhere, with other limits,
     /// and priced by the token.
     pub(super) fn info(&self) -> ModelInfo {
@@ -82,6 +91,7 @@ impl CopilotModel {
             thinking: Some(self.thinking_levels.clone()),
             is_default: self.is_default,
             preview: self.is_preview,
+            terms: self.terms().map(str::to_owned),
             ..ModelInfo::new(self.id.as_str())
         }
     }
@@ -123,6 +133,7 @@ impl CopilotModel {
             takes_images: flag(&format!("{supports}/vision")).unwrap_or_default(),
             thinking_levels: levels.collect(),
             multiplier: entry.pointer("/billing/multiplier").and_then(Value::as_f64),
+            streams: flag(&format!("{supports}/streaming")).unwrap_or(true),
             has_budget: flag(&format!("{supports}/adaptive_thinking")).unwrap_or_default()
                 || count(entry, &format!("{supports}/max_thinking_budget")).is_some(),
             family: Family::listed(list("/supported_endpoints")),
@@ -197,6 +208,13 @@ impl Models {
         self.list.get(|list| now < list.fresh_until, fetch).await
     }
 
+    /// The terms of a model that the account has not accepted yet.
+    pub(super) fn terms(&self, model: &str) -> Option<String> {
+        let list = self.list.latest()?;
+        let model = list.read.as_deref().ok()?.iter().find(|listed| listed.id == model)?;
+        model.terms().map(str::to_owned)
+    }
+
     /// The list is wrong about something.
     pub(super) fn forget(&self) {
         self.list.forget(|_| true);
@@ -225,6 +243,7 @@ impl Models {
             return Ok(family);
         };
         request.thinking = request.thinking.and_then(|wanted| model.thinking(wanted));
+        request.streams = model.streams;
         if let Some(limit) = model.max_output_tokens.and_then(|limit| u32::try_from(limit).ok()) {
             // Whether or not the caller knows it by now: requests should not differ for that.
             let wanted = request.max_output_tokens.unwrap_or(limit);
@@ -235,7 +254,7 @@ impl Models {
 }
 
 async fn fetch(access: &CopilotAccess, http: &Http) -> Result<Vec<CopilotModel>, ProviderError> {
-    let answer = call(access, http, Method::GET, None).await?;
+    let answer = call(access, http, Method::GET, None, "").await?;
     read(&answer).ok_or_else(|| ProviderError::Server {
         provider: access.name().to_owned(),
         message: "the list of models could not be read".into(),
@@ -249,6 +268,7 @@ pub(super) async fn call(
     http: &Http,
     method: Method,
     body: Option<Vec<u8>>,
+    model: &str,
 ) -> Result<Value, ProviderError> {
     let mut renewed = false;
     loop {
@@ -263,7 +283,7 @@ pub(super) async fn call(
             continue;
         }
         failure.message = masked(failure.message);
-        return Err(access.error(failure, ""));
+        return Err(access.error(failure, model));
     }
 }
 

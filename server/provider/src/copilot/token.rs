@@ -44,6 +44,16 @@ impl Token {
         })
     }
 
+    /// GitHub's own token, where there is no exchange. It stays as it is.
+    pub(super) fn direct(github: &Secret, config: &CopilotConfig, now: SystemTime) -> Self {
+        let endless = now + Duration::from_secs(365 * 24 * 3600);
+        Self { base: base(config, "", None), secret: github.clone(), expires: endless, refresh_from: endless }
+    }
+
+    pub(super) fn expires(&self) -> SystemTime {
+        self.expires
+    }
+
     /// No need for another.
     pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
         now < self.refresh_from

@@ -6,6 +6,7 @@
 //! list, and what the user configures, is believed over it. Windows of open models are those they were
 //! trained for, see [`ModelInfo::known_locally`].
 
+use super::Surcharge;
 use crate::ThinkingLevel::{self, High, Low, Max, Medium, Minimal, Off, XHigh};
 use crate::{ModelInfo, Price};
 
@@ -65,7 +66,7 @@ const KNOWN: &[Known] = &[
     of("gpt-5-2-codex", "GPT-5.2 Codex").fits(400_000, 272_000, 128_000).sees().thinks(LOW_TO_XHIGH).costs(1.75, 0.175, 14.0),
     of("gpt-5-2-pro", "GPT-5.2 pro").fits(400_000, 272_000, 128_000).sees().thinks(&[Medium, High, XHigh]).costs(21.0, 21.0, 168.0),
     of("gpt-5-3-codex", "GPT-5.3 Codex").fits(400_000, 272_000, 128_000).sees().thinks(LOW_TO_XHIGH).costs(1.75, 0.175, 14.0),
-    of("gpt-5-4", "GPT-5.4").fits(1_050_000, 922_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(2.5, 0.25, 15.0),
+    of("gpt-5-4", "GPT-5.4").fits(1_050_000, 922_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(2.5, 0.25, 15.0).dearer_above(272_000),
     of("gpt-5-4-mini", "GPT-5.4 mini").fits(400_000, 272_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(0.75, 0.075, 4.5),
     of("gpt-5-4-nano", "GPT-5.4 nano").fits(400_000, 272_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(0.2, 0.02, 1.25),
     of("gpt-5-4-pro", "GPT-5.4 pro").fits(1_050_000, 922_000, 128_000).sees().thinks(&[Medium, High, XHigh]),
@@ -104,12 +105,12 @@ const KNOWN: &[Known] = &[
     of("claude-opus-5-5", "Claude Opus 5.5").window(1_000_000, 128_000).sees().costs_with_writes(4.0, 0.2, 5.0, 20.0),
 
     // Google, through its OpenAI-compatible API.
-    of("gemini-2-5-pro", "Gemini 2.5 Pro").window(1_048_576, 65_536).sees().thinks(MINIMAL_TO_HIGH).costs(1.25, 0.125, 10.0),
+    of("gemini-2-5-pro", "Gemini 2.5 Pro").window(1_048_576, 65_536).sees().thinks(MINIMAL_TO_HIGH).costs(1.25, 0.125, 10.0).dearer_above(200_000),
     of("gemini-2-5-flash", "Gemini 2.5 Flash").window(1_048_576, 65_536).sees().thinks(OFF_TO_HIGH).costs(0.3, 0.03, 2.5),
     of("gemini-2-5-flash-lite", "Gemini 2.5 Flash-Lite").window(1_048_576, 65_536).sees().thinks(OFF_TO_HIGH).costs(0.1, 0.01, 0.4),
-    of("gemini-3-pro", "Gemini 3 Pro").window(1_048_576, 65_536).sees().thinks(&[Low, High]).costs(2.0, 0.2, 12.0),
+    of("gemini-3-pro", "Gemini 3 Pro").window(1_048_576, 65_536).sees().thinks(&[Low, High]).costs(2.0, 0.2, 12.0).dearer_above(200_000),
     of("gemini-3-flash", "Gemini 3 Flash").window(1_048_576, 65_536).sees().thinks(MINIMAL_TO_HIGH).costs(0.5, 0.05, 3.0),
-    of("gemini-3-1-pro", "Gemini 3.1 Pro").window(1_048_576, 65_536).sees().thinks(LOW_TO_HIGH).costs(2.0, 0.2, 12.0),
+    of("gemini-3-1-pro", "Gemini 3.1 Pro").window(1_048_576, 65_536).sees().thinks(LOW_TO_HIGH).costs(2.0, 0.2, 12.0).dearer_above(200_000),
     of("gemini-3-5-flash", "Gemini 3.5 Flash").window(1_048_576, 65_536).sees().costs(1.5, 0.15, 9.0),
     of("gemini-3-8-flash", "Gemini 3.8 Flash").window(1_048_576, 65_536).sees(),
 
@@ -218,7 +219,16 @@ impl Known {
     }
 
     const fn costs_with_writes(self, input: f64, cached_input: f64, cache_write: f64, output: f64) -> Self {
-        Self { price: Some(Price { input, cached_input, cache_write, output }), ..self }
+        Self { price: Some(Price { input, cached_input, cache_write, output, surcharge: None }), ..self }
+    }
+
+    /// A prompt beyond so many tokens costs twice as much, and its answer half as much again.
+    const fn dearer_above(self, tokens: u64) -> Self {
+        let surcharge = Some(Surcharge { above: tokens, input: 2.0, output: 1.5 });
+        match self.price {
+            Some(price) => Self { price: Some(Price { surcharge, ..price }), ..self },
+            None => self,
+        }
     }
 }
 
@@ -246,6 +256,7 @@ pub(super) fn find(id: &str) -> (ModelInfo, Weights) {
         price: known.price.filter(|_| rest == Rest::Release),
         is_default: false,
         preview: plain.ends_with("-preview"),
+        terms: None,
     };
     (info, known.weights)
 }

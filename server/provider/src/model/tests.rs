@@ -135,16 +135,19 @@ fn the_table_holds_together() {
             assert!(prompt < window, "{id}");
         }
         assert!(info.thinking.as_ref().is_none_or(|levels| levels.is_sorted()), "{id}");
-        if let Some(Price { input, cached_input, cache_write, output }) = info.price {
+        if let Some(Price { input, cached_input, cache_write, output, surcharge }) = info.price {
             let ascending = [0.0, cached_input, input, cache_write, output];
             assert!(ascending.is_sorted() && cached_input > 0.0, "{id}: {ascending:?}");
+            let reached =
+                |surcharge: Surcharge| info.context_window.is_some_and(|window| surcharge.above < window);
+            assert!(surcharge.is_none_or(reached), "{id}");
         }
     }
 }
 
 #[test]
 fn what_the_other_knows_wins() {
-    let price = Price { input: 1.0, cached_input: 1.0, cache_write: 1.0, output: 2.0 };
+    let price = Price { input: 1.0, cached_input: 1.0, cache_write: 1.0, output: 2.0, surcharge: None };
     let base = ModelInfo {
         name: Some("Base".into()),
         context_window: Some(1000),
@@ -215,8 +218,9 @@ fn a_prompt_has_what_the_answer_leaves() {
 
 #[test]
 fn tokens_cost_what_they_are() {
-    let sonnet = Price { input: 3.0, cached_input: 0.3, cache_write: 3.75, output: 15.0 };
-    let free = Price { input: 0.0, cached_input: 0.0, cache_write: 0.0, output: 0.0 };
+    let sonnet = Price { input: 3.0, cached_input: 0.3, cache_write: 3.75, output: 15.0, surcharge: None };
+    let free = Price { input: 0.0, cached_input: 0.0, cache_write: 0.0, output: 0.0, surcharge: None };
+    let gemini = ModelInfo::known("gemini-2.5-pro").price.unwrap();
     // Price; input, of that cached and written to the cache, output; cents.
     for (price, input, cached, written, output, cents) in [
         (sonnet, 0, 0, 0, 0, 0.0),
@@ -228,6 +232,10 @@ fn tokens_cost_what_they_are() {
         (sonnet, 10_000, 0, 10_000, 0, 3.75),
         // A service that counts the cache beside the input, against the rules, is not paid for it.
         (sonnet, 10, 100, 0, 0, 0.003),
+        // Up to 200,000 at 1.25 and 10; above that the whole at 2.5 and 15, and what was cached at 0.25.
+        (gemini, 200_000, 0, 0, 1000, 26.0),
+        (gemini, 200_001, 0, 0, 1000, 51.500_25),
+        (gemini, 300_000, 300_000, 0, 0, 7.5),
         (free, 1_000_000, 500_000, 1000, 1000, 0.0),
     ] {
         let usage = Usage {

@@ -98,7 +98,7 @@ fn options(request: &Request) -> Vec<u8> {
         field(&mut out, "reasoning", &reasoning);
     }
     field(&mut out, "store", &false);
-    field(&mut out, "stream", &true);
+    field(&mut out, "stream", &request.streams);
     field(&mut out, "include", &["reasoning.encrypted_content"]);
     let cache_key: String = request.cache_key.chars().take(MAX_ID_CHARS).collect();
     if !cache_key.is_empty() {

@@ -1,3 +1,5 @@
+use provider::{Domain, Secret};
+
 use super::*;
 
 fn login() -> Login {
@@ -5,6 +7,15 @@ fn login() -> Login {
         domain: Domain::default(),
         token: Secret::new("ghu_a_token_of_a_test"),
         account: Some("ann".into()),
+        expires_at: None,
+        refresh_token: None,
+    }
+}
+
+fn read(file: &AuthFile) -> Login {
+    match file.read().unwrap() {
+        Some(Said::Login(login)) => login,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -14,7 +25,7 @@ fn what_is_written_is_read_again_until_it_is_wiped() {
     let file = AuthFile::new(&directory.path().join("not/yet/there"));
     assert!(file.read().unwrap().is_none());
     file.write(&login()).unwrap();
-    let read = file.read().unwrap().unwrap();
+    let read = read(&file);
     assert_eq!((read.domain.as_str(), read.token.reveal()), ("github.com", "ghu_a_token_of_a_test"));
     assert_eq!(read.account.as_deref(), Some("ann"));
     file.wipe().unwrap();

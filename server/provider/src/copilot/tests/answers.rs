@@ -312,6 +312,27 @@ async fn thinking_goes_back_to_its_account_only() {
 }
 
 #[tokio::test]
+async fn a_model_that_does_not_stream_is_not_asked_to() {
+    let hub = Hub::start(|received, nth| match received.path.as_str() {
+        "/models" => Reply::json(
+            200,
+            json!({ "data": [{ "id": "old", "capabilities": { "supports": { "streaming": false } } }] })
+                .to_string(),
+        ),
+        "/chat/completions" => {
+            let body = received.json();
+            assert_eq!((&body["stream"], &body["stream_options"]), (&json!(false), &json!(null)));
+            assert_eq!(received.header("accept"), Some("application/json"));
+            let message = json!({ "role": "assistant", "content": "Hello as a whole." });
+            let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
+            Reply::json(200, json!({ "id": "1", "model": "old", "choices": [choice] }).to_string())
+        }
+        _ => good(received, nth),
+    });
+    assert_eq!(hub.ask(with_model("old")).await.unwrap().text(), "Hello as a whole.");
+}
+
+#[tokio::test]
 async fn refused_thinking_is_left_out_and_no_token_is_exchanged() {
     let hub = Hub::start(|received, nth| match received.path.as_str() {
         "/responses" if received.json().to_string().contains("encrypted_content\":\"") => {

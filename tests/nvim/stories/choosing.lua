@@ -1,0 +1,78 @@
+--- What can be chosen: sessions, models, how they think, what they may.
+local story = require("story").tell
+local model = require("model")
+local say = model.say
+
+story("a session is chosen to go on with", function(t)
+  t:start({ { say("First answer.") }, { say("Second answer.") }, { say("Third answer.") } })
+  t:turn("first", "First answer.")
+  t:keys(":Opal new<CR>")
+  t:eventually("another session is shown", function()
+    return t:transcript() == ""
+  end)
+  t:turn("second", "> second\n\nSecond answer.")
+  t:answer("first")
+  t:keys(":Opal resume<CR>")
+  t:shows("> first\n\nFirst answer.")
+  t:expect("what could be chosen", #t:asked()[1].labels, 2)
+  t:turn("third", "First answer.\n\n> third\n\nThird answer.")
+end)
+
+story("sessions are searched", function(t)
+  t:start({ { say("About the needle.") }, { say("About hay.") } })
+  t:turn("first", "About the needle.")
+  t:cmd("Opal new")
+  t:turn("second", "About hay.")
+  t:answer({ "Search", "first" }, "needle")
+  t:keys(":Opal resume<CR>")
+  t:shows("> first\n\nAbout the needle.")
+  local asked = t:asked()
+  t:expect("the words were asked for", asked[2].prompt, "Words to search for: ")
+  t:expect("only what was found", #asked[3].labels, 2)
+  t:expect("with the line", asked[3].labels[1]:find("About the needle.", 1, true) ~= nil, true)
+end)
+
+story("model, thinking level and permission mode are chosen", function(t)
+  t:start({ { say("Hello.") } })
+  t:turn("greet", "Hello.")
+  t:answer("  auto_edit")
+  t:keys(":Opal permissions<CR>")
+  t:notified("auto_edit: edits in the project are free as well")
+  t:answer("  high")
+  t:keys(":Opal thinking<CR>")
+  t:notified("thinks “high”")
+  t:keys(":Opal permissions read_only<CR>")
+  t:notified("read_only: refuses edits and commands")
+  t:keys(":Opal permissions yolo<CR>")
+  t:notified("Opal: ")
+  t:answer("* env/scripted")
+  t:keys(":Opal model<CR>")
+  t:notified("env/scripted answers from the next turn on")
+  t:keys(":Opal state<CR>")
+  t:notified("thinks    high\nmay       read_only")
+  t:expect(
+    "models complete",
+    t:lua([[return vim.fn.getcompletion("Opal model env", "cmdline")]]),
+    { "env/scripted" }
+  )
+end)
+
+story("a server is started anew, and its session goes on", function(t)
+  t:start({ { say("First answer."), t:gate("never") }, { say("Second answer.") } })
+  t:keys(":Opal prompt first<CR>")
+  t:shows("First answer.")
+  local function servers()
+    return vim.api.nvim_get_proc_children(t:lua("return vim.fn.getpid()"))
+  end
+  local old = servers()
+  t:keys(":Opal restart<CR>")
+  t:eventually("another server runs", function()
+    local new = servers()
+    return #new == 1 and new[1] ~= old[1]
+  end)
+  t:shows("The answer was cut off here.")
+  t:idle()
+  t:turn("second", "Second answer.")
+  t:expect("nothing to complain about", t:lua("return #_G.notes"), 0)
+  t:expect("in the same window", #t:lua("return vim.api.nvim_list_wins()"), 2)
+end)

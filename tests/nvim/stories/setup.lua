@@ -1,0 +1,124 @@
+--- Options, commands and health.
+local story = require("story").tell
+local model = require("model")
+local run, say = model.run, model.say
+
+story("a server that ends at once is told", function(t)
+  t:start({}, { cmd = { "sh", "-c", "exit 3" } })
+  t:keys(":Opal prompt hello<CR>")
+  t:notified("Opal's server is gone (exit code 3)")
+  t:expect("no session is left over", t:status(), "")
+end)
+
+story("options are checked by name, subcommands complete", function(t)
+  t:start({})
+  local function setup(options)
+    return t:lua([[return select(2, pcall(require("opal").setup, ...)) or ""]], options)
+  end
+  local unknown = setup({ permission = "ask" })
+  t:expect("an unknown option", unknown:find("no option `permission`", 1, true) ~= nil, true)
+  local wrong = setup({ permission_mode = "yolo" })
+  t:expect("a wrong value", wrong:find("ask, auto_edit, full, read_only", 1, true) ~= nil, true)
+  local function completed(typed)
+    return t:lua([[return vim.fn.getcompletion(..., "cmdline")]], typed)
+  end
+  t:expect("completion", completed("Opal a"), { "abort", "answer", "accept" })
+  t:expect("completion of what may follow", completed("Opal permissions a"), { "ask", "auto_edit" })
+  t:expect(
+    "nothing is loaded before it is used",
+    t:lua([[return package.loaded["opal.session"] == nil]]),
+    true
+  )
+  t:lua([[require("opal").setup({ cmd = { "no-such-opal" } })]])
+  t:keys(":Opal prompt hello<CR>")
+  t:notified("`no-such-opal` cannot be run")
+end)
+
+story("checkhealth tells the versions and the session", function(t)
+  t:start({ { say("Hello.") } })
+  t:keys(":Opal prompt hi<CR>")
+  t:shows("Hello.")
+  t:cmd("checkhealth opal")
+  local report = t:text()
+  for _, part in ipairs({ "Neovim 0.", "opal ", "protocol version 1", "session " }) do
+    t:expect("the report has " .. part, report:find(part, 1, true) ~= nil, true)
+  end
+  t:expect("no failure", report:find("ERROR", 1, true), nil)
+end)
+
+story("every command does something, and has a mapping", function(t)
+  t:start({})
+  for _, command in ipairs(t:lua([[return require("opal.protocol").commands]])) do
+    local plug = "<Plug>(opal-" .. command.name:gsub("_", "-") .. ")"
+    t:expect(plug, t:lua([[return vim.fn.maparg(..., "n")]], plug), "<Cmd>Opal " .. command.name .. "<CR>")
+  end
+  t:expect(
+    "none is missing",
+    t:lua([[
+      return vim.tbl_filter(function(command)
+        return not require("opal.command").action(command.name)
+      end, require("opal.protocol").commands)
+    ]]),
+    {}
+  )
+  t:keys(":Opal frobnicate<CR>")
+  t:notified("There is no :Opal frobnicate; there are prompt, ")
+  t:keys(":Opal log<CR>")
+  t:expect("the log", t:lua("return vim.fn.bufname()"):match("lsp%.log$"), "lsp.log")
+end)
+
+story("status line and autocommands tell what happens", function(t)
+  t:start({ { t:gate("go"), run("touch ran") }, { say("Done.") } })
+  t:lua([[
+    _G.told = {}
+    vim.api.nvim_create_autocmd("User", {
+      pattern = "Opal*",
+      callback = function(event)
+        table.insert(_G.told, { event.match, event.data })
+      end,
+    })
+  ]])
+  t:expect("nothing runs", t:lua([[return require("opal").statusline()]]), "")
+  t:answer("Deny", "not now")
+  t:keys(":Opal prompt run it<CR>")
+  t:eventually("it works", function()
+    return t:lua([[return require("opal").statusline()]]) == "opal: waiting for the model · env/scripted"
+  end)
+  t:open_gate("go")
+  t:shows("Done.")
+  t:idle()
+  local told = {}
+  for _, event in ipairs(t:lua("return _G.told")) do
+    local name, data = event[1], event[2]
+    t:expect("the session", type(data.session_id), "string")
+    if name == "OpalConfirmEnd" then
+      name = name .. " " .. data.action
+    elseif name == "OpalTurnStart" then
+      name = name .. " " .. data.text
+    elseif name == "OpalTurnEnd" then
+      name = name .. " " .. data.message
+    elseif name == "OpalRunEnd" then
+      name = name .. " " .. data.reason
+    end
+    if name ~= "OpalState" then
+      told[#told + 1] = name
+    end
+  end
+  t:expect("what was told", told, {
+    "OpalTurnStart run it",
+    "OpalConfirm",
+    "OpalConfirmEnd deny",
+    "OpalTurnEnd Done.",
+    "OpalRunEnd completed",
+  })
+end)
+
+story("an autocommand that fails stops nothing", function(t)
+  t:start({ { say("Hello.") } })
+  t:lua([[vim.api.nvim_create_autocmd("User", { pattern = "OpalTurnStart", callback = function()
+    error("no")
+  end })]])
+  t:turn("greet", "Hello.")
+  t:expect("it was told", t:lua("return vim.v.errmsg"):find(": no", 1, true) ~= nil, true)
+  t:lua([[vim.v.errmsg = ""]])
+end)
