@@ -194,6 +194,23 @@ async fn diagnostics_the_worst_first() {
 }
 
 #[tokio::test]
+async fn diagnostics_are_cut_to_a_line() {
+    let (model, opal) = call("diagnostics", json!({ "paths": [] }), |start| start).await;
+    let turn = opal.prompt("go").await;
+    let asked = turn.until("client/tool_call").await;
+    assert_eq!(asked["arguments"], json!({ "settle": false }), "no path is every file");
+    let long = "long\n".repeat(200_000);
+    asked.found(
+        "files",
+        json!([{ "uri": opal.editor.uri("price.rs"), "diagnostics": [
+        { "range": range(0, 0, 1), "message": long, "source": long, "code": long },
+    ] }]),
+    );
+    let told = told(&model, &turn).await;
+    assert!(told.lines().count() == 1 && told.len() < 1_000, "{} bytes", told.len());
+}
+
+#[tokio::test]
 async fn diagnostics_of_what_was_just_edited() {
     let model = FakeModel::start().await;
     // One answer: the second call waits for the first.
@@ -320,13 +337,108 @@ async fn the_user_types_where_a_rename_would_change() {
     assert_eq!(opal.text("price.rs"), PRICE.replace("total", "grand_total"));
 }
 
+#[tokio::test]
+async fn the_user_makes_a_rename_while_it_waits() {
+    let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), |start| start).await;
+    let turn = opal.prompt("go").await;
+    let mut edit = rename_edit(&opal);
+    edit["changes"].as_object_mut().unwrap().remove(&opal.editor.uri("cart.rs"));
+    turn.until("client/tool_call").await.found("edit", edit);
+    let question = turn.until("client/confirm").await;
+    opal.editor.type_over("price.rs", "total", "sum");
+    question.allow();
+    assert_eq!(told(&model, &turn).await, "price.rs has this text already; nothing was changed");
+}
+
+/// Its edits are of the text that it had when it was asked, and many do not say so.
+#[tokio::test]
+async fn the_user_types_while_the_editor_plans_a_rename() {
+    let start = |start: tests::harness::Start| start.mode("auto_edit").open("cart.rs");
+    let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), start).await;
+    let turn = opal.prompt("go").await;
+    let asked = turn.until("client/tool_call").await;
+    opal.editor.type_over("cart.rs", "use", "\nuse");
+    asked.found("edit", rename_edit(&opal));
+    assert!(told(&model, &turn).await.contains("cart.rs is open with another text"));
+    assert_eq!(opal.text("price.rs"), PRICE);
+    assert_eq!(opal.text("cart.rs"), format!("\n{CART}"));
+}
+
+#[tokio::test]
+async fn a_rename_in_what_another_editor_has_unsaved() {
+    let model = FakeModel::start().await;
+    let start = Opal::start(&model).mode("auto_edit").file("price.rs", PRICE).file("cart.rs", CART);
+    let mut opal = start.open("cart.rs").await;
+    let able = opal.second_editor(Options { tools: ALL.to_vec(), ..Options::default() }).await;
+    opal.editor.type_over("cart.rs", "use", "\nuse");
+    model.next(|t| t.tool("rename", renamed("price.rs", 1, "total", "sum")));
+    model.next(|t| t.text("Done."));
+    let turn = opal.prompt("go").await;
+    let asked = able.until(Some(&turn.session), 0, "client/tool_call", |_| true).await;
+    asked.found("edit", rename_edit(&opal));
+    let told = told(&model, &turn).await;
+    assert!(told.contains("cart.rs is open with another text"), "{told}");
+    assert_eq!(opal.file("price.rs"), PRICE);
+}
+
+/// A language server takes two spellings for two files.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_rename_in_a_file_of_two_names() {
+    let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), |start| start).await;
+    let directory = opal.directory();
+    std::os::unix::fs::symlink(directory.join("cart.rs"), directory.join("link.rs")).unwrap();
+    let turn = opal.prompt("go").await;
+    let mut edit = rename_edit(&opal);
+    edit["changes"][opal.editor.uri("link.rs")] = edit["changes"][opal.editor.uri("cart.rs")].clone();
+    turn.until("client/tool_call").await.found("edit", edit);
+    let question = turn.until("client/confirm").await;
+    assert_eq!(question["title"], "Rename total to sum in 2 files (+3 −3)");
+    question.allow();
+    told(&model, &turn).await;
+    assert_eq!(opal.file("cart.rs"), CART.replace("total", "sum"));
+}
+
+/// Some language servers answer with whole texts, and with line ends of their own.
+#[tokio::test]
+async fn a_rename_keeps_the_line_ends() {
+    let start =
+        |start: tests::harness::Start| start.mode("auto_edit").file("dos.rs", CART.replace('\n', "\r\n"));
+    let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), start).await;
+    let turn = opal.prompt("go").await;
+    let whole =
+        json!({ "start": { "line": 0, "character": 0 }, "end": { "line": u32::MAX, "character": 0 } });
+    let whole = json!([{ "range": whole, "newText": CART.replace("total", "sum") }]);
+    let edit = json!({ "changes": { opal.editor.uri("dos.rs"): whole } });
+    turn.until("client/tool_call").await.found("edit", edit);
+    assert_eq!(told(&model, &turn).await, "dos.rs: +2 −2");
+    assert_eq!(opal.file("dos.rs"), CART.replace("total", "sum").replace('\n', "\r\n"));
+}
+
+#[tokio::test]
+async fn a_rename_in_many_files_is_told_briefly() {
+    let names: Vec<String> = (0..120).map(|n| format!("f{n}.rs")).collect();
+    let start = |start: tests::harness::Start| {
+        names.iter().fold(start.mode("auto_edit"), |start, name| start.file(name, "total\n"))
+    };
+    let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), start).await;
+    let turn = opal.prompt("go").await;
+    let edit = json!([{ "range": range(0, 0, 5), "newText": "sum" }]);
+    let changes: serde_json::Map<_, _> =
+        names.iter().map(|name| (opal.editor.uri(name), edit.clone())).collect();
+    turn.until("client/tool_call").await.found("edit", json!({ "changes": changes }));
+    let told = told(&model, &turn).await;
+    assert!(told.lines().count() == 101 && told.ends_with("[and 20 files more]"), "{told}");
+    assert!(names.iter().all(|name| opal.file(name) == "sum\n"));
+}
+
 /// What an editor may answer to a rename, and what the model is told of it.
 #[tokio::test]
 async fn a_rename_that_cannot_be_made() {
     let price = |opal: &Opal| opal.editor.uri("price.rs");
     let edit = json!({ "range": range(0, 3, 8), "newText": "sum" });
     type Answer<'a> = &'a dyn Fn(&Opal) -> Value;
-    let cases: [(Answer, &str); 7] = [
+    let cases: [(Answer, &str); 10] = [
         (&|_| Value::Null, "would change nothing"),
         (&|_| json!({ "changes": {} }), "would change nothing"),
         (&|_| json!({ "changes": 5 }), "edit: changes: invalid type"),
@@ -344,6 +456,18 @@ async fn a_rename_that_cannot_be_made() {
         ),
         (&|opal| json!({ "changes": { price(opal): [edit, edit] } }), "overlap"),
         (&|opal| json!({ "changes": { opal.editor.uri("no.rs"): [edit] } }), "no.rs does not exist"),
+        (
+            &|opal| json!({ "changes": { price(opal): [{ "range": range(0, 3, 8), "newText": "total" }] } }),
+            "would change nothing",
+        ),
+        (
+            &|opal| json!({ "changes": { price(opal): [{ "range": range(77, 0, 5), "newText": "sum" }] } }),
+            "there is no 78:1",
+        ),
+        (
+            &|opal| json!({ "changes": { price(opal): [{ "range": range(0, 60, 65), "newText": "sum" }] } }),
+            "there is no 1:61",
+        ),
     ];
     for (answer, words) in cases {
         let (model, opal) = call("rename", renamed("price.rs", 1, "total", "sum"), |start| start).await;

@@ -38,7 +38,7 @@ pub trait Workspace: ClientTools + Send + Sync + fmt::Debug {
 }
 
 /// What a tool may name: a file on disk, or a document that is nowhere on disk yet.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileName {
     Path(AbsPath),
     /// A document's URI, as in `untitled:Untitled-1`.

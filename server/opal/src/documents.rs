@@ -173,6 +173,14 @@ impl Documents {
         self.lock().documents.get(uri).cloned()
     }
 
+    /// The versions of all that are open.
+    pub(crate) fn versions(&self) -> HashMap<FileName, DocumentVersion> {
+        let open = self.lock();
+        let version = |uri: &String| open.documents.get(uri).map(OpenDocument::version);
+        let versions = open.spellings.iter();
+        versions.filter_map(|(name, uris)| Some((name.clone(), version(uris.last()?)?))).collect()
+    }
+
     /// Names of open documents below a directory.
     pub(crate) fn names_in(&self, directory: &AbsPath) -> Vec<String> {
         let open = self.lock();

@@ -2,6 +2,8 @@
 //!
 //! It guesses no legacy encodings: a file that is not Unicode is refused, not mangled.
 
+use std::borrow::Cow;
+
 use memchr::memchr2_iter;
 use ropey::Rope;
 
@@ -87,6 +89,17 @@ pub fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
 /// As [`encode`], without first making one string of the rope.
 pub fn encode_rope(text: &Rope, encoding: Encoding) -> Vec<u8> {
     encode_chunks(text.chunks(), text.len_bytes(), encoding)
+}
+
+/// Returns `new` with the line ending of `old`, unless it has another than `\n` itself.
+pub fn in_line_ending_of<'a>(old: &Rope, new: &'a str) -> Cow<'a, str> {
+    if !new.contains('\n') || new.contains('\r') {
+        return Cow::Borrowed(new);
+    }
+    match dominant_line_ending(old) {
+        LineEnding::Lf => Cow::Borrowed(new),
+        other => Cow::Owned(new.replace('\n', other.as_str())),
+    }
 }
 
 /// Returns the line ending that most lines of `text` have; `Lf` if there is no line break, and on

@@ -27,6 +27,7 @@ mod testing;
 
 pub use decode::{
     DecodeError, Decoded, Encoding, LineEnding, decode, dominant_line_ending, encode, encode_rope,
+    in_line_ending_of,
 };
 pub use diff::{Hunk, UnifiedDiff, hunks, revert_hunk, smallest_edits, unified};
 pub use document::{Change, ChangeError, Document, DocumentVersion};

@@ -6,7 +6,7 @@ use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::quote::{MAX_LINES, count, cut, may_read, shown};
+use super::quote::{MAX_NAME, count, cut, may_read, shorten, shown};
 use super::read::permitted;
 use crate::call::Call;
 use crate::client_tools::{Diagnostic, FileDiagnostics, Location, Severity};
@@ -54,7 +54,8 @@ impl Tool for Diagnostics {
             for path in args.paths.iter().flatten() {
                 names.push(permitted(path, call).await?);
             }
-            let files = args.paths.is_some().then_some(names.as_slice());
+            // Models give an empty list when they mean all.
+            let files = (!names.is_empty()).then_some(names.as_slice());
             let settle = call.context.has_changed_files();
             let found = call.ask_editor(call.context.workspace.diagnostics(&call.id, files, settle)).await?;
             let silent = names.iter().filter(|name| !found.iter().any(|file| file.name == **name));
@@ -92,13 +93,9 @@ async fn listed(files: Vec<FileDiagnostics>, call: &Call) -> String {
     found.sort();
     found.dedup();
     let mut lines: Vec<String> = found.into_iter().map(|(.., line)| line).collect();
-    let n_left_out = lines.len().saturating_sub(MAX_LINES);
-    lines.truncate(MAX_LINES);
+    shorten(&mut lines, "diagnostic");
     if lines.is_empty() {
         lines.push("nothing is wrong, as far as the editor knows".into());
-    }
-    if n_left_out > 0 {
-        lines.push(format!("[and {n_left_out} more]"));
     }
     if n_hidden > 0 {
         lines.push(format!("[and {} in files outside the workspace]", count(n_hidden, "diagnostic")));
@@ -114,7 +111,8 @@ fn line(at: &str, diagnostic: &Diagnostic) -> String {
         Severity::Information => "information",
         Severity::Hint => "hint",
     };
-    let code = diagnostic.code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
-    let source = diagnostic.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    let code = diagnostic.code.as_ref().map(|code| format!(" {}", cut(code, MAX_NAME))).unwrap_or_default();
+    let source = diagnostic.source.as_ref();
+    let source = source.map(|source| format!(" ({})", cut(source, MAX_NAME))).unwrap_or_default();
     format!("{at}: {severity}{code}{source}: {}", cut(&diagnostic.message, MAX_MESSAGE))
 }

@@ -8,10 +8,12 @@ use crate::permission::Action;
 use crate::workspace::{File, FileName};
 
 /// Lines of one result.
-pub(super) const MAX_LINES: usize = 100;
+const MAX_LINES: usize = 100;
 /// Characters of a line, and how far into it is looked for them.
 const MAX_CHARS: usize = 200;
 const MAX_SEARCHED: usize = 2_000;
+/// Characters of a name.
+pub(super) const MAX_NAME: usize = 120;
 
 /// The places in order, each with its line as far as it may be read unasked.
 pub(super) async fn quoted(locations: Vec<Location>, call: &Call) -> String {
@@ -56,6 +58,15 @@ pub(super) async fn may_read(name: &FileName, call: &Call) -> bool {
 /// `1 line`, `2 lines`
 pub(super) fn count(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// As many lines as are shown, and how many more there are.
+pub(super) fn shorten(lines: &mut Vec<String>, noun: &str) {
+    let n_left_out = lines.len().saturating_sub(MAX_LINES);
+    lines.truncate(MAX_LINES);
+    if n_left_out > 0 {
+        lines.push(format!("[and {} more]", count(n_left_out, noun)));
+    }
 }
 
 /// On one line and cut.

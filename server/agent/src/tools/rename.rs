@@ -10,7 +10,7 @@ use text::{EditSet, Rope, UnifiedDiff, merge, smallest_edits, unified};
 
 use super::change::{change_file, writing};
 use super::place::{parameters, place};
-use super::quote::count;
+use super::quote::{MAX_NAME, count, cut, shorten};
 use crate::call::Call;
 use crate::client::Confirm;
 use crate::context::Context;
@@ -31,7 +31,6 @@ struct Args {
 /// One file's part of it.
 struct Planned {
     base: File,
-    edits: EditSet,
     expected: Rope,
     diff: UnifiedDiff,
 }
@@ -62,26 +61,27 @@ impl Tool for Rename {
             let changes = call.ask_editor(call.context.workspace.rename(&call.id, &at, &new_name)).await?;
             let planned: Vec<Planned> = changes
                 .into_iter()
-                .filter(|change| !change.edits.is_empty())
-                .map(|change| plan(change, call))
+                .filter_map(|change| plan(change, call).transpose())
                 .collect::<Result<_, _>>()?;
             if planned.is_empty() {
                 return Err(ToolError::failed(format!(
                     "the editor would change nothing to rename `{symbol}`"
                 )));
             }
-            permit(&planned, &format!("Rename {symbol} to {new_name}"), call).await?;
+            let title = format!("Rename {} to {}", cut(&symbol, MAX_NAME), cut(&new_name, MAX_NAME));
+            permit(&planned, &title, call).await?;
             make(planned, call).await
         }
         .boxed()
     }
 }
 
-fn plan(Change { base, edits }: Change, call: &Call) -> Result<Planned, ToolError> {
+/// `None`: it would change nothing.
+fn plan(Change { base, edits }: Change, call: &Call) -> Result<Option<Planned>, ToolError> {
     let shown = call.context.display(&base.name);
     let expected = edits.apply(&base.text).map_err(|error| ToolError::failed(format!("{shown}: {error}")))?;
     let diff = unified(&base.text, &expected, &shown, &shown);
-    Ok(Planned { base, edits, expected, diff })
+    Ok((expected != base.text).then_some(Planned { base, expected, diff }))
 }
 
 /// Asks once for all files that one answer can allow; mostly those are all.
@@ -119,17 +119,22 @@ async fn make(planned: Vec<Planned>, call: &Call) -> Result<Output, ToolError> {
             Ok(output) => {
                 told.extend(output.parts.into_iter().filter_map(text_of));
                 made.files.extend(output.files);
-                made.diff.get_or_insert_default().push_str(&output.diff.unwrap_or_default());
+                if let Some(diff) = output.diff {
+                    made.diff.get_or_insert_default().push_str(&diff);
+                }
             }
-            Err(ToolError::Aborted) if made.files.is_empty() => return Err(ToolError::Aborted),
+            Err(ToolError::Aborted) if told.is_empty() && failed.is_empty() => {
+                return Err(ToolError::Aborted);
+            }
             Err(error) => failed.push(format!("NOT renamed in {shown}: {error}")),
         }
     }
-    if made.files.is_empty() {
+    if told.is_empty() {
         return Err(ToolError::failed(failed.join("\n")));
     }
-    told.extend(failed);
-    made.parts = vec![Part::Text(told.join("\n"))];
+    shorten(&mut told, "file");
+    failed.extend(told);
+    made.parts = vec![Part::Text(failed.join("\n"))];
     Ok(made)
 }
 
@@ -137,7 +142,7 @@ impl Planned {
     /// The same change of the text as it stands now, which the user may have typed in meanwhile.
     fn on(&self, now: &File) -> Result<EditSet, ToolError> {
         if now.text == self.base.text {
-            return Ok(self.edits.clone());
+            return Ok(smallest_edits(&now.text, &self.expected));
         }
         match merge(&self.base.text, &now.text, &self.expected) {
             Ok(text) => Ok(smallest_edits(&now.text, &text)),

@@ -6,15 +6,13 @@ use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::quote::{MAX_LINES, count, cut, may_read, shown};
+use super::quote::{MAX_NAME, count, cut, may_read, shorten, shown};
 use super::read::permitted;
 use crate::call::Call;
 use crate::client_tools::{Symbol, SymbolsOf};
 use crate::context::Context;
 use crate::result::{Output, ToolError};
 use crate::tool::{Access, Tool, decode};
-
-const MAX_NAME: usize = 120;
 
 #[derive(Debug)]
 pub(super) struct Symbols;
@@ -81,13 +79,9 @@ async fn listed(mut symbols: Vec<Symbol>, call: &Call) -> String {
         }
     }
     lines.dedup();
-    let n_left_out = lines.len().saturating_sub(MAX_LINES);
-    lines.truncate(MAX_LINES);
+    shorten(&mut lines, "symbol");
     if lines.is_empty() {
         lines.push("the editor knows of no such symbols".into());
-    }
-    if n_left_out > 0 {
-        lines.push(format!("[and {} more]", count(n_left_out, "symbol")));
     }
     if n_hidden > 0 {
         lines.push(format!("[and {} outside the workspace]", count(n_hidden, "symbol")));

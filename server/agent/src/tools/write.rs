@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use text::{LineEnding, Rope, dominant_line_ending, smallest_edits};
+use text::{Rope, in_line_ending_of, smallest_edits};
 
 use super::change::change;
 use super::read::named;
@@ -52,7 +52,7 @@ impl Tool for Write {
             let args: Args = decode(args)?;
             change(&args.path, call, |file| {
                 refuse_unseen(&args.path, file, call)?;
-                let content = with_line_ending_of(&file.text, &args.content);
+                let content = Rope::from_str(&in_line_ending_of(&file.text, &args.content));
                 Ok(smallest_edits(&file.text, &content))
             })
             .await
@@ -75,13 +75,4 @@ fn refuse_unseen(path: &str, file: &File, call: &Call) -> Result<(), ToolError> 
             Err(ToolError::failed(format!("{path} has changed since you read it: read it again first")))
         }
     }
-}
-
-/// The content in the line ending that the file has.
-fn with_line_ending_of(old: &Rope, content: &str) -> Rope {
-    let ending = dominant_line_ending(old);
-    if old.len_bytes() == 0 || ending == LineEnding::Lf || content.contains('\r') {
-        return Rope::from_str(content);
-    }
-    Rope::from_str(&content.replace('\n', ending.as_str()))
 }

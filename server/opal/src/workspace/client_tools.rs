@@ -112,8 +112,11 @@ impl ClientTools for SessionWorkspace {
             let (client, wire::PlaceArguments { uri, position }) =
                 self.place(ClientTool::Rename, symbol).await?;
             let asked = wire::RenameArguments { uri, position, new_name: new_name.to_owned() };
+            let versions = client.documents.versions();
             match self.ask(&client, call, wire::ClientToolCall::Rename(asked)).await? {
-                wire::ClientToolOutput::Rename { edit } => self.changes(&client, symbol, edit).await,
+                wire::ClientToolOutput::Rename { edit } => {
+                    self.changes(&client, symbol, &versions, edit).await
+                }
                 other => Err(unexpected(&other)),
             }
         }
@@ -156,16 +159,23 @@ impl SessionWorkspace {
         if able.is_empty() {
             return Err(AskError::Nobody);
         }
-        let is_on_disk =
-            matches!(file.origin, Origin::Disk { .. }) || !self.is_dirty(&file.name, &file.text).await;
-        let sees = |client: &Arc<Connection>| match client.documents.get(&file.name) {
-            Some(document) => *document.text() == file.text,
-            None => is_on_disk,
-        };
         let (open, closed): (Vec<_>, Vec<_>) =
             able.into_iter().partition(|client| client.documents.get(&file.name).is_some());
-        let other_text = || AskError::OtherText { name: file.name.to_string() };
-        open.into_iter().chain(closed).find(sees).ok_or_else(other_text)
+        for client in open.into_iter().chain(closed) {
+            if self.sees(&client, file).await {
+                return Ok(client);
+            }
+        }
+        Err(AskError::OtherText { name: file.name.to_string() })
+    }
+
+    /// Whether the client has this text before it, or would read it from the disk.
+    async fn sees(&self, client: &Connection, file: &File) -> bool {
+        match client.documents.get(&file.name) {
+            Some(document) => *document.text() == file.text,
+            None if matches!(file.origin, Origin::Disk { .. }) => true,
+            None => !self.is_dirty(&file.name, &file.text).await,
+        }
     }
 
     async fn ask(
@@ -187,11 +197,10 @@ impl SessionWorkspace {
             Ok(Err(CallError::Refused { message, .. })) => return Err(AskError::Refused(words(&message))),
             Ok(Ok(result)) => result,
         };
-        let result: wire::ClientToolResult = serde_path_to_error::deserialize(result)
-            .map_err(|error| AskError::Unusable(words(&error.to_string())))?;
+        let result: wire::ClientToolResult = serde_path_to_error::deserialize(result).map_err(unusable)?;
         match (result.ok, result.output, result.error) {
             (true, Some(output), _) => Ok(output),
-            (true, None, _) => Err(AskError::Unusable("it has no `output`".into())),
+            (true, None, _) => Err(unusable("it has no `output`")),
             (false, _, error) => {
                 Err(AskError::Refused(words(error.as_deref().unwrap_or("no, without a reason"))))
             }
@@ -203,6 +212,10 @@ fn words(text: &str) -> String {
     text.chars().take(MAX_WORDS).collect()
 }
 
+fn unusable(why: impl ToString) -> AskError {
+    AskError::Unusable(words(&why.to_string()))
+}
+
 fn unexpected(output: &wire::ClientToolOutput) -> AskError {
     let tool = match output {
         wire::ClientToolOutput::Diagnostics { .. } => "diagnostics",
@@ -211,7 +224,7 @@ fn unexpected(output: &wire::ClientToolOutput) -> AskError {
         wire::ClientToolOutput::Symbols { .. } => "symbols",
         wire::ClientToolOutput::Rename { .. } => "rename",
     };
-    AskError::Unusable(format!("it is an output of `{tool}`"))
+    unusable(format!("it is an output of `{tool}`"))
 }
 
 /// A file as the client spells it.

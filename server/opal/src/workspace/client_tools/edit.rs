@@ -1,16 +1,19 @@
 //! The workspace edit that a client answers to `rename`, as changes of files as they stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use agent::Workspace;
 use agent::client_tools::{AskError, Place};
-use agent::workspace::{Change, FileName, Origin};
+use agent::workspace::{Change, FileName};
 use protocol::Range;
 use serde::Deserialize;
 use serde_json::Value;
-use text::{EditSet, PositionRange};
+use text::{
+    DocumentVersion, EditSet, PositionEncoding, PositionRange, Rope, in_line_ending_of, to_offset,
+    to_position,
+};
 
-use super::{SessionWorkspace, named, names_of};
+use super::{SessionWorkspace, named, names_of, unusable};
 use crate::connection::Connection;
 use crate::from_proto;
 
@@ -59,14 +62,15 @@ struct OfFile {
 }
 
 impl SessionWorkspace {
-    /// The changes, if they are of the texts as they stand now.
+    /// The changes, if they are of the texts as they stand now. What they are of is said by its version, and
+    /// where that is left out, is what the client had open when it was asked: `versions`.
     pub(super) async fn changes(
         &self,
         client: &Connection,
         symbol: &Place,
+        versions: &HashMap<FileName, DocumentVersion>,
         edit: Value,
     ) -> Result<Vec<Change>, AskError> {
-        let unusable = |why: String| AskError::Unusable(why);
         let edit: Option<WorkspaceEdit> =
             serde_path_to_error::deserialize(edit).map_err(|error| unusable(format!("edit: {error}")))?;
         let mut changes = Vec::new();
@@ -74,14 +78,14 @@ impl SessionWorkspace {
             let read = self.read(&name).await;
             let base =
                 read.map_err(|error| unusable(format!("it would change what cannot be read: {error}")))?;
-            let is_other_version = match (&base.origin, of_file.version) {
-                (Origin::Open { version }, Some(meant)) => version.0 != meant,
-                _ => false,
-            };
-            if is_other_version || (name == symbol.file.name && base.text != symbol.file.text) {
+            let stands = client.documents.get(&name).map(|document| document.version());
+            let meant = of_file.version.map(DocumentVersion).or_else(|| versions.get(&name).copied());
+            let is_other_version = stands.zip(meant).is_some_and(|(stands, meant)| stands != meant);
+            let was_read_before = name == symbol.file.name && base.text != symbol.file.text;
+            if is_other_version || was_read_before || !self.sees(client, &base).await {
                 return Err(AskError::OtherText { name: name.to_string() });
             }
-            let edits = EditSet::from_ranges(&base.text, &of_file.edits, client.documents.encoding())
+            let edits = edits_of(&base.text, of_file.edits, client.documents.encoding())
                 .map_err(|error| unusable(format!("{name}: {error}")))?;
             changes.push(Change { base, edits });
         }
@@ -89,9 +93,27 @@ impl SessionWorkspace {
     }
 }
 
+/// In the line ending that the text has: language servers have their own.
+fn edits_of(
+    text: &Rope,
+    mut edits: Vec<(PositionRange, String)>,
+    encoding: PositionEncoding,
+) -> Result<EditSet, String> {
+    for (range, new_text) in &mut edits {
+        let start = range.start;
+        // Elsewhere what is beyond means the end. Here it means another text.
+        if to_position(text, to_offset(text, start, encoding), encoding) != start {
+            let (line, column) = (u64::from(start.line) + 1, u64::from(start.character) + 1);
+            return Err(format!("there is no {line}:{column} to change"));
+        }
+        *new_text = in_line_ending_of(text, new_text).into_owned();
+    }
+    EditSet::from_ranges(text, &edits, encoding).map_err(|error| error.to_string())
+}
+
 /// What is done to each file, in the order of their names.
-async fn by_file(edit: Option<WorkspaceEdit>) -> Result<Vec<(FileName, OfFile)>, AskError> {
-    let Some(WorkspaceEdit { changes, document_changes }) = edit else { return Ok(Vec::new()) };
+async fn by_file(edit: Option<WorkspaceEdit>) -> Result<BTreeMap<FileName, OfFile>, AskError> {
+    let Some(WorkspaceEdit { changes, document_changes }) = edit else { return Ok(BTreeMap::new()) };
     let mut by_uri: BTreeMap<String, OfFile> = BTreeMap::new();
     let mut add = |uri: String, version: Option<i32>, edits: Vec<TextEdit>| {
         let of_file = by_uri.entry(uri).or_default();
@@ -106,7 +128,7 @@ async fn by_file(edit: Option<WorkspaceEdit>) -> Result<Vec<(FileName, OfFile)>,
                 match change {
                     DocumentChange::Edit { document, edits } => add(document.uri, document.version, edits),
                     DocumentChange::Operation { kind } => {
-                        return Err(AskError::Unusable(format!(
+                        return Err(unusable(format!(
                             "it would {kind} files too, which a rename here does not do. Do it by `edit` and a command"
                         )));
                     }
@@ -116,5 +138,14 @@ async fn by_file(edit: Option<WorkspaceEdit>) -> Result<Vec<(FileName, OfFile)>,
         None => changes.unwrap_or_default().into_iter().for_each(|(uri, edits)| add(uri, None, edits)),
     }
     let names = names_of(by_uri.keys()).await;
-    Ok(by_uri.into_iter().map(|(uri, of_file)| (named(&uri, &names), of_file)).collect())
+    let mut by_name: BTreeMap<FileName, OfFile> = BTreeMap::new();
+    for (uri, of_file) in by_uri {
+        let known = by_name.entry(named(&uri, &names)).or_default();
+        known.version = known.version.or(of_file.version);
+        // A language server takes two spellings for two files, and tells the same of both.
+        if known.edits != of_file.edits {
+            known.edits.extend(of_file.edits);
+        }
+    }
+    Ok(by_name)
 }
