@@ -470,7 +470,7 @@ story("signing in shows a code, and the next prompt works", async (t) => {
   await t.command("Opal: Sign Out");
   await t.notified("signed out");
   await t.prompt("again");
-  await t.shows("Sign in again, from the editor or with opal login.");
+  await t.shows("Sign in, from the editor or with opal login");
 });
 
 story("a conversation is compacted, and its summary can be read", async (t) => {
