@@ -172,5 +172,6 @@ async fn another_model_is_still_there_after_a_resume() {
     model.next(|t| t.text("Back."));
     let ran = opal.run(&["run", "--resume", "still there?"]);
     assert!(ran.ok && ran.stdout.contains("Back."), "{ran:?}");
+    assert!(ran.stderr.contains("other/fake-model cannot answer any more, so"), "{ran:?}");
     assert_eq!(model.last_request().user_texts(), ["hello", "and you", "still there?"]);
 }

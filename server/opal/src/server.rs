@@ -114,6 +114,11 @@ impl Server {
         let _ = tokio::time::timeout(self.shared.limits.linger, closed).await;
     }
 
+    /// Tells every client, and those that come.
+    fn notify(&self, notice: String) {
+        self.shared.notices.send_modify(|notices| notices.push(notice));
+    }
+
     /// Tells a client what it should know, now and until it goes.
     pub(crate) fn tell_notices(&self, connection: &Arc<Connection>) {
         let mut notices = self.shared.notices.subscribe();

@@ -109,6 +109,9 @@ async fn converse(
                     }
                 }
                 Some(Incoming::Request { id, method, params }) => answer(client, id, method, params),
+                Some(Incoming::Notification { method, params }) if method == "window/showMessage" => {
+                    show.message(params["message"].as_str().unwrap_or_default());
+                }
                 Some(Incoming::Notification { .. }) => {}
             },
             () = signals.next() => {

@@ -137,6 +137,11 @@ impl Show {
         if self.in_line { self.text("\n") } else { Ok(()) }
     }
 
+    /// What the server tells its user beside the conversation.
+    pub(super) fn message(&mut self, text: &str) {
+        self.around(|| tell!("{}", printable(text)));
+    }
+
     /// Prints to stderr on a line of its own.
     fn around(&mut self, print: impl FnOnce()) {
         // Where both go to the same terminal they must not share a line.

@@ -197,13 +197,17 @@ impl Server {
         Ok((Arc::new(context), workspace))
     }
 
-    /// The model of a stored session. One that is not configured any more is replaced by the default.
+    /// The model of a stored session. One that is not configured any more is replaced by the default, and the user
+    /// is told: it may cost something else, and is sent the conversation.
     async fn kept_model(&self, name: Option<&str>) -> Result<Model, NoModel> {
         let Some(name) = name else { return self.model(None).await };
         match self.models().resolve_kept(self.settings(), name).await {
             Err(error) => {
                 tracing::warn!(%error, name, "a stored session's model is replaced");
-                self.model(None).await
+                let model = self.model(None).await?;
+                let now = model.name();
+                self.notify(format!("{name} cannot answer any more, so {now} does in this session: {error}"));
+                Ok(model)
             }
             model => model,
         }
