@@ -124,16 +124,6 @@ story("a question that was put off in its dialog is still asked by a notificatio
   await t.notified("How dark?");
 });
 
-story("who answers by keyboard goes on in the prompt box", async (t) => {
-  await t.start([[run("true")], [say("Done.")]]);
-  await t.prompt("run it");
-  await t.view.focus('.answers button:text-is("Allow")');
-  await t.page.keyboard.press("Enter");
-  await t.shows("Done.");
-  await t.page.keyboard.insertText("thanks");
-  t.expect("in the box", await t.view.inputValue("textarea"), "thanks");
-});
-
 story("a change of several files is shown as one diff", async (t) => {
   await t.file("tsconfig.json", '{"files": ["price.ts", "cart.ts"]}');
   await t.file("price.ts", "export function total(net: number) {\n  return net * 1.19;\n}\n");

@@ -38,10 +38,10 @@ const transcript = new Transcript(
     ),
   ),
 );
+const questions = new Questions();
 const changes = new Changes();
 const status_line = new StatusLine();
 const composer = new Composer(() => transcript.follow());
-const questions = new Questions(() => composer.focus());
 /** Read out by screen readers. */
 const news = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
 const alarm = h("div", { class: "unseen", role: "alert" });

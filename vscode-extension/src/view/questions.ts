@@ -11,17 +11,10 @@ export class Questions {
   readonly element = h("section", { class: "questions", "aria-label": "Questions", hidden: true });
   private readonly cards = new Map<string, HTMLElement>();
 
-  /** Whoever answers by keyboard goes on elsewhere: what had the focus is gone. */
-  constructor(private readonly on_answered: () => void) {}
-
   show(asked: Asked[]): void {
     for (const [id, shown] of this.cards) {
       if (!asked.some(({ question_id }) => question_id === id)) {
-        const had_focus = document.hasFocus() && shown.contains(document.activeElement);
         shown.remove();
-        if (had_focus) {
-          this.on_answered();
-        }
         this.cards.delete(id);
       }
     }
