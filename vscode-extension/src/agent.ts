@@ -96,9 +96,9 @@ export class Agent implements vscode.Disposable {
     return this.server().running();
   }
 
-  /** The session, started if there is none. */
+  /** The session, started if there is none. After a problem it is attached again: the server may be another. */
   async ready(): Promise<Session> {
-    if (this.session && !this.beginning) {
+    if (this.session && !this.beginning && !this.problem) {
       return this.session;
     }
     const remembered = this.remembered;
