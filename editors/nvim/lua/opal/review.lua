@@ -81,6 +81,13 @@ local function new(session, turn_id)
     over = false,
   }, Review)
   self.group = vim.api.nvim_create_augroup("opal.review." .. session.id, {})
+  vim.api.nvim_create_autocmd("BufDelete", {
+    group = self.group,
+    desc = "Opal: the keys of the review go with the buffer",
+    callback = function(event)
+      self.buffers[event.buf] = self.buffers[event.buf] and {}
+    end,
+  })
   vim.api.nvim_create_autocmd({ "TextChanged", "InsertLeave", "BufReadPost" }, {
     group = self.group,
     desc = "Opal: the hunks under review may have changed",
@@ -446,7 +453,11 @@ function Review:go(forward)
   end
   place = place or places[1]
   vim.cmd("normal! m'")
-  go_to(place.bufnr)
+  local ok, message = pcall(go_to, place.bufnr)
+  if not ok then
+    vim.notify("Opal: " .. tostring(message), vim.log.levels.ERROR)
+    return
+  end
   local n_lines = vim.api.nvim_buf_line_count(place.bufnr)
   vim.api.nvim_win_set_cursor(0, { math.min(place.row + 1, n_lines), 0 })
 end

@@ -305,7 +305,8 @@ local tools = {
       settle(buffers)
     end
     local files = {}
-    for _, bufnr in ipairs(buffers) do
+    -- The user may have wiped one out meanwhile.
+    for _, bufnr in ipairs(vim.tbl_filter(vim.api.nvim_buf_is_valid, buffers)) do
       local diagnostics = diagnostics_of(bufnr, encoding)
       -- Of others nobody knows that nothing is wrong.
       if #diagnostics > 0 or #servers_of("textDocument/publishDiagnostics", bufnr) > 0 then
