@@ -120,9 +120,6 @@ local function ask(servers, method, bufnr, params)
     requests[i] = client.request(server, method, params(server), function(err, result)
       answers[i] = { err = err, result = result }
     end, bufnr)
-    if not requests[i] then
-      answers[i] = { err = { message = "it is gone" } }
-    end
   end
   wait(ANSWER_MS, function()
     return vim.tbl_count(answers) == #servers
