@@ -112,6 +112,34 @@ story("what cannot be seen is asked by a notification, and answering in one plac
   await t.eventually("the notification is gone", async () => (await toasts()).length === 0);
 });
 
+story("a question that was put off in its dialog is still asked by a notification", async (t) => {
+  await t.start([[call("ask_user", { question: "How dark?" })], [say("Good.")]]);
+  await t.prompt("paint");
+  await t.dock_shows("How dark?");
+  await t.press("Answer…");
+  await t.page.waitForSelector('.quick-input-widget:visible:has-text("How dark?") input');
+  await t.page.keyboard.press("Escape");
+  await t.page.waitForSelector(".quick-input-widget", { state: "hidden" });
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.notified("How dark?");
+});
+
+story("a change of several files is shown as one diff", async (t) => {
+  await t.file("tsconfig.json", '{"files": ["price.ts", "cart.ts"]}');
+  await t.file("price.ts", "export function total(net: number) {\n  return net * 1.19;\n}\n");
+  await t.file("cart.ts", 'import { total } from "./price";\n\nexport const paid = total(1);\n');
+  await t.start([[call("rename", { path: "price.ts", line: 1, symbol: "total", new_name: "sum" })], [say("Done.")]]);
+  await t.prompt("rename it");
+  await t.dock_shows("Show Diff");
+  await t.press("Show Diff");
+  await t.page.waitForSelector('.tab[aria-label*="2 Files (Proposed by Opal)"]');
+  await t.page.waitForSelector(".multiDiffEntry .line-insert");
+  await t.press("Allow");
+  await t.shows("Done.");
+  await t.press("Open Diff");
+  await t.page.waitForSelector('.tab[aria-label*="2 Files (Changed by Opal)"]');
+});
+
 story("a command cannot smuggle a link into its notification", async (t) => {
   await t.start([[run("echo '[Allow](command:workbench.action.closeWindow)'")], [say("Done.")]]);
   await t.command("Opal: Prompt…");
@@ -240,6 +268,19 @@ story("abort stops a silent model and hands back what was queued", async (t) => 
   await t.shows("Here again.");
 });
 
+story("what was queued is handed back though the view was hidden", async (t) => {
+  await t.start([[say("Working"), { hang: true }]]);
+  await t.prompt("work");
+  await t.shows("Working");
+  await t.prompt("later", "Alt+Enter");
+  await t.dock_shows("later");
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.command("Opal: Abort");
+  await t.eventually("it has stopped", async () => !(await t.status_bar()).includes("waiting"));
+  await t.show_view();
+  await t.eventually("it is back in the box", async () => (await t.view.inputValue("textarea")) === "later");
+});
+
 story("the last turn is undone", async (t) => {
   await t.file("a.txt", "one\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]], FREELY);
@@ -250,6 +291,31 @@ story("the last turn is undone", async (t) => {
   await t.command("Opal: Undo Last Turn");
   await t.shows("Taken back: a.txt");
   t.expect("undone", t.on_disk("a.txt"), "one\n");
+});
+
+story("an undo is taken back", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]], FREELY);
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
+  await t.command("Opal: Undo Last Turn");
+  await t.eventually("undone", () => t.on_disk("a.txt") === "one\n");
+  await t.shows("Taken back: a.txt");
+  await t.command("Opal: Redo");
+  await t.eventually("done again", () => t.on_disk("a.txt") === "ONE\n");
+  await t.command("Opal: Redo");
+  await t.notified("Nothing was taken back here");
+});
+
+story("the state is shown", async (t) => {
+  await t.start([[say("Hello.")]]);
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.idle();
+  await t.command("Opal: Show State");
+  const dialog = await t.page.waitForSelector('.monaco-dialog-box:has-text("Permissions: ask")');
+  t.expect("the model", (await dialog.textContent()).includes("scripted"), true);
 });
 
 story("changes are reviewed hunk by hunk", async (t) => {
@@ -406,6 +472,27 @@ story("files, the selection and images go along", async (t) => {
   await t.model_was_told("hello");
   await t.model_was_told("fn total");
   await t.model_was_told("image/png");
+});
+
+story("a picture that is too large is said, and one that comes with its text is not taken for it", async (t) => {
+  await t.start([]);
+  const paste = (n_bytes, text) =>
+    t.view.evaluate(
+      ([n_bytes, text]) => {
+        const clipboardData = new DataTransfer();
+        clipboardData.items.add(new File([new Uint8Array(n_bytes)], "shot.png", { type: "image/png" }));
+        if (text) {
+          clipboardData.setData("text/plain", text);
+        }
+        const event = new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true });
+        return document.querySelector("textarea").dispatchEvent(event);
+      },
+      [n_bytes, text],
+    );
+  t.expect("the text is left to the box", await paste(10, "a\tb"), true);
+  t.expect("the picture is taken", await paste(11_000_000), false);
+  await t.notified("more than 10 MB is not attached");
+  t.expect("nothing is attached", await t.view.$$eval(".chip", (all) => all.length), 0);
 });
 
 story("a session is found by its words and resumed", async (t) => {

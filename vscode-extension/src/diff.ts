@@ -41,6 +41,31 @@ export function parse_diff(diff: string): DiffHunk[] {
   return hunks;
 }
 
+/** The diffs of the files that a joined one is about. */
+export function by_file(diff: string): { path: string; diff: string }[] {
+  const files: { path: string; diff: string }[] = [];
+  let left_old = 0;
+  let left_new = 0;
+  for (const line of diff.split(/(?<=\n)/)) {
+    const is_inside = left_old > 0 || left_new > 0;
+    const header = is_inside ? null : HEADER.exec(line);
+    if (header) {
+      left_old = Number(header[2] ?? "1");
+      left_new = Number(header[4] ?? "1");
+    } else if (is_inside) {
+      left_old -= /^[+\\]/.test(line) ? 0 : 1;
+      left_new -= /^[-\\]/.test(line) ? 0 : 1;
+    } else if (line.startsWith("--- ")) {
+      files.push({ path: line.slice(4).trimEnd(), diff: "" });
+    }
+    const file = files.at(-1);
+    if (file) {
+      file.diff += line;
+    }
+  }
+  return files;
+}
+
 /** A line of a diff as it is shown. */
 export interface ShownLine {
   kind: "file" | "place" | "added" | "removed" | "same";

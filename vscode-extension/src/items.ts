@@ -131,6 +131,8 @@ export type FromView =
   | { type: "ready" }
   | { type: "send"; text: string; mentions: Mention[]; how: "send" | "queue" }
   | { type: "abort" }
+  /** What was pasted is not attached. */
+  | { type: "image_too_large"; most_bytes: number }
   | { type: "withdraw"; message_id: string }
   | { type: "answer"; question_id: string; action: ConfirmAction; message?: string }
   | { type: "reply"; question_id: string; text: string }

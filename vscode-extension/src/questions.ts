@@ -17,6 +17,7 @@ type Answer = protocol.ConfirmResult | protocol.InputResult | null;
 interface Open {
   asked: Asked;
   answer(result: Answer | ResponseError): void;
+  is_notified: boolean;
   /** Closes what shows it. */
   readonly closers: vscode.Disposable[];
 }
@@ -118,7 +119,7 @@ export class Questions implements vscode.Disposable {
   /** The view cannot be seen any more: what waits is shown as notifications. */
   show_unseen(): void {
     for (const question of this.open.values()) {
-      if (question.closers.length === 0) {
+      if (!question.is_notified) {
         this.notify(question);
       }
     }
@@ -140,6 +141,7 @@ export class Questions implements vscode.Disposable {
       const question: Open = {
         asked,
         answer: (result) => (result instanceof ResponseError ? reject(result) : resolve(result)),
+        is_notified: false,
         closers: [],
       };
       this.open.set(asked.question_id, question);
@@ -175,6 +177,7 @@ export class Questions implements vscode.Disposable {
    */
   private notify(question: Open): void {
     const { asked } = question;
+    question.is_notified = true;
     const link = (text: string, command: string, ...args: unknown[]) =>
       `[${text}](command:${command}?${encodeURIComponent(JSON.stringify([asked.question_id, ...args]))})`;
     const links =

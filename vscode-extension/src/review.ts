@@ -5,7 +5,7 @@
 import { isAbsolute } from "node:path";
 import * as vscode from "vscode";
 import { type Agent, Refused } from "./agent";
-import { before, parse_diff } from "./diff";
+import { before, by_file, parse_diff } from "./diff";
 import type { ChangedFile, ToView } from "./items";
 import * as protocol from "./protocol";
 import { report } from "./report";
@@ -87,26 +87,42 @@ export class Review
     await vscode.commands.executeCommand("vscode.changes", "Opal: Changes of This Session", resources);
   }
 
-  /** Shows a change beside the file as it stands. */
+  /** Shows a change beside the files as they stand. */
   async show_diff(
     path: string,
     diff: string,
     apply: (text: string, diff: string) => string | undefined,
     side: "left" | "right",
   ): Promise<void> {
-    const uri = this.file_uri(path);
-    // A change of several files has no path.
-    const other = path === "" ? undefined : apply(await text_of(uri), diff);
-    if (other === undefined) {
-      // The file has changed since; the change itself can still be read.
-      const document = await vscode.workspace.openTextDocument({ content: diff, language: "diff" });
-      await vscode.window.showTextDocument(document, { preview: true });
-      return;
+    const joined = by_file(diff);
+    const files = path === "" || joined.length > 1 ? joined : [{ path, diff }];
+    const compared = await Promise.all(
+      files.map(async (file) => {
+        const uri = this.file_uri(file.path);
+        const other = apply(await text_of(uri), file.diff);
+        return { uri, other };
+      }),
+    );
+    const by = side === "left" ? "Changed by Opal" : "Proposed by Opal";
+    const sides: [vscode.Uri, vscode.Uri, vscode.Uri][] = [];
+    for (const { uri, other } of compared) {
+      if (other === undefined) {
+        // The file has changed since; the change itself can still be read.
+        const change = this.show_as(vscode.Uri.file(`/${by}.diff`), diff);
+        await vscode.window.showTextDocument(change, { preview: true });
+        return;
+      }
+      const shown = this.show_as(uri, other);
+      sides.push(side === "left" ? [uri, shown, uri] : [uri, uri, shown]);
     }
-    const shown = this.show_as(uri, other);
-    const [left, right] = side === "left" ? [shown, uri] : [uri, shown];
-    const title = `${vscode.workspace.asRelativePath(uri)} (${side === "left" ? "Changed by Opal" : "Proposed by Opal"})`;
-    await vscode.commands.executeCommand("vscode.diff", left, right, title, { preview: true });
+    const [first] = sides;
+    if (first && sides.length === 1) {
+      const [uri, left, right] = first;
+      const title = `${vscode.workspace.asRelativePath(uri)} (${by})`;
+      await vscode.commands.executeCommand("vscode.diff", left, right, title, { preview: true });
+    } else {
+      await vscode.commands.executeCommand("vscode.changes", `${sides.length} Files (${by})`, sides);
+    }
   }
 
   /** Accepts a hunk, a file, or everything. */

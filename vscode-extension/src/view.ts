@@ -1,7 +1,7 @@
 /** The view in the side bar: sends the page what there is to show, and does what the user asks for there. */
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import type { Agent } from "./agent";
+import { type Agent, Refused } from "./agent";
 import { after, before } from "./diff";
 import type { FromView, Mention, Offer, Patch, ToView } from "./items";
 import { offer, to_prompt } from "./mentions";
@@ -39,7 +39,7 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       }),
       agent.on_status(() => this.update_status()),
       agent.on_reset(() => this.reset()),
-      agent.on_returned((text) => this.post({ type: "restore", text })),
+      agent.on_returned((text) => this.put_back(text)),
       review.on_changes((files) => this.post(files)),
     ];
   }
@@ -148,8 +148,8 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
         try {
           await this.agent.say(text, attachments, message.how === "queue");
         } catch (error) {
-          this.post({ type: "restore", text: message.text });
-          this.post({ type: "attach", mentions: message.mentions });
+          this.put_back(message.text);
+          this.post_when_ready({ type: "attach", mentions: message.mentions });
           if (this.agent.status().problem === undefined) {
             throw error;
           }
@@ -158,6 +158,11 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       }
       case "abort":
         return this.agent.abort();
+      case "image_too_large":
+        throw new Refused(
+          `An image of more than ${message.most_bytes / 1e6} MB is not attached.`,
+          "Make it smaller and paste it again.",
+        );
       case "withdraw":
         return this.agent.withdraw(message.message_id);
       case "answer":

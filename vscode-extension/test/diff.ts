@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { after, before, parse_diff, shown_lines } from "../src/diff";
+import { after, before, by_file, parse_diff, shown_lines } from "../src/diff";
 
 function check(old: string, diff: string, now: string): void {
   assert.equal(before(now, diff), old);
@@ -69,3 +69,12 @@ test("places and the names of several files are shown", () =>
   ]));
 
 test("what is no diff is shown as it is", () => check_shown("too long to show", ["same: too long to show"]));
+
+test("a joined diff is taken apart by its files, not by lines that look like their names", () => {
+  const one = "--- a.lua\n+++ a.lua\n@@ -1,2 +1 @@\n--- a comment\n x\n";
+  const other = "--- b c.txt\n+++ b c.txt\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n";
+  assert.deepEqual(by_file(one + other), [
+    { path: "a.lua", diff: one },
+    { path: "b c.txt", diff: other },
+  ]);
+});

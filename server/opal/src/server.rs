@@ -170,10 +170,11 @@ impl Server {
 
     /// Ends a connection when the process of its client is gone, in case the stream does not tell.
     pub(crate) fn follow_process(&self, process_id: u32, connection: CancellationToken) {
+        let gone = platform::process_gone(process_id);
         self.shared.tasks.spawn(async move {
             tokio::select! {
                 () = connection.cancelled() => {}
-                () = platform::process_gone(process_id) => {
+                () = gone => {
                     tracing::info!(process_id, "the client's process has gone");
                     connection.cancel();
                 }

@@ -242,11 +242,16 @@ export class Composer {
 
   private async paste(event: ClipboardEvent): Promise<void> {
     const images = [...(event.clipboardData?.files ?? [])].filter(({ type }) => type.startsWith("image/"));
-    if (images.length === 0) {
+    // What a spreadsheet copies is text, and a picture of it as well.
+    if (images.length === 0 || event.clipboardData?.types.includes("text/plain")) {
       return;
     }
     event.preventDefault();
-    for (const image of images.filter(({ size }) => size <= MOST_IMAGE_BYTES)) {
+    const fitting = images.filter(({ size }) => size <= MOST_IMAGE_BYTES);
+    if (fitting.length < images.length) {
+      post({ type: "image_too_large", most_bytes: MOST_IMAGE_BYTES });
+    }
+    for (const image of fitting) {
       const data = await base64(image);
       const label = `image ${this.mentions.filter(({ kind }) => kind === "image").length + 1}`;
       this.attach([{ kind: "image", label, mime_type: image.type, data }]);

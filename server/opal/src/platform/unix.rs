@@ -148,10 +148,11 @@ impl EndSignals {
     }
 }
 
-/// Waits until a process has gone; for ever if that cannot be seen.
-pub async fn process_gone(process_id: u32) {
+/// Waits until a process has gone; for ever if that cannot be seen. It is looked up at once, not when it is first
+/// waited for: one that has gone by then looks like one of another process namespace.
+pub fn process_gone(process_id: u32) -> impl Future<Output = ()> + Send + use<> {
     #[cfg(target_os = "linux")]
-    {
+    let watched = {
         use rustix::process::{Pid, PidfdFlags, pidfd_open};
         use tokio::io::unix::AsyncFd;
 
@@ -160,15 +161,18 @@ pub async fn process_gone(process_id: u32) {
         // A descriptor that becomes readable when the process ends costs no timer. It is owned and never
         // replaced, which is what the unsafe successor of `new` asks for.
         #[allow(deprecated)]
-        let watched = watched.and_then(|watched| AsyncFd::new(watched).ok());
+        watched.and_then(|watched| AsyncFd::new(watched).ok())
+    };
+    async move {
+        #[cfg(target_os = "linux")]
         if let Some(watched) = watched {
             let _ = watched.readable().await;
             return;
         }
+        // Elsewhere, or in another process namespace: the end of the stream tells.
+        tracing::debug!(process_id, "the client's process cannot be followed");
+        std::future::pending().await
     }
-    // Elsewhere, or in another process namespace: the end of the stream tells.
-    tracing::debug!(process_id, "the client's process cannot be followed");
-    std::future::pending().await
 }
 
 /// Gives a new file the permissions and, where allowed, the owner of the one it replaces.
@@ -186,4 +190,20 @@ pub(crate) fn keep_attributes(file: &File, old: &Metadata) -> io::Result<()> {
 /// Makes a rename in a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_goes_before_it_is_waited_for() {
+        let mut process = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let gone = process_gone(process.id());
+        process.kill().unwrap();
+        process.wait().unwrap();
+        tokio::time::timeout(Duration::from_secs(10), gone).await.expect("it is told");
+    }
 }
