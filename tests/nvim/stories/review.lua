@@ -340,3 +340,21 @@ story("what cannot be reviewed is said", function(t)
   t:notified("There is no :Opal reject everything")
   t:expect("completion", t:lua([[return vim.fn.getcompletion("Opal reject ", "cmdline")]]), { "file", "all" })
 end)
+
+story("the keys of a review are there again in a buffer that was deleted and read again", function(t)
+  t:file("a.txt", numbered(40))
+  t:start({
+    { edit("a.txt", { { "line 2\n", "LINE 2\n" } }) },
+    { edit("a.txt", { { "line 20\n", "LINE 20\n" } }) },
+    { say("Done.") },
+  }, { permission_mode = "full" })
+  t:cmd("edit a.txt")
+  t:turn("shout", "Done.")
+  t:keys(":Opal review<CR>")
+  lists(t, { "a.txt:2: +1 −1  LINE 2", "a.txt:20: +1 −1  LINE 20" })
+  t:keys(":cclose<CR>:bdelete a.txt<CR>:edit a.txt<CR>gg")
+  t:keys("]c]c")
+  t:expect("the second change", t:lua("return vim.fn.line('.')"), 20)
+  t:keys("dp")
+  lists(t, { "a.txt:2: +1 −1  LINE 2" })
+end)

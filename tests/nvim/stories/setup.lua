@@ -8,6 +8,24 @@ story("a server that ends at once is told", function(t)
   t:keys(":Opal prompt hello<CR>")
   t:notified("Opal's server is gone (exit code 3)")
   t:expect("no session is left over", t:status(), "")
+  t:expect(
+    "the prompt is kept",
+    t:lua([[
+    local prompt = require("opal.prompt").of(vim.fs.normalize(vim.fn.getcwd()))
+    return prompt.history
+  ]]),
+    { "hello" }
+  )
+end)
+
+story("a prompt that a dying server never took is handed back", function(t)
+  t:start({}, { cmd = { "sh", "-c", "exit 3" } })
+  t:go_to_prompt()
+  t:keys("hello<C-s>")
+  t:eventually("nothing typed is lost", function()
+    return t:written() == "hello"
+  end)
+  t:keys("<Esc>")
 end)
 
 story("options are checked by name, subcommands complete", function(t)

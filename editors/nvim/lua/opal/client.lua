@@ -44,7 +44,12 @@ function M.request(client, method, params, callback, bufnr)
   else
     sent, id = client.request(method, params, answered, bufnr) ---@diagnostic disable-line
   end
-  return sent and id or nil
+  if sent then
+    return id
+  end
+  vim.schedule(function()
+    callback({ code = vim.lsp.protocol.ErrorCodes.InternalError, message = "the server is gone" })
+  end)
 end
 
 --- Gives up a request.

@@ -174,6 +174,14 @@ local function describe(params)
   return bufnr
 end
 
+--- Closes what shows a buffer, even in the last window there is.
+---@param bufnr integer
+local function close(bufnr)
+  if vim.api.nvim_buf_is_valid(bufnr) then
+    vim.api.nvim_buf_delete(bufnr, { force = true })
+  end
+end
+
 ---@param text string
 ---@return string for 'statusline'
 local function literal(text)
@@ -210,12 +218,9 @@ local function preview(params)
   end
   vim.api.nvim_win_set_height(window, height)
   return function()
-    if vim.api.nvim_win_is_valid(window) then
-      vim.api.nvim_win_close(window, true)
-      pcall(vim.cmd, sizes)
-    end
-  end,
-    is_cut
+    close(bufnr)
+    pcall(vim.cmd, sizes)
+  end, is_cut
 end
 
 --- Shows all of what is to be decided in a tab page of its own, to scroll and search in. When that is closed,
@@ -239,9 +244,7 @@ local function study(dialog)
     end,
   })
   dialog.close_preview = function()
-    if vim.api.nvim_win_is_valid(window) then
-      vim.api.nvim_win_close(window, true)
-    end
+    close(bufnr)
   end
 end
 

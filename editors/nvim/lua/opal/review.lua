@@ -1,12 +1,11 @@
---- A review: the session's changes, hunk by hunk, each to be kept or taken back. They stand in the quickfix list and
---- as signs in the buffers.
+--- A review: the session's changes, hunk by hunk, each to be kept or taken back. They stand in the quickfix list
+--- (review/list.lua) and as signs in the buffers (review/buffers.lua).
 ---
 --- What there is to review is asked of the server again whenever the text or the session may have changed. Only what
---- was accepted is known here alone.
+--- was accepted (review/accepted.lua) is known here alone.
 local protocol = require("opal.protocol")
 local changes = require("opal.changes")
 local hunks = require("opal.hunks")
-local signs = require("opal.signs")
 
 local M = {}
 
@@ -18,40 +17,16 @@ local TITLE = "Opal: review"
 ---@field session opal.Session
 ---@field turn_id? string only what this turn changed
 ---@field pending opal.ReviewHunk[] neither accepted nor rejected yet
----@field accepted table<string, true> by `key`
----@field alike table<string, integer> how many hunks of a file read the same, when last seen
----@field marks table<opal.ReviewHunk, integer> those that a loaded buffer shows
----@field buffers table<integer, string[]> that were part of it, and the keys it has mapped there
+---@field accepted opal.Accepted
+---@field buffers opal.ReviewBuffers
+---@field list opal.ReviewList
 ---@field rejecting table[] what is being taken back, the next one first
 ---@field n_taken_back integer
----@field list? integer id of the quickfix list
----@field group integer of autocommands
 ---@field due boolean it will be read again
 ---@field done? fun(result: opal.SessionChangesResult) what to do when it was read
 ---@field over boolean
 local Review = {}
 Review.__index = Review
-
----@param hunk opal.ReviewHunk
----@return string
-local function key(hunk)
-  return hunk.uri .. "\n" .. (hunk.hunk_id or "")
-end
-
---- Of hunks that read the same, all but the first have their number behind the id.
----@param hunk opal.ReviewHunk
----@return string
-local function without_number(hunk)
-  return (key(hunk):gsub("%-%d+$", ""))
-end
-
----@param pending opal.ReviewHunk[]
----@return table[] for the quickfix list
-local function items(pending)
-  return vim.tbl_map(function(hunk)
-    return { filename = vim.uri_to_fname(hunk.uri), lnum = hunk.row + 1, text = hunk.summary }
-  end, pending)
-end
 
 ---@param turns string[]
 ---@return string empty if there are none
@@ -71,28 +46,16 @@ local function new(session, turn_id)
     session = session,
     turn_id = turn_id,
     pending = {},
-    accepted = {},
-    alike = {},
-    marks = {},
-    buffers = {},
+    accepted = require("opal.review.accepted").new(),
+    list = require("opal.review.list").new(turn_id and TITLE .. " of a turn" or TITLE),
     rejecting = {},
     n_taken_back = 0,
     due = false,
     over = false,
   }, Review)
-  self.group = vim.api.nvim_create_augroup("opal.review." .. session.id, {})
-  vim.api.nvim_create_autocmd({ "TextChanged", "InsertLeave", "BufReadPost" }, {
-    group = self.group,
-    desc = "Opal: the hunks under review may have changed",
-    callback = function(event)
-      if self.buffers[event.buf] then
-        if event.event == "BufReadPost" then
-          self:draw() -- not the list: Neovim may be on its way to an item of it
-        end
-        self:refresh()
-      end
-    end,
-  })
+  self.buffers = require("opal.review.buffers").new("opal.review." .. session.id, function()
+    self:refresh()
+  end)
   return self
 end
 
@@ -161,117 +124,28 @@ end
 ---@private
 ---@param files opal.FileChanges[]
 function Review:take(files)
-  local all = {} ---@type opal.ReviewHunk[]
-  local alike = {} ---@type table<string, integer>
-  for _, file in ipairs(files) do
-    for _, hunk in ipairs(hunks.of(file)) do
-      all[#all + 1] = hunk
-      alike[without_number(hunk)] = (alike[without_number(hunk)] or 0) + 1
-    end
-  end
-  self.pending = vim.tbl_filter(function(hunk)
-    -- If one of them is gone, nobody can say which of them was accepted.
-    if alike[without_number(hunk)] ~= self.alike[without_number(hunk)] then
-      self.accepted[key(hunk)] = nil
-    end
-    return not self.accepted[key(hunk)]
-  end, all)
-  self.alike = alike
+  local all = vim.iter(files):map(hunks.of):flatten():totable() ---@type opal.ReviewHunk[]
+  self.accepted:compare(all)
+  self.pending = self.accepted:without(all)
   self:show()
 end
 
 --- Brings buffers and quickfix list up to date.
 ---@private
 function Review:show()
-  self:draw()
-  if self.list then
-    local idx = vim.fn.getqflist({ id = self.list, idx = 0 }).idx or 1
-    local list = items(self.pending)
-    vim.fn.setqflist({}, "r", { id = self.list, items = list, idx = math.max(math.min(idx, #list), 1) })
-  end
-end
-
----@private
-function Review:draw()
-  local by_buffer = {} ---@type table<integer, opal.ReviewHunk[]>
-  for bufnr in pairs(self.buffers) do
-    by_buffer[bufnr] = {}
-  end
-  for _, hunk in ipairs(self.pending) do
-    local bufnr = vim.uri_to_bufnr(hunk.uri)
-    self.buffers[bufnr] = self.buffers[bufnr] or {}
-    by_buffer[bufnr] = by_buffer[bufnr] or {}
-    table.insert(by_buffer[bufnr], hunk)
-  end
-  self.marks = {}
-  for bufnr, of_buffer in pairs(by_buffer) do
-    if not vim.api.nvim_buf_is_valid(bufnr) then
-      self.buffers[bufnr] = nil
-    elseif vim.api.nvim_buf_is_loaded(bufnr) then
-      for i, mark in ipairs(signs.draw(bufnr, of_buffer)) do
-        self.marks[of_buffer[i]] = mark
-      end
-      self:map(bufnr, #of_buffer > 0)
-    end
-  end
-end
-
-local plugs = {
-  ["]c"] = "<Plug>(opal-next-hunk)",
-  ["[c"] = "<Plug>(opal-previous-hunk)",
-  ["do"] = "<Plug>(opal-reject)",
-  ["dp"] = "<Plug>(opal-accept)",
-}
-
---- Maps the keys of the review where nothing else is mapped, or takes the maps away.
----@private
----@param bufnr integer
----@param wanted boolean
-function Review:map(bufnr, wanted)
-  local mapped = self.buffers[bufnr]
-  if wanted and #mapped == 0 then
-    vim.api.nvim_buf_call(bufnr, function()
-      for lhs, plug in pairs(plugs) do
-        if vim.fn.hasmapto(plug, "n") == 0 and vim.tbl_isempty(vim.fn.maparg(lhs, "n", false, true)) then
-          -- These keys have their own meaning where differences are shown.
-          vim.keymap.set("n", lhs, function()
-            return vim.wo.diff and lhs or plug
-          end, { buffer = bufnr, expr = true, remap = true, desc = "Opal: review" })
-          mapped[#mapped + 1] = lhs
-        end
-      end
-    end)
-  elseif not wanted then
-    for _, lhs in ipairs(mapped) do
-      pcall(vim.keymap.del, "n", lhs, { buffer = bufnr })
-    end
-    self.buffers[bufnr] = {}
-  end
+  self.buffers:draw(self.pending)
+  self.list:update(self.pending)
 end
 
 --- Ends it; what was neither accepted nor rejected stays as it is.
 function Review:stop()
   self.over = true
-  vim.api.nvim_del_augroup_by_id(self.group)
   self.pending = {}
-  self:show()
+  self.buffers:clear()
+  self.list:update({})
   if self.session.review == self then
     self.session.review = nil
   end
-end
-
---- Where a hunk is now.
----@private
----@param hunk opal.ReviewHunk
----@return integer bufnr, integer first, integer last rows
-function Review:place(hunk)
-  local bufnr = vim.uri_to_bufnr(hunk.uri)
-  local mark = self.marks[hunk]
-  local first, last
-  if mark and vim.api.nvim_buf_is_loaded(bufnr) then
-    first, last = signs.rows(bufnr, mark)
-  end
-  return bufnr, first or hunk.first, last or math.max(hunk.last - 1, hunk.first)
 end
 
 --- The hunk under the cursor: in its buffer, or in the quickfix list.
@@ -279,12 +153,12 @@ end
 ---@return opal.ReviewHunk?
 function Review:at_cursor()
   local row = vim.api.nvim_win_get_cursor(0)[1] - 1
-  if vim.bo.buftype == "quickfix" and vim.fn.getqflist({ id = 0 }).id == self.list then
+  if self.list:is_current() then
     return self.pending[row + 1]
   end
   local current = vim.api.nvim_get_current_buf()
   return vim.iter(self.pending):find(function(hunk)
-    local bufnr, first, last = self:place(hunk)
+    local bufnr, first, last = self.buffers:place(hunk)
     return bufnr == current and row >= first and row <= last
   end)
 end
@@ -326,11 +200,9 @@ end
 function Review:accept(what)
   local chosen = self:chosen(what)
   for _, hunk in ipairs(chosen) do
-    self.accepted[key(hunk)] = true
+    self.accepted:add(hunk)
   end
-  self.pending = vim.tbl_filter(function(hunk)
-    return not self.accepted[key(hunk)]
-  end, self.pending)
+  self.pending = self.accepted:without(self.pending)
   self:show()
   if #chosen > 0 then
     self:say_done()
@@ -342,10 +214,7 @@ end
 ---@param uri string
 ---@return boolean
 function Review:is_whole(uri)
-  return not self.turn_id
-    and not vim.iter(pairs(self.accepted)):any(function(accepted)
-      return vim.startswith(accepted, uri .. "\n")
-    end)
+  return not self.turn_id and not self.accepted:is_in(uri)
 end
 
 ---@private
@@ -396,75 +265,6 @@ function Review:reject_next()
   end)
 end
 
---- Shows a buffer in a window for files.
----@param bufnr integer
-local function go_to(bufnr)
-  if bufnr == vim.api.nvim_get_current_buf() then
-    return
-  end
-  if vim.bo.buftype ~= "" then
-    local window = vim.iter(vim.api.nvim_tabpage_list_wins(0)):find(function(window)
-      return vim.bo[vim.api.nvim_win_get_buf(window)].buftype == ""
-    end)
-    if window then
-      vim.api.nvim_set_current_win(window)
-    else
-      vim.cmd.new()
-    end
-  end
-  vim.bo[bufnr].buflisted = true
-  vim.cmd.buffer(bufnr)
-end
-
---- Goes to the next change after the cursor, or the one before; in the next file if there is none in this one.
----@private
----@param forward boolean
-function Review:go(forward)
-  local current, row = vim.api.nvim_get_current_buf(), vim.api.nvim_win_get_cursor(0)[1] - 1
-  local places = vim.tbl_map(function(hunk)
-    local bufnr, first = self:place(hunk)
-    local row_of_hunk = first + hunk.row - hunk.first
-    if vim.api.nvim_buf_is_loaded(bufnr) then -- what was removed may have been the end
-      row_of_hunk = math.min(row_of_hunk, vim.api.nvim_buf_line_count(bufnr) - 1)
-    end
-    return { bufnr = bufnr, row = row_of_hunk }
-  end, self.pending)
-  if not forward then
-    places = vim.iter(places):rev():totable()
-  end
-  local is_here = false
-  local place = vim.iter(places):find(function(place)
-    if place.bufnr ~= current then
-      return is_here -- the next file
-    end
-    is_here = true
-    return (forward and place.row > row) or (not forward and place.row < row)
-  end)
-  if not place and is_here then
-    vim.notify(("Opal: there is no change to review %s this one."):format(forward and "after" or "before"))
-    return
-  end
-  place = place or places[1]
-  vim.cmd("normal! m'")
-  go_to(place.bufnr)
-  local n_lines = vim.api.nvim_buf_line_count(place.bufnr)
-  vim.api.nvim_win_set_cursor(0, { math.min(place.row + 1, n_lines), 0 })
-end
-
---- Shows the list.
----@private
-function Review:open_list()
-  if not self.list or vim.fn.getqflist({ id = self.list }).id == 0 then
-    local title = self.turn_id and TITLE .. " of a turn" or TITLE
-    vim.fn.setqflist({}, " ", { title = title, items = items(self.pending) })
-    self.list = vim.fn.getqflist({ id = 0 }).id
-  else
-    local nr = vim.fn.getqflist({ id = self.list, nr = 0 }).nr
-    vim.cmd("silent " .. nr .. "chistory")
-  end
-  vim.cmd("botright copen")
-end
-
 --- Begins a review, or goes on with the one there is.
 ---@param session opal.Session
 ---@param what? "turn" only what the last turn changed
@@ -478,7 +278,7 @@ function M.start(session, what)
     local turn_id = what and session.edited[#session.edited]
     local review = session.review
     if review and #review.pending > 0 and review.turn_id == turn_id then
-      review:open_list()
+      review.list:open(review.pending)
       return
     elseif review then
       review:stop()
@@ -496,7 +296,7 @@ function M.start(session, what)
         vim.notify(vim.trim("Opal: no file differs from what the session found. " .. note))
         return
       end
-      review:open_list()
+      review.list:open(review.pending)
       if note ~= "" then
         vim.notify("Opal: " .. note)
       end
@@ -553,7 +353,7 @@ end
 ---@param forward boolean
 function M.go(session, forward)
   with_review(session, function(review)
-    review:go(forward)
+    require("opal.review.motion").go(review.pending, review.buffers, forward)
   end)
 end
 

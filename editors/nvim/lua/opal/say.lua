@@ -6,15 +6,18 @@ local M = {}
 --- Says something, and shows what comes of it.
 ---@param session opal.Session
 ---@param method string
----@param params table
+---@param text string
+---@param attachments fun(): opal.Attachment[]?
 ---@param refused? fun() it was not taken
-local function say(session, method, params, refused)
-  require("opal.prompt").of(session.dir):remember(params.text)
+local function say(session, method, text, attachments, refused)
+  require("opal.prompt").of(session.dir):remember(text)
   session:when_started(function()
     session.transcript:show()
-    session:request(method, params, nil, refused)
+    session:request(method, { text = text, attachments = attachments() }, nil, refused)
   end, refused)
 end
+
+local function nothing() end
 
 ---@param session opal.Session
 ---@param text string
@@ -26,28 +29,27 @@ function M.prompt(session, text, opts)
     documents.want_name()
     return
   end
-  session:when_connected(function()
+  say(session, methods.prompt, text, function()
     local attachments = require("opal.prompt.mentions").attachments(text, session.dir)
     if opts.selection then
       table.insert(attachments, 1, documents.attachment(opts.selection, session.client.offset_encoding))
     end
-    local params = { text = text, attachments = #attachments > 0 and attachments or nil }
-    say(session, methods.prompt, params, opts.refused)
-  end)
+    return #attachments > 0 and attachments or nil
+  end, opts.refused)
 end
 
 ---@param session opal.Session
 ---@param text string
 ---@param opts? opal.SayOpts
 function M.steer(session, text, opts)
-  say(session, methods.steer, { text = text }, (opts or {}).refused)
+  say(session, methods.steer, text, nothing, (opts or {}).refused)
 end
 
 ---@param session opal.Session
 ---@param text string
 ---@param opts? opal.SayOpts
 function M.follow_up(session, text, opts)
-  say(session, methods.follow_up, { text = text }, (opts or {}).refused)
+  say(session, methods.follow_up, text, nothing, (opts or {}).refused)
 end
 
 --- Whether a queued message still waits.

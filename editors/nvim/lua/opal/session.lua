@@ -210,10 +210,7 @@ function Session:begin(method, params, became_another)
     self.starting = false
     if err then
       client.report(err)
-      if not self.id then
-        self.started_acts = {}
-        self:go_on(self.refused_acts)
-      end
+      self:refuse()
       self:show_status()
       return
     end
@@ -240,6 +237,13 @@ function Session:go_on(acts)
   while not self.loading and #acts > 0 do
     table.remove(acts, 1)()
   end
+end
+
+--- It cannot be started: what had to wait is given up.
+---@private
+function Session:refuse()
+  self.started_acts, self.loading = {}, nil
+  self:go_on(self.refused_acts)
 end
 
 --- Runs `act` as soon as the server can be asked.
@@ -282,6 +286,11 @@ function Session:lost(reason)
   if self.transcript then
     require("opal.dialogs").drop(self.transcript)
   end
+  if self.client then
+    require("opal.auth").drop(self.client)
+  end
+  self.state, self.queue = "idle", {}
+  self:refuse()
   if self.restarting then
     self:show_status()
     local again = M.current(self.dir)

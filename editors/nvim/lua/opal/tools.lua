@@ -120,9 +120,6 @@ local function ask(servers, method, bufnr, params)
     requests[i] = client.request(server, method, params(server), function(err, result)
       answers[i] = { err = err, result = result }
     end, bufnr)
-    if not requests[i] then
-      answers[i] = { err = { message = "it is gone" } }
-    end
   end
   wait(ANSWER_MS, function()
     return vim.tbl_count(answers) == #servers
@@ -305,7 +302,8 @@ local tools = {
       settle(buffers)
     end
     local files = {}
-    for _, bufnr in ipairs(buffers) do
+    -- The user may have wiped one out meanwhile.
+    for _, bufnr in ipairs(vim.tbl_filter(vim.api.nvim_buf_is_valid, buffers)) do
       local diagnostics = diagnostics_of(bufnr, encoding)
       -- Of others nobody knows that nothing is wrong.
       if #diagnostics > 0 or #servers_of("textDocument/publishDiagnostics", bufnr) > 0 then
