@@ -136,7 +136,8 @@ async fn on_the_command_line_and_after_a_resume() {
     let listed = opal.run(&["sessions"]).stdout;
     let id = listed.split_whitespace().next().unwrap();
     let shown = opal.run(&["sessions", "show", id]).stdout;
-    let told = "21000 tokens in (16000 of them cached), 300 out (0 of them thinking), $0.0204; the conversation takes 11100 of";
+    let told = "21,000 tokens in (16,000 of them cached), 300 out (0 of them thinking), $0.0204; \
+                the conversation takes 11,100 of 50,000 tokens (22 %).";
     assert!(shown.contains(told), "{shown}");
 }
 
