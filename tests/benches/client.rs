@@ -115,12 +115,21 @@ impl Client {
         }
     }
 
+    /// As an editor that edits and saves documents.
     pub(crate) fn initialize(&mut self) {
         let encodings = json!({ "positionEncodings": ["utf-8", "utf-16"] });
         let opal =
             json!({ "opal": { "version": 1, "confirm": true, "input": true, "save_documents": true } });
         let workspace = json!({ "applyEdit": true, "workspaceEdit": { "documentChanges": true } });
-        let capabilities = json!({ "general": encodings, "experimental": opal, "workspace": workspace });
+        self.initialize_with(json!({ "general": encodings, "experimental": opal, "workspace": workspace }));
+    }
+
+    /// As a program without documents: what tools write goes to the disk, and nothing is asked of it.
+    pub(crate) fn initialize_plain(&mut self) {
+        self.initialize_with(json!({ "experimental": { "opal": { "version": 1 } } }));
+    }
+
+    fn initialize_with(&mut self, capabilities: Value) {
         let root = format!("file://{}", self.directory.path().display());
         self.request(
             "initialize",

@@ -39,6 +39,7 @@ const GROUPS: &[Group] = &[
     ("edits", documents::edits),
     ("changes", documents::changes),
     ("sessions: resume", sessions::resume),
+    ("sessions: changes", sessions::changes),
     ("sessions: list", sessions::list),
     ("sessions: search", sessions::search),
     ("sessions: memory", sessions::memory),

@@ -1,10 +1,11 @@
-//! Stored sessions: going on with one, listing many, searching all, and what one takes up while it is idle.
+//! Stored sessions: going on with one, what one has changed, listing many, searching all, and what one takes up
+//! while it is idle.
 
 use std::time::Instant;
 
 use replay::Recording;
 use serde_json::{Value, json};
-use store::ListQuery;
+use store::{ListQuery, Options, Store};
 
 use crate::client::Client;
 use crate::model::Model;
@@ -68,6 +69,39 @@ fn history(client: &mut Client, session: &str) -> u64 {
             None => return n_entries,
         }
     }
+}
+
+pub(crate) fn changes(rows: &mut Vec<Row>) {
+    const FILES: usize = 500;
+    let model = Model::start();
+    let mut client = Client::opal(model.url());
+    client.initialize_plain();
+    let session = client.start_session("full");
+    client.prompt(&session);
+    let content = "a line of some length\n".repeat(40);
+    let write = |n| json!({ "path": format!("file{n}"), "content": content });
+    let writes = (0..FILES).fold(Recording::new("bench"), |answer, n| answer.tool_call("write", write(n)));
+    model.next().play(&writes.usage(100, 0, 10));
+    model.next().play(&Recording::new("bench").number(2).text("Done.").usage(100, 0, 10));
+    client.until("\"agent_end\"");
+
+    let run = |_| {
+        let (time, changes) = timed(|| client.request("session/changes", json!({ "session_id": session })));
+        assert_eq!(changes["files"].as_array().unwrap().len(), FILES);
+        time
+    };
+    let times: Vec<_> = (0..RUNS).map(run).collect();
+    let store = Store::open(client.directory.path().join(".opal"), Options::default());
+    let id = store.find(&session).unwrap().id;
+    let plain: Vec<_> = (0..RUNS).map(|_| timed(|| store.load(&id).unwrap()).0).collect();
+    rows.push(
+        Row::new(
+            "session/changes over 500 files of 40 lines, beside reading the session",
+            "ms",
+            median(&times),
+        )
+        .baseline(median(&plain)),
+    );
 }
 
 pub(crate) fn list(rows: &mut Vec<Row>) {
