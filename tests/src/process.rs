@@ -148,20 +148,27 @@ impl CommandLine {
 
     /// Changes a stored session as an editor does: resumes it in a server, and sets. Returns its state then.
     pub async fn set(&self, session: &str, mut change: Value) -> Value {
+        let session = json!({ "session_id": session });
+        change["session_id"] = session["session_id"].clone();
+        self.ask(&[("session/resume", session.clone()), ("session/set", change), ("agent/state", session)])
+            .await
+    }
+
+    /// Asks a server as an editor does, one thing after the other. Returns the last answer.
+    pub async fn ask(&self, requests: &[(&str, Value)]) -> Value {
         let (directory, environment) = (self.directory(), self.environment.clone());
         let started = Process::start(&["lsp", "--stdio"], &directory, self.root.path(), environment);
         let (mut process, stdin, stdout) = started.await;
         let options = Options { directory: directory.clone(), ..Options::default() };
         let editor = Editor::connect(stdout, stdin, options);
         editor.initialize().await;
-        let session = json!({ "session_id": session });
-        editor.request("session/resume", session.clone()).await.unwrap();
-        change["session_id"] = session["session_id"].clone();
-        editor.request("session/set", change).await.unwrap();
-        let state = editor.request("agent/state", session).await.unwrap();
+        let mut last = Value::Null;
+        for (method, params) in requests {
+            last = editor.request(method, params.clone()).await.unwrap();
+        }
         assert_eq!(editor.finish().await, [""; 0]);
         assert!(process.exited().await.success());
-        state
+        last
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {

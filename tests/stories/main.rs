@@ -22,6 +22,7 @@ mod handshake;
 mod keyring;
 mod models;
 mod order;
+mod outputs;
 mod params;
 mod permissions;
 mod process;

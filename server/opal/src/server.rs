@@ -6,7 +6,7 @@ pub(crate) use start::{ResumeError, Which};
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use agent::Model;
 use agent::client::ClientId;
@@ -24,7 +24,7 @@ use crate::documents::resolve;
 use crate::models::Models;
 use crate::settings::{NoModel, Settings};
 use crate::workspace::SessionWorkspace;
-use crate::{Limits, platform};
+use crate::{Limits, Outputs, platform};
 
 /// The server. Cheap to clone; it lives as long as its sessions and connections.
 #[derive(Debug, Clone)]
@@ -40,6 +40,9 @@ struct Shared {
     /// What every user should know, such as a damaged store that was set aside.
     notices: watch::Sender<Vec<String>>,
     store: Store,
+    outputs: Outputs,
+    /// Old outputs are removed when the first session begins: the start is not held up by it.
+    swept: Once,
     sessions: Mutex<Vec<Live>>,
     /// Held while a session is loaded, so that two clients do not load the same one twice.
     loading: tokio::sync::Mutex<()>,
@@ -87,6 +90,8 @@ impl Server {
         let options = store::Options { notice: Arc::new(notice), ..store::Options::default() };
         let store = Store::open(&settings.data_dir, options);
         let shared = Shared {
+            outputs: Outputs::new(&settings.data_dir),
+            swept: Once::new(),
             models: Models::new(&settings, limits.provider),
             settings,
             notices,
@@ -143,6 +148,10 @@ impl Server {
 
     pub(crate) fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    pub(crate) fn outputs(&self) -> &Outputs {
+        &self.shared.outputs
     }
 
     /// Lets a connection's documents and dialogs serve a session.

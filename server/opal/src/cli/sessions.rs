@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use agent::journal::{markdown, now_ms};
 use anyhow::{Context as _, bail};
-use opal::Settings;
+use opal::{Outputs, Settings};
 use serde_json::json;
 use store::{ListQuery, SessionRecord, SessionSummary, Store, StoreError};
 
@@ -67,7 +67,7 @@ pub(super) fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&|name| std::env::var(name).ok())?;
     let store = Store::open(&settings.data_dir, store::Options::default());
     let command = arguments.command.unwrap_or(Command::List { directory: None, limit: SHOWN });
-    let result = run(&store, command, arguments.json);
+    let result = run(&store, &Outputs::new(&settings.data_dir), command, arguments.json);
     store.close();
     match result {
         // The reader has gone, as in `opal sessions | head`.
@@ -76,7 +76,7 @@ pub(super) fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn run(store: &Store, command: Command, as_json: bool) -> anyhow::Result<()> {
+fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     match command {
         Command::List { directory, limit } => {
@@ -136,6 +136,7 @@ fn run(store: &Store, command: Command, as_json: bool) -> anyhow::Result<()> {
                 let _lock =
                     store.lock(&record.id, "opal sessions").with_context(|| format!("deleting {id}"))?;
                 store.delete(&record.id).wait().map_err(hinted)?;
+                outputs.forget(&record.id);
                 writeln!(out, "deleted {}", short(record.id.as_str()))?;
             }
         }

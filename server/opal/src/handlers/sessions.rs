@@ -11,6 +11,7 @@ use text::AbsPath;
 use tower_lsp::jsonrpc::{Error, Result};
 
 use super::{Backend, decode, reply};
+use crate::blocking::blocking;
 use crate::documents::resolve;
 use crate::{errors, from_proto, to_proto};
 
@@ -95,6 +96,8 @@ impl Backend {
         let lock = tokio::task::spawn_blocking(move || store.lock(&locked, "opal")).await;
         let _lock = lock.map_err(|_| Error::internal_error())?.map_err(errors::held)?;
         self.server.store().delete(&id).await.map_err(errors::stored)?;
+        let outputs = self.server.outputs().clone();
+        blocking(move || outputs.forget(&id)).await;
         Ok(SessionDone { ok: true })
     }
 

@@ -1,6 +1,7 @@
 //! Sessions that begin, and stored ones that go on.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use agent::client::Client;
 use agent::instructions::instructions;
@@ -144,6 +145,10 @@ impl Server {
             self.look_up(handle.clone(), model, stop);
         }
         self.sessions().push(Live { handle: handle.clone(), workspace });
+        self.shared.swept.call_once(|| {
+            let outputs = self.shared.outputs.clone();
+            self.shared.tasks.spawn(blocking(move || outputs.sweep(SystemTime::now())));
+        });
         handle
     }
 
@@ -192,7 +197,7 @@ impl Server {
             Permissions::new(from_proto::mode(mode)),
             self.shared.limits.session.clone(),
             settings.secret_env.clone(),
-            settings.data_dir.join("outputs").join(setup.id.as_str()),
+            self.shared.outputs.of(setup.id.as_str()),
         );
         Ok((Arc::new(context), workspace))
     }
