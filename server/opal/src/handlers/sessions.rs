@@ -48,16 +48,15 @@ impl Backend {
     pub(super) async fn session_history(&self, params: Value) -> Result<SessionHistoryResult> {
         let params: SessionHistoryParams = decode(params)?;
         let page = Window::of(&params)?;
-        let loaded = self.load(params.session_id).await?;
-        let (entries, next_cursor) = page.cut(agent::journal::history(&loaded));
+        let told = self.load(params.session_id, agent::journal::history).await?;
+        let (entries, next_cursor) = page.cut(told);
         Ok(SessionHistoryResult { entries: entries.into_iter().map(to_proto::told).collect(), next_cursor })
     }
 
     pub(super) async fn session_tree(&self, params: Value) -> Result<SessionTreeResult> {
         let params: SessionHistoryParams = decode(params)?;
         let page = Window::of(&params)?;
-        let loaded = self.load(params.session_id).await?;
-        let (leaf, nodes) = agent::journal::tree::tree(&loaded);
+        let (leaf, nodes) = self.load(params.session_id, agent::journal::tree::tree).await?;
         let (nodes, next_cursor) = page.cut(nodes);
         let entries = nodes.into_iter().map(to_proto::node).collect();
         Ok(SessionTreeResult { leaf: leaf.map(|leaf| leaf.to_string()), entries, next_cursor })
@@ -104,7 +103,7 @@ impl Backend {
     pub(super) async fn session_export(&self, params: Value) -> Result<SessionExportResult> {
         let params: SessionExportParams = decode(params)?;
         let text = match params.format.unwrap_or_default() {
-            ExportFormat::Markdown => agent::journal::markdown(&self.load(params.session_id).await?),
+            ExportFormat::Markdown => self.load(params.session_id, agent::journal::markdown).await?,
             ExportFormat::JsonLines => {
                 let id = self.stored(params.session_id).await?;
                 let store = self.server.store().clone();
@@ -122,8 +121,13 @@ impl Backend {
         self.read(move |store| store.find(&prefix)).await
     }
 
-    async fn load(&self, prefix: String) -> Result<LoadedSession> {
-        self.read(move |store| store.load(&store.find(&prefix)?.id)).await
+    /// What comes of a whole session: decoding thousands of entries takes milliseconds, in which others go on.
+    async fn load<T: Send + 'static>(
+        &self,
+        prefix: String,
+        take: impl FnOnce(&LoadedSession) -> T + Send + 'static,
+    ) -> Result<T> {
+        self.read(move |store| Ok(take(&store.load(&store.find(&prefix)?.id)?))).await
     }
 
     async fn stored(&self, prefix: String) -> Result<SessionId> {
