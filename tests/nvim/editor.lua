@@ -141,7 +141,7 @@ function Editor:start_nvim(env, options)
   self:lua(
     [[
       local root, options = ...
-      vim.cmd("filetype plugin on")
+      vim.cmd("filetype plugin on | syntax on")
       vim.opt.runtimepath:prepend(root .. "/editors/nvim")
       vim.cmd.runtime("plugin/opal.lua")
       _G.notes = {}
