@@ -229,12 +229,6 @@ function Transcript:call_ended(call_id, result, is_command)
   self.calls:ended(call_id, result, is_command)
 end
 
----@param path string
----@return string
-function Transcript:relative(path)
-  return self.calls:relative(path)
-end
-
 --- Goes to the next turn, or to the one before.
 ---@param step 1|-1
 function Transcript:go_to_turn(step)
