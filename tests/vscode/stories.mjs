@@ -495,6 +495,40 @@ story("a picture that is too large is said, and one that comes with its text is 
   t.expect("nothing is attached", await t.view.$$eval(".chip", (all) => all.length), 0);
 });
 
+story("a picture that was not sent yet is kept while the view is hidden, and by a reloaded window", async (t) => {
+  await t.start([[say("I see.")]]);
+  const chips = () => t.view.$$eval(".chips:not(.log *) .chip", (all) => all.map((chip) => chip.firstChild.textContent));
+  const paste = (...bytes) =>
+    t.view.evaluate((bytes) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10, ...bytes])], "shot.png", { type: "image/png" }));
+      const event = new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true });
+      document.querySelector("textarea").dispatchEvent(event);
+    }, bytes);
+  const become = (what, expected) =>
+    t.eventually(what, async () => JSON.stringify(await chips()) === JSON.stringify(expected));
+  await paste(1);
+  await become("one", ["image 1"]);
+  await paste(2);
+  await become("two", ["image 1", "image 2"]);
+  await t.view.click('button[aria-label="Remove image 1"]');
+  await paste(3);
+  await become("a name is given once", ["image 2", "image 1"]);
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.show_view();
+  await become("kept while it is hidden", ["image 2", "image 1"]);
+  await t.reload();
+  await become("kept by a reloaded window", ["image 2", "image 1"]);
+  await t.prompt("look");
+  await t.shows("I see.");
+  await t.model_was_told("data:image/png;base64,iVBORw0KGgoC");
+  await t.model_was_told("data:image/png;base64,iVBORw0KGgoD");
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.show_view();
+  await t.shows("I see.");
+  await become("sent is sent", []);
+});
+
 story("a session is found by its words and resumed", async (t) => {
   await t.start([[say("The tax is 7 %.")], [say("A poem.")], [say("Still 7 %.")]]);
   await t.prompt("what is the tax?");

@@ -6,6 +6,7 @@ import { after, before } from "./diff";
 import type { FromView, Mention, Offer, Patch, ToView } from "./items";
 import { offer, to_prompt } from "./mentions";
 import { commands } from "./offers";
+import type { Pictures } from "./pictures";
 import { COMMANDS } from "./protocol";
 import type { Questions } from "./questions";
 import { report } from "./report";
@@ -31,6 +32,7 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
     private readonly agent: Agent,
     private readonly questions: () => Questions,
     private readonly review: Review,
+    private readonly pictures: Pictures,
   ) {
     this.subscriptions = [
       agent.on_patches((patches) => {
@@ -139,6 +141,7 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
         for (const waiting of this.waiting.splice(0)) {
           this.post(waiting);
         }
+        this.post({ type: "attach", mentions: await this.pictures.kept() });
         if (!this.agent.session && this.agent.remembered) {
           await this.agent.ready().catch(() => undefined); // shown in the view
         }
@@ -156,6 +159,8 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
         }
         return;
       }
+      case "pictures":
+        return this.pictures.keep(message.pictures);
       case "abort":
         return this.agent.abort();
       case "image_too_large":
