@@ -281,6 +281,77 @@ story("what was queued is handed back though the view was hidden", async (t) => 
   await t.eventually("it is back in the box", async () => (await t.view.inputValue("textarea")) === "later");
 });
 
+/** What has the keyboard in the view. */
+const focused = (t) =>
+  t.view.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
+
+story("whoever is in the queue by keyboard stays there, whatever happens meanwhile", async (t) => {
+  await t.start([[say("Working"), t.gate("go"), run("true")], [say("Still"), { hang: true }]], UNASKED);
+  await t.prompt("work");
+  await t.shows("Working");
+  for (const text of ["one", "two", "three"]) {
+    await t.prompt(text, "Alt+Enter");
+    await t.dock_shows(text);
+  }
+  const withdraw = async () => {
+    await t.page.keyboard.press("Enter");
+    return t.view.$$eval(".queue li", (all) => all.length);
+  };
+  await t.view.focus('button[aria-label="Withdraw: two"]');
+  await t.open_gate("go");
+  await t.shows("Still");
+  t.expect("the model has gone on", await focused(t), "Withdraw: two");
+  await withdraw();
+  await t.eventually("on to the next", async () => (await focused(t)) === "Withdraw: three");
+  await withdraw();
+  await t.eventually("the last: back to the one before", async () => (await focused(t)) === "Withdraw: one");
+  await withdraw();
+  await t.eventually("nothing is left: to the prompt", async () => (await focused(t)) === "Prompt");
+});
+
+story("whoever answers by keyboard goes on in the prompt box", async (t) => {
+  await t.start([[run("true")], [say("Done.")]]);
+  await t.prompt("run it");
+  await t.dock_shows("true");
+  await t.view.focus('.answers button:text-is("Allow")');
+  await t.page.keyboard.press("Enter");
+  await t.shows("Done.");
+  t.expect("what has the focus", await focused(t), "Prompt");
+});
+
+story("whoever reviews by keyboard stays there", async (t) => {
+  const lines = Array.from({ length: 40 }, (_, idx) => `line ${idx + 1}`);
+  await t.file("a.txt", `${lines.join("\n")}\n`);
+  await t.file("b.txt", "one\n");
+  await t.start(
+    [
+      [read("a.txt"), read("b.txt")],
+      [edit("a.txt", ["line 3\n", "LINE 3\n"], ["line 30\n", "LINE 30\n"])],
+      [t.gate("go"), edit("b.txt", ["one", "ONE"])],
+      [say("Done.")],
+    ],
+    FREELY,
+  );
+  await t.prompt("shout");
+  await t.dock_shows("1 file\n");
+  await t.view.click(".changes > summary");
+  await t.view.click(".file summary .path");
+  await t.view.focus('.hunk >> nth=0 >> button:text-is("Keep")');
+  await t.open_gate("go");
+  await t.shows("Done.");
+  await t.dock_shows("2 files\n");
+  t.expect("another file has changed", await focused(t), "Keep");
+  await t.page.keyboard.press("Enter");
+  await t.eventually("one is left", () => t.view.$$eval(".hunk:visible", (all) => all.length === 1).catch(() => false));
+  t.expect("on to the next", await focused(t), "Keep");
+  await t.page.keyboard.press("Enter");
+  await t.dock_shows("1 file\n");
+  t.expect("on to the next file", await focused(t), "b.txt+1 −1✓↶");
+  await t.view.focus('button[aria-label="Keep the changes of b.txt"]');
+  await t.page.keyboard.press("Enter");
+  await t.eventually("nothing is left: to the prompt", async () => (await focused(t)) === "Prompt");
+});
+
 story("the last turn is undone", async (t) => {
   await t.file("a.txt", "one\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]], FREELY);
