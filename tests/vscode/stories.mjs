@@ -20,6 +20,8 @@ const edit = (path, ...edits) =>
 const FREELY = { settings: { "opal.permissionMode": "auto_edit" } };
 /** A server that asks for a secret. */
 const SECRETIVE = fileURLToPath(new URL("secretive.mjs", import.meta.url));
+/** A picture of one point. */
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const UNASKED = { settings: { "opal.permissionMode": "full" } };
 
 story("a prompt streams its answer", async (t) => {
@@ -152,6 +154,19 @@ story("a command cannot smuggle a link into its notification", async (t) => {
     await t.page.$$eval(".notification-toast .notification-list-item-message a", (all) => all.map((a) => a.textContent)),
     ["Allow", "Deny…", "Allow for This Session"],
   );
+});
+
+story("files that an answer names are opened, whatever they hold", async (t) => {
+  await t.file("100%/a.txt", "one\ntwo\nthree\n");
+  await t.file("shot.png", Buffer.from(PNG, "base64"));
+  await t.start([[say("See [the shot](shot.png) and [the rest](<100%/a.txt:2>).")]]);
+  await t.prompt("look");
+  await t.view.click('a:text-is("the shot")');
+  await t.page.waitForSelector('.tab.active[data-resource-name="shot.png"]');
+  await t.page.waitForSelector('.statusbar-item:has-text("1x1")');
+  await t.view.click('a:text-is("the rest")');
+  await t.page.waitForSelector('.tab.active[data-resource-name="a.txt"]');
+  await t.page.waitForSelector('.statusbar-item:has-text("Ln 2, Col 1")');
 });
 
 story("a question of the model is answered by choosing or typing", async (t) => {
