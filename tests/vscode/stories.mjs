@@ -1,5 +1,6 @@
 // What a user does, and what comes of it.
 import { execFileSync } from "node:child_process";
+import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -493,6 +494,89 @@ story("a conversation goes on after its server was killed", async (t) => {
   await t.shows("work\n");
   await t.prompt("go on");
   await t.shows("Here again.");
+});
+
+/** A server that is counted, and does not come up while the file `hold` is there. */
+async function slow_server(t) {
+  const hold = join(t.dir, "hold");
+  const lines = [
+    "#!/bin/sh",
+    `if [ "$1" = lsp ]; then echo start >> '${t.dir}/starts'; while [ -e '${hold}' ]; do sleep 0.05; done; fi`,
+    `exec '${process.env.OPAL_TEST_BIN}' "$@"`,
+  ];
+  await t.file("opal.sh", `${lines.join("\n")}\n`);
+  chmodSync(join(t.dir, "opal.sh"), 0o755);
+  return {
+    options: { settings: { "opal.path": join(t.dir, "opal.sh") } },
+    hold: () => t.file("hold", ""),
+    go_on: () => rmSync(hold),
+    starts: () => t.on_disk("starts").trim().split("\n").length,
+    async starting() {
+      await t.eventually("it is starting", async () => (await t.status_bar()).includes("starting"));
+    },
+    async killed() {
+      for (const pid of t.servers()) {
+        process.kill(pid, "SIGKILL");
+      }
+      await this.starting();
+    },
+  };
+}
+
+story("a prompt that is sent while its server starts again waits for that one", async (t) => {
+  const server = await slow_server(t);
+  await t.start([[say("Hello there.")], [say("Here again.")]], server.options);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  await server.hold();
+  await server.killed();
+  await t.prompt("go on");
+  await t.eventually("another has been started", () => server.starts() === 2);
+  await server.go_on();
+  await t.shows("Here again.");
+  await t.idle();
+  t.expect("one prompt", (await t.transcript()).split("go on").length, 2);
+  t.expect("and no other", server.starts(), 2);
+  t.expect("one server", t.servers().length, 1);
+});
+
+story("a new session that is asked for while another starts is a new one", async (t) => {
+  const server = await slow_server(t);
+  await t.start([[say("Hello there.")], [say("Hello again.")]], server.options);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  await server.hold();
+  await t.reload();
+  await server.starting();
+  await t.command("Opal: New Session");
+  await server.go_on();
+  await t.idle();
+  await t.eventually("it is empty", () => t.view.$(".welcome"));
+  await t.prompt("again");
+  await t.shows("Hello again.");
+  t.expect("the other is not told", t.sent().trim().split("\n").at(-1).includes("greet me"), false);
+  t.expect("one server", t.servers().length, 1);
+});
+
+story("a server that does not come up is ended by a restart", async (t) => {
+  const server = await slow_server(t);
+  await t.start([[say("Hello there.")], [say("Here again.")]], server.options);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  await server.hold();
+  await server.killed();
+  await t.eventually("another has been started", () => server.starts() === 2);
+  await t.command("Opal: Restart Server");
+  await t.eventually("and one more", () => server.starts() === 3);
+  t.expect("that is no error", await t.page.$$eval(".notification-toast", (all) => all.map((toast) => toast.textContent)), []);
+  await server.go_on();
+  await t.shows("Hello there.");
+  await t.prompt("go on");
+  await t.shows("Here again.");
+  t.expect("one server", t.servers().length, 1);
 });
 
 story("an error is shown with what can be done", async (t) => {

@@ -38,8 +38,7 @@ export function activate(context: vscode.ExtensionContext): void {
       tools.connect(client);
       save_documents(client, log);
     },
-    died: (restarts) => agent.server_died(restarts),
-    restarted: () => void agent.server_restarted(),
+    died: (too_often) => agent.server_died(too_often),
   });
   server = running;
 
