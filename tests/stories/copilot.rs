@@ -211,6 +211,40 @@ async fn a_model_with_terms_is_used_after_they_are_accepted() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn terms_are_accepted_on_the_command_line() {
+    let github = GitHub::start().await;
+    github.lock("gpt-5.4");
+    let opal = CommandLine::new(&github.config());
+    std::fs::write(opal.data_directory().join("auth.json"), github.auth_json()).unwrap();
+    let listed = |model: &str| {
+        let list = opal.run(&["models"]).stdout;
+        list.lines().find(|line| line.contains(model)).unwrap_or_else(|| panic!("{list}")).to_owned()
+    };
+    assert!(listed("copilot/gpt-5.4 ").ends_with("after `opal models --enable`"));
+    let ran = opal.run(&["run", "--model", "copilot/gpt-5.4", "hello"]);
+    assert!(!ran.ok && ran.stderr.contains("Enable access to this model"), "{ran:?}");
+    assert!(ran.stderr.contains("`opal models --enable`"), "{ran:?}");
+
+    let enabled = opal.run(&["models", "--enable", "copilot/gpt-5.4"]);
+    assert!(enabled.ok && enabled.stdout.is_empty(), "{enabled:?}");
+    assert_eq!(enabled.stderr, "copilot/gpt-5.4 can be used.\n");
+    assert!(!listed("copilot/gpt-5.4 ").contains("--enable"));
+    github.model.next(|t| t.text("Now."));
+    let ran = opal.run(&["run", "--model", "copilot/gpt-5.4", "and now"]);
+    assert!(ran.ok && ran.stdout.contains("Now."), "{ran:?}");
+
+    for (model, why) in
+        [("gpt-5.4", "only those of copilot have terms"), ("copilot/no-such", "not in the list of models")]
+    {
+        let refused = opal.run(&["models", "--enable", model]);
+        assert!(!refused.ok && refused.stderr.contains(why), "{refused:?}");
+    }
+    std::fs::remove_file(opal.data_directory().join("auth.json")).unwrap();
+    let refused = opal.run(&["models", "--enable", "copilot/gpt-5.4"]);
+    assert!(!refused.ok && refused.stderr.contains("opal login"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_quota_that_is_used_up() {
     let github = GitHub::start().await;

@@ -32,6 +32,7 @@ pub struct Script {
     /// Gates in front of the block with that place; one beyond the last is in front of the end.
     gates: Vec<(usize, Gate)>,
     usage: Option<(u64, u64, u64)>,
+    pub(super) cache_written: u64,
     pub(super) end: End,
 }
 
@@ -107,6 +108,12 @@ impl Script {
     /// Tokens: of the input, of it cached, of the output.
     pub fn usage(mut self, input: u64, cached: u64, output: u64) -> Self {
         self.usage = Some((input, cached, output));
+        self
+    }
+
+    /// Tokens of the input that are written to the cache.
+    pub fn cache_written(mut self, tokens: u64) -> Self {
+        self.cache_written = tokens;
         self
     }
 

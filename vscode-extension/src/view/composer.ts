@@ -78,10 +78,13 @@ export class Composer {
   }
 
   attach(mentions: Mention[]): void {
-    const is_new = (mention: Mention) => !this.mentions.some(({ label }) => label === mention.label);
-    this.mentions = [...this.mentions, ...mentions.filter(is_new)];
-    this.show_mentions();
-    this.keep();
+    const all = [...this.mentions];
+    for (const mention of mentions) {
+      if (!all.some((other) => is_same(other, mention))) {
+        all.push(is_picture(mention) ? { ...mention, label: unused(mention.label, all) } : mention);
+      }
+    }
+    this.set_mentions(all);
   }
 
   /** Puts text back that did not reach the model. Nothing that is being typed is lost. */
@@ -106,9 +109,8 @@ export class Composer {
     this.history.push(text);
     this.history.splice(0, this.history.length - MOST_HISTORY);
     this.at = this.history.length;
-    this.mentions = [];
+    this.set_mentions([]);
     this.box.value = "";
-    this.show_mentions();
     this.changed();
     this.on_send();
   }
@@ -255,8 +257,7 @@ export class Composer {
     }
     for (const image of fitting) {
       const data = await base64(image);
-      const label = `image ${this.mentions.filter(({ kind }) => kind === "image").length + 1}`;
-      this.attach([{ kind: "image", label, mime_type: image.type, data }]);
+      this.attach([{ kind: "image", label: "image 1", mime_type: image.type, data }]);
     }
   }
 
@@ -269,9 +270,7 @@ export class Composer {
           { class: "chip" },
           mention.label,
           icon_button("×", `Remove ${mention.label}`, () => {
-            this.mentions = this.mentions.filter((other) => other !== mention);
-            this.show_mentions();
-            this.keep();
+            this.set_mentions(this.mentions.filter((other) => other !== mention));
             this.focus();
           }),
         ),
@@ -279,10 +278,39 @@ export class Composer {
     );
   }
 
+  private set_mentions(mentions: Mention[]): void {
+    const pictures = mentions.filter(is_picture);
+    const had = this.mentions.filter(is_picture);
+    this.mentions = mentions;
+    if (pictures.length !== had.length || pictures.some((picture, idx) => picture !== had[idx])) {
+      post({ type: "pictures", pictures });
+    }
+    this.show_mentions();
+    this.keep();
+  }
+
+  /** All but the pictures, which are much to keep at every key: the extension has them. */
   private keep(): void {
-    const mentions = this.mentions.filter(({ kind }) => kind !== "image");
+    const mentions = this.mentions.filter((mention) => !is_picture(mention));
     host.setState({ draft: this.box.value, mentions, history: this.history });
   }
+}
+
+function is_picture({ kind }: Mention): boolean {
+  return kind === "image";
+}
+
+function is_same(one: Mention, other: Mention): boolean {
+  return one.kind === "image" && other.kind === "image" ? one.data === other.data : one.label === other.label;
+}
+
+/** This label, or the first of its kind that is free. */
+function unused(wanted: string, mentions: Mention[]): string {
+  let label = wanted;
+  for (let number = 1; mentions.some((mention) => mention.label === label); number += 1) {
+    label = `image ${number}`;
+  }
+  return label;
 }
 
 /** How an offer stands in the list. */

@@ -27,6 +27,8 @@ pub struct Loaded {
     /// The highest number among the message ids that Opal gave, in the whole tree.
     pub(crate) last_message: u64,
     pub(crate) used: u64,
+    /// Tokens that the model takes which measured this, if that was known.
+    pub(crate) window: Option<u64>,
     pub(crate) usage: Usage,
     /// USD, as far as prices were known.
     pub(crate) cost: Option<f64>,
@@ -60,6 +62,7 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
     let on_branch = branch(session);
     let branch: Vec<Stored> = on_branch.iter().copied().filter_map(stored).collect();
     loaded.used = used(&branch);
+    loaded.window = window(&branch);
     loaded.transcript = transcript(branch);
 
     loaded.transcript.set_unmeasured(tokens::since_measured(&on_branch));
@@ -148,6 +151,15 @@ fn used(branch: &[Stored]) -> u64 {
         _ => None,
     });
     used.unwrap_or_default()
+}
+
+/// What the model takes that answered last.
+fn window(branch: &[Stored]) -> Option<u64> {
+    let window = branch.iter().rev().find_map(|stored| match &stored.record {
+        Record::Assistant(assistant) => assistant.usage.map(|_| assistant.window),
+        _ => None,
+    });
+    window.flatten()
 }
 
 impl Loaded {
