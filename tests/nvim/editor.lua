@@ -165,6 +165,21 @@ function Editor:cmd(command)
   vim.rpcrequest(self.channel, "nvim_command", command)
 end
 
+--- Starts language servers in the editor, for its current buffer and those to come.
+---@param ... opal.test.LanguageServerOptions
+function Editor:language_servers(...)
+  self:lua(
+    [[
+      local file = ...
+      for _, options in ipairs({ select(2, ...) }) do
+        dofile(file).start(options)
+      end
+    ]],
+    root .. "/tests/nvim/language_server.lua",
+    ...
+  )
+end
+
 --- Types keys as a user would, and waits until they are taken. Not for keys into a blocking dialog.
 ---@param keys string
 function Editor:keys(keys)

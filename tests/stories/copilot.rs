@@ -259,6 +259,31 @@ async fn a_quota_that_is_used_up() {
 }
 
 #[tokio::test]
+async fn what_is_left_is_known_after_each_answer() {
+    let github = GitHub::start().await;
+    for (name, left) in [("premium_models", 38), ("premium_interactions", 12)] {
+        let value = format!("ent=300&ov=0.0&ovPerm=false&rem={left}.0&rst=2026-12-01T00%3A00%3A00Z");
+        github.model.next(|t| t.text("Here.").answer_header(&format!("x-quota-snapshot-{name}"), &value));
+    }
+    github.model.next(|t| t.text("Here.").answer_header("x-quota-snapshot-premium_models", "soon"));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    let told = |left: u32| {
+        let opal = &opal;
+        async move {
+            let status = opal.editor.request("auth/status", json!({})).await.unwrap();
+            let plan = format!("individual, {left} % of premium interactions left, renewed on 2026-12-01");
+            assert_eq!(status["providers"][0]["plan"], plan, "{status:#}");
+        }
+    };
+    // As the account's page tells it.
+    told(40).await;
+    for left in [38, 12, 12] {
+        assert_eq!(opal.run("hello").await, "completed");
+        told(left).await;
+    }
+}
+
+#[tokio::test]
 async fn fifty_sessions_at_once_exchange_once() {
     let github = GitHub::start().await;
     github.model.always(|t| t.text("Here."));

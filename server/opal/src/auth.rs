@@ -106,10 +106,16 @@ impl Auth {
         }))
     }
 
-    /// Asks GitHub about the account; `None` if nobody is signed in.
+    /// Asks GitHub about the account; `None` if nobody is signed in. What answers have told of its quotas since
+    /// is in it.
     pub(crate) async fn account(&self) -> Result<Option<Result<Account, ProviderError>>, CredentialsError> {
         let Some(login) = self.fresh_login().await? else { return Ok(None) };
-        Ok(Some(provider::account(&self.at(login.domain), &login.token).await))
+        let account = provider::account(&self.at(login.domain), &login.token).await;
+        let seen = self.copilot().await?.and_then(|copilot| copilot.quotas());
+        Ok(Some(account.map(|account| match seen {
+            Some(seen) => account.updated(seen),
+            None => account,
+        })))
     }
 
     /// When what Copilot's models are asked with runs out; it is had now if it is not there yet.

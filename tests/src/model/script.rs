@@ -33,6 +33,7 @@ pub struct Script {
     gates: Vec<(usize, Gate)>,
     usage: Option<(u64, u64, u64)>,
     pub(super) cache_written: u64,
+    headers: Vec<(String, String)>,
     pub(super) end: End,
 }
 
@@ -152,6 +153,12 @@ impl Script {
         self.end(End::Overflow)
     }
 
+    /// A header that comes with the stream.
+    pub fn answer_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
     /// A header of a refusal; stands after it.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match &mut self.end {
@@ -218,7 +225,7 @@ impl Script {
             End::Hang => steps.push(Step::Hang),
             _ => {}
         }
-        Reply::stream(steps)
+        self.headers.iter().fold(Reply::stream(steps), |reply, (name, value)| reply.header(name, value))
     }
 
     /// The stream, cut where the gates are.
