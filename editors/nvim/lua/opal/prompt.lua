@@ -115,7 +115,7 @@ function Prompt:show(transcript_window)
     once = true,
     desc = "Opal: the prompt area goes with the transcript",
     callback = vim.schedule_wrap(function()
-      if vim.api.nvim_win_is_valid(opened) then
+      if vim.api.nvim_win_is_valid(opened) and vim.api.nvim_win_get_buf(opened) == self.bufnr then
         pcall(vim.api.nvim_win_close, opened, true)
       end
     end),
