@@ -18,6 +18,17 @@ story("a server that ends at once is told", function(t)
   )
 end)
 
+story("a server that does not come up is started anew", function(t)
+  t:start({ { say("Hello.") } }, { cmd = { "sleep", "1000" } })
+  t:keys(":Opal prompt hello<CR>")
+  t:lua("require('opal').setup({ cmd = ... })", { vim.env.OPAL_TEST_BIN, "lsp", "--stdio" })
+  t:keys(":Opal restart<CR>")
+  t:eventually("another runs", function()
+    return t:status() == "opal: ready"
+  end)
+  t:turn("hello again", "Hello.")
+end)
+
 story("a prompt that a dying server never took is handed back", function(t)
   t:start({}, { cmd = { "sh", "-c", "exit 3" } })
   t:go_to_prompt()
