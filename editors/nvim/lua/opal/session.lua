@@ -341,13 +341,14 @@ function Session:request(method, params, done, refused)
   end)
 end
 
---- Whether nothing runs; the user is told if something does.
+--- Whether nothing runs or is about to; the user is told if something does.
 ---@return boolean
 function Session:must_be_idle()
-  if self.state ~= "idle" then
+  local is_idle = self.state == "idle" and not self.starting and #self.started_acts == 0
+  if not is_idle then
     vim.notify("Opal is at work here. Stop it first with :Opal abort.", vim.log.levels.WARN)
   end
-  return self.state == "idle"
+  return is_idle
 end
 
 function Session:compact()
