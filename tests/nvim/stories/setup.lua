@@ -115,6 +115,38 @@ story("every command does something, and has a mapping", function(t)
   t:expect("the log", t:lua("return vim.fn.bufname()"):match("lsp%.log$"), "lsp.log")
 end)
 
+story("no key is mapped where the user wants none", function(t)
+  t:file("a.txt", "one\n")
+  t:start(
+    { { model.read("a.txt"), model.edit("a.txt", { { "one", "two" } }) }, { say("Done.") } },
+    { permission_mode = "auto_edit" }
+  )
+  t:lua("vim.g.opal_no_maps = true")
+  t:cmd("edit a.txt")
+  t:turn("change it", "Done.")
+  local function mapped(mode)
+    return t:lua(
+      [[return vim.tbl_map(function(map)
+        return map.lhs
+      end, vim.tbl_filter(function(map)
+        return vim.startswith(map.desc or "", "Opal") and not vim.startswith(map.lhs, "<Plug>")
+      end, vim.api.nvim_buf_get_keymap(0, ...)))]],
+      mode
+    )
+  end
+  t:keys(":Opal review<CR>")
+  t:eventually("the list is there", function()
+    return t:lua("return vim.bo.buftype") == "quickfix"
+  end)
+  t:cmd("wincmd t")
+  t:expect("under review", mapped("n"), {})
+  t:cmd("Opal open")
+  t:expect("in the transcript", mapped("n"), {})
+  t:go_to_prompt()
+  t:expect("in the prompt area", { mapped("n"), mapped("i") }, { {}, {} })
+  t:keys("<Esc>")
+end)
+
 story("status line and autocommands tell what happens", function(t)
   t:start({ { t:gate("go"), run("touch ran") }, { say("Done.") } })
   t:lua([[
