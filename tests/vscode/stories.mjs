@@ -437,6 +437,26 @@ story("changes are reviewed hunk by hunk", async (t) => {
   await t.eventually("nothing is left to review", () => t.view.$eval(".changes", (element) => element.hidden));
 });
 
+story("a diff that is open stays what it is when another of the same file is opened", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["one", "two"])], [edit("a.txt", ["two", "three"])], [say("Done.")]], {
+    settings: { ...FREELY.settings, "workbench.editor.enablePreview": false },
+  });
+  await t.prompt("count");
+  await t.shows("Done.");
+  await t.idle();
+  await t.press("Review");
+  const compared = (tab, left) =>
+    t.eventually(`${tab} compares with ${left}`, async () =>
+      (await t.page.$$eval(`.tab.active[aria-label*="${tab}"]`, (all) => all.length)) === 1 &&
+      (await t.page.$$eval(".editor-instance .editor.original .view-line", (all) => all[0]?.textContent)) === left);
+  await compared("Changes of This Session", "one");
+  await t.view.click('button:text-is("Open Diff") >> nth=1');
+  await compared("Changed by Opal", "two");
+  await t.page.click('.tab[aria-label*="Changes of This Session"]');
+  await compared("Changes of This Session", "one");
+});
+
 story("lenses in the editor keep and undo a hunk", async (t) => {
   await t.file("a.txt", "one\ntwo\nthree\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["two", "TWO"])], [say("Done.")]], FREELY);

@@ -2,6 +2,7 @@
  * Reviewing what the session changed: diffs in the editor's own diff editors, kept or taken back file by file
  * or hunk by hunk. Taking back is the server's; what was kept is remembered here, for it changes nothing.
  */
+import { createHash } from "node:crypto";
 import { isAbsolute } from "node:path";
 import * as vscode from "vscode";
 import { type Agent, Refused } from "./agent";
@@ -25,16 +26,14 @@ export class Review
   private ran_commands = 0;
   /** What was taken back here, latest last. */
   private undone: { session: string; turn_id: string }[] = [];
-  /** Texts that a diff editor shows beside a file. */
+  /** Texts that a diff editor shows beside a file, by their address. */
   private readonly texts = new Map<string, string>();
   private refreshing: NodeJS.Timeout | undefined;
 
   private readonly listed = new vscode.EventEmitter<Changes>();
   private readonly lenses = new vscode.EventEmitter<void>();
-  private readonly texts_changed = new vscode.EventEmitter<vscode.Uri>();
   readonly on_changes = this.listed.event;
   readonly onDidChangeCodeLenses = this.lenses.event;
-  readonly onDidChange = this.texts_changed.event;
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
@@ -53,7 +52,6 @@ export class Review
       }),
       this.listed,
       this.lenses,
-      this.texts_changed,
     ];
   }
 
@@ -206,7 +204,7 @@ export class Review
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.texts.get(uri.path) ?? "";
+    return this.texts.get(String(uri)) ?? "";
   }
 
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
@@ -256,11 +254,14 @@ export class Review
     return new Set(this.memory.get<string[]>(KEPT_KEY));
   }
 
-  /** A read-only document with this text, named like the file so that it is coloured like it. */
+  /**
+   * A read-only document with this text, named like the file so that it is coloured like it. Another text of the file
+   * is another document: a diff that is open stays what it is.
+   */
   private show_as(uri: vscode.Uri, text: string): vscode.Uri {
-    const shown = uri.with({ scheme: SCHEME, query: "", fragment: "" });
-    this.texts.set(shown.path, text);
-    this.texts_changed.fire(shown);
+    const query = createHash("sha256").update(text).digest("hex");
+    const shown = uri.with({ scheme: SCHEME, query, fragment: "" });
+    this.texts.set(String(shown), text);
     return shown;
   }
 }
