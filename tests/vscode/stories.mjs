@@ -619,6 +619,14 @@ story("a missing server is said, with a button to the setting", async (t) => {
   await t.page.waitForSelector('.settings-editor [data-key="opal.path"], .settings-editor .setting-item-label');
 });
 
+story("a prompt of the palette that does not reach the model is not lost", async (t) => {
+  await t.start([], { settings: { "opal.path": "/nowhere/opal" } });
+  await t.command("Opal: Prompt…");
+  await t.input("What is to be done?", "work");
+  await t.dock_shows("Opal's server cannot be run: /nowhere/opal");
+  await t.eventually("it is in the box", async () => (await t.view.inputValue("textarea")) === "work");
+});
+
 story("what a folder sets runs nothing until the folder is trusted", async (t) => {
   await t.start([[say("Hello.")]], {
     user: { "security.workspace.trust.enabled": true, "security.workspace.trust.startupPrompt": "never" },
