@@ -5,11 +5,12 @@
 import { createHash } from "node:crypto";
 import { isAbsolute } from "node:path";
 import * as vscode from "vscode";
-import { type Agent, Refused } from "./agent";
+import { type Agent, is_lost, Refused } from "./agent";
 import { before, by_file, parse_diff } from "./diff";
 import type { ChangedFile, ToView } from "./items";
 import * as protocol from "./protocol";
 import { report } from "./report";
+import { without_links } from "./words";
 
 const SCHEME = "opal-text";
 const KEPT_KEY = "opal.kept";
@@ -59,7 +60,10 @@ export class Review
   refresh(): void {
     clearTimeout(this.refreshing);
     this.refreshing = setTimeout(() => {
-      this.read().catch((error) => report(error));
+      if (this.agent.status().problem) {
+        return; // nobody has asked for a server to be started
+      }
+      this.read().catch((error) => (is_lost(error) ? undefined : report(error))); // read again with the next server
     }, REFRESH_MS);
   }
 
@@ -166,7 +170,7 @@ export class Review
       }
       return;
     }
-    const reasons = conflicts.map(({ path, reason }) => `${path}: ${reason}`).join("; ");
+    const reasons = without_links(conflicts.map(({ path, reason }) => `${path}: ${reason}`).join("; "));
     const show = "Show What Clashes";
     const chosen = await vscode.window.showWarningMessage(`Opal left files as they are. ${reasons}`, show);
     if (chosen === show) {
