@@ -672,6 +672,17 @@ story("files, the selection and images go along", async (t) => {
   await t.model_was_told("image/png");
 });
 
+story("files that a search leaves out are not offered", async (t) => {
+  await t.file("src/price.rs", "");
+  await t.file("node_modules/dear/price.js", "");
+  await t.file("old/price.txt", "");
+  await t.start([], { settings: { "search.exclude": { "**/node_modules": true, "{old,older}": true } } });
+  await t.view.click("textarea");
+  await t.page.keyboard.type("@price");
+  await t.view.waitForSelector('.offers [aria-selected="true"]');
+  t.expect("the files", await t.view.$$eval(".offers li", (all) => all.map((li) => li.textContent)), ["src/price.rs"]);
+});
+
 story("a picture that is too large is said, and one that comes with its text is not taken for it", async (t) => {
   await t.start([]);
   const paste = (n_bytes, text) =>

@@ -54,15 +54,22 @@ async function symbols_for(query: string, editor: vscode.TextEditor | undefined)
 
 async function workspace_files(): Promise<string[]> {
   if (!files || Date.now() - files.at > FILES_KEPT_MS) {
-    let uris = await vscode.workspace.findFiles("**/*", undefined, MOST_FILES);
+    let uris = await vscode.workspace.findFiles("**/*", left_out(), MOST_FILES);
     // A window that has just been opened may not have looked yet.
     for (let left = EMPTY_TRIES; uris.length === 0 && left > 0; left -= 1) {
       await sleep(EMPTY_RETRY_MS);
-      uris = await vscode.workspace.findFiles("**/*", undefined, MOST_FILES);
+      uris = await vscode.workspace.findFiles("**/*", left_out(), MOST_FILES);
     }
     files = { at: Date.now(), paths: uris.map((uri) => vscode.workspace.asRelativePath(uri)).sort() };
   }
   return files.paths;
+}
+
+/** What searches leave out, such as the packages of others; what is not listed at all the editor leaves out itself. */
+function left_out(): string | undefined {
+  const patterns = vscode.workspace.getConfiguration("search").get<Record<string, unknown>>("exclude", {});
+  const globs = Object.keys(patterns).filter((glob) => patterns[glob] === true);
+  return globs.length > 0 ? `{${globs.join(",")}}` : undefined;
 }
 
 function file_mention(path: string): Mention {
