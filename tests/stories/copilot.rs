@@ -211,6 +211,40 @@ async fn a_model_with_terms_is_used_after_they_are_accepted() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn terms_are_accepted_on_the_command_line() {
+    let github = GitHub::start().await;
+    github.lock("gpt-5.4");
+    let opal = CommandLine::new(&github.config());
+    std::fs::write(opal.data_directory().join("auth.json"), github.auth_json()).unwrap();
+    let listed = |model: &str| {
+        let list = opal.run(&["models"]).stdout;
+        list.lines().find(|line| line.contains(model)).unwrap_or_else(|| panic!("{list}")).to_owned()
+    };
+    assert!(listed("copilot/gpt-5.4 ").ends_with("after `opal models --enable`"));
+    let ran = opal.run(&["run", "--model", "copilot/gpt-5.4", "hello"]);
+    assert!(!ran.ok && ran.stderr.contains("Enable access to this model"), "{ran:?}");
+    assert!(ran.stderr.contains("`opal models --enable`"), "{ran:?}");
+
+    let enabled = opal.run(&["models", "--enable", "copilot/gpt-5.4"]);
+    assert!(enabled.ok && enabled.stdout.is_empty(), "{enabled:?}");
+    assert_eq!(enabled.stderr, "copilot/gpt-5.4 can be used.\n");
+    assert!(!listed("copilot/gpt-5.4 ").contains("--enable"));
+    github.model.next(|t| t.text("Now."));
+    let ran = opal.run(&["run", "--model", "copilot/gpt-5.4", "and now"]);
+    assert!(ran.ok && ran.stdout.contains("Now."), "{ran:?}");
+
+    for (model, why) in
+        [("gpt-5.4", "only those of copilot have terms"), ("copilot/no-such", "not in the list of models")]
+    {
+        let refused = opal.run(&["models", "--enable", model]);
+        assert!(!refused.ok && refused.stderr.contains(why), "{refused:?}");
+    }
+    std::fs::remove_file(opal.data_directory().join("auth.json")).unwrap();
+    let refused = opal.run(&["models", "--enable", "copilot/gpt-5.4"]);
+    assert!(!refused.ok && refused.stderr.contains("opal login"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_quota_that_is_used_up() {
     let github = GitHub::start().await;
@@ -222,6 +256,31 @@ async fn a_quota_that_is_used_up() {
     assert_eq!((&told["code"], opal.editor.count("retry")), (&json!("quota"), 0));
     assert!(told["message"].as_str().unwrap().contains("You have no quota") && told["hint"].is_string());
     assert_eq!(opal.run("and now").await, "completed");
+}
+
+#[tokio::test]
+async fn what_is_left_is_known_after_each_answer() {
+    let github = GitHub::start().await;
+    for (name, left) in [("premium_models", 38), ("premium_interactions", 12)] {
+        let value = format!("ent=300&ov=0.0&ovPerm=false&rem={left}.0&rst=2026-12-01T00%3A00%3A00Z");
+        github.model.next(|t| t.text("Here.").answer_header(&format!("x-quota-snapshot-{name}"), &value));
+    }
+    github.model.next(|t| t.text("Here.").answer_header("x-quota-snapshot-premium_models", "soon"));
+    let opal = Opal::start_with_github(&github).signed_in(&github, "gpt-5.4").await;
+    let told = |left: u32| {
+        let opal = &opal;
+        async move {
+            let status = opal.editor.request("auth/status", json!({})).await.unwrap();
+            let plan = format!("individual, {left} % of premium interactions left, renewed on 2026-12-01");
+            assert_eq!(status["providers"][0]["plan"], plan, "{status:#}");
+        }
+    };
+    // As the account's page tells it.
+    told(40).await;
+    for left in [38, 12, 12] {
+        assert_eq!(opal.run("hello").await, "completed");
+        told(left).await;
+    }
 }
 
 #[tokio::test]

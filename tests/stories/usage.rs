@@ -47,6 +47,38 @@ async fn tokens_and_dollars() {
 }
 
 #[tokio::test]
+async fn writing_to_the_cache_has_a_price_of_its_own() {
+    for family in Family::ALL {
+        let model = FakeModel::start_as(family).await;
+        let price = "price = { input = 4.0, cached_input = 0.4, cache_write = 5.0, output = 20.0 }";
+        let opal = Opal::start(&model).model(price).await;
+        model.next(|t| t.text("Hello.").usage(10_000, 6_000, 100).cache_written(3_000));
+        assert_eq!(opal.run("hello").await, "completed");
+        // 1,000 fresh × 4 + 6,000 × 0.4 + 3,000 × 5 + 100 × 20 = 23,400 millionths.
+        check_cost(told(&opal, "turn_end")["cost"].as_f64(), 0.023_4);
+
+        // Nothing is read from the cache, and all of it is written.
+        model.next(|t| t.text("Again.").usage(11_000, 0, 50).cache_written(11_000));
+        assert_eq!(opal.run("again").await, "completed");
+        // 11,000 × 5 + 50 × 20 = 56,000.
+        check_cost(told(&opal, "turn_end")["cost"].as_f64(), 0.056);
+        let usage = opal.state().await.usage;
+        check_cost(usage.cost, 0.079_4);
+        assert_eq!((usage.input, usage.cached, usage.output), (21_000, 6_000, 150), "{family:?}");
+    }
+}
+
+#[tokio::test]
+async fn writing_to_the_cache_costs_what_input_costs_where_nothing_is_said() {
+    let model = FakeModel::start_as(Family::Anthropic).await;
+    let opal = Opal::start(&model).model(PRICE).await;
+    model.next(|t| t.text("Hello.").usage(10_000, 6_000, 100).cache_written(3_000));
+    assert_eq!(opal.run("hello").await, "completed");
+    // 4,000 × 2 + 6,000 × 0.5 + 100 × 8 = 11,800 millionths.
+    check_cost(opal.state().await.usage.cost, 0.011_8);
+}
+
+#[tokio::test]
 async fn nothing_is_made_up_where_no_price_is_known() {
     let model = FakeModel::start().await;
     let opal = Opal::start(&model).await;
@@ -136,7 +168,8 @@ async fn on_the_command_line_and_after_a_resume() {
     let listed = opal.run(&["sessions"]).stdout;
     let id = listed.split_whitespace().next().unwrap();
     let shown = opal.run(&["sessions", "show", id]).stdout;
-    let told = "21000 tokens in (16000 of them cached), 300 out (0 of them thinking), $0.0204; the conversation takes 11100 of";
+    let told = "21,000 tokens in (16,000 of them cached), 300 out (0 of them thinking), $0.0204; \
+                the conversation takes 11,100 of 50,000 tokens (22 %).";
     assert!(shown.contains(told), "{shown}");
 }
 

@@ -638,6 +638,7 @@ story("what a folder sets runs nothing until the folder is trusted", async (t) =
   await t.page.click('.workspace-trust-editor .monaco-button:text-is("Trust")');
   await t.page.waitForSelector('.workspace-trust-editor:has-text("You trust this folder")');
   await t.page.click('.monaco-modal-editor-block .codicon-close >> nth=0');
+  await t.dock_shows_no("Opal's server was not found.");
   await t.prompt("");
   await t.shows("Hello.");
 });

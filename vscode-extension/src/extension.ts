@@ -68,7 +68,12 @@ export function activate(context: vscode.ExtensionContext): void {
     bar,
     tools,
     agent.on_status(status_changed),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => agent.forget_problem()),
+    // This is also heard when a folder is trusted, and only then do its settings count.
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration("opal")) {
+        agent.forget_problem();
+      }
+    }),
     register({ agent, view, review, questions, log }),
     vscode.window.registerWebviewViewProvider(VIEW_ID, view),
     vscode.languages.registerCodeActionsProvider({ scheme: "file" }, new CodeActions(), {

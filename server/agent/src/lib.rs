@@ -23,6 +23,7 @@ pub mod process;
 pub mod report;
 pub mod result;
 pub mod session;
+mod tokens;
 pub mod tool;
 pub mod tools;
 mod transcript;

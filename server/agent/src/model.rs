@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use provider::{ModelInfo, Provider};
+use provider::{ModelInfo, Provider, Usage};
 
 /// A model, and the provider through which it is asked. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -23,5 +23,10 @@ impl Model {
             (Some(window), Some(prompt)) => Some(window.min(prompt)),
             (window, prompt) => window.or(prompt),
         }
+    }
+
+    /// What tokens cost, in USD.
+    pub fn cost(&self, usage: &Usage) -> Option<f64> {
+        self.info.price.map(|price| price.cost(usage))
     }
 }

@@ -28,6 +28,9 @@ pub(crate) use error::LoginError;
 use login::Login;
 pub(crate) use signed_in::SignedIn;
 
+/// The provider that a sign-in makes.
+pub(crate) const COPILOT: &str = "copilot";
+
 /// A keyring may ask its user for a password.
 const KEYRING_LIMIT: Duration = Duration::from_secs(60);
 /// A token that runs out is renewed when it has less than this left.
@@ -103,10 +106,16 @@ impl Auth {
         }))
     }
 
-    /// Asks GitHub about the account; `None` if nobody is signed in.
+    /// Asks GitHub about the account; `None` if nobody is signed in. What answers have told of its quotas since
+    /// is in it.
     pub(crate) async fn account(&self) -> Result<Option<Result<Account, ProviderError>>, CredentialsError> {
         let Some(login) = self.fresh_login().await? else { return Ok(None) };
-        Ok(Some(provider::account(&self.at(login.domain), &login.token).await))
+        let account = provider::account(&self.at(login.domain), &login.token).await;
+        let seen = self.copilot().await?.and_then(|copilot| copilot.quotas());
+        Ok(Some(account.map(|account| match seen {
+            Some(seen) => account.updated(seen),
+            None => account,
+        })))
     }
 
     /// When what Copilot's models are asked with runs out; it is had now if it is not there yet.

@@ -30,6 +30,9 @@ pub(crate) trait Access: fmt::Debug + Send + Sync + 'static {
         HeaderMap::new()
     }
 
+    /// Hears what came before an answer.
+    fn answers(&self, _headers: &HeaderMap) {}
+
     /// Hears that a request to `target` failed before anything was answered. True if the credentials were the
     /// reason and the next target has others, so that the request is worth sending once more.
     fn renews(&self, _target: &Arc<Target>, _failure: &Failure) -> bool {

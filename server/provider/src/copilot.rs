@@ -11,6 +11,7 @@ mod credentials;
 mod exchange;
 mod family;
 mod models;
+mod quota;
 mod token;
 
 use std::collections::HashMap;
@@ -33,7 +34,8 @@ use crate::http::Http;
 use crate::responses::Responses;
 use crate::service::Service;
 use crate::{
-    AnswerEvent, AnswerStream, ConfigError, ModelInfo, Provider, ProviderError, Request, Secret, Timeouts,
+    Account, AnswerEvent, AnswerStream, ConfigError, ModelInfo, Provider, ProviderError, Request, Secret,
+    Timeouts,
 };
 
 pub use config::{CopilotConfig, Identity};
@@ -106,6 +108,11 @@ impl Copilot {
         let credentials = &self.inner.credentials;
         let token = credentials.token().await?;
         Ok(credentials.config.exchange.then(|| token.expires()))
+    }
+
+    /// The account's quotas as the last answer told them; nothing else of it. `None`: none has told.
+    pub fn quotas(&self) -> Option<Account> {
+        self.inner.credentials.seen()
     }
 
     /// Accepts the terms of a model ([`ModelPolicy::NeedsAccepting`]) for the account: only when the user says

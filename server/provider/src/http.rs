@@ -62,13 +62,13 @@ impl Http {
         self.timeouts
     }
 
-    /// Posts `body` and returns the body of a successful response. `headers` win over the target's.
+    /// Posts `body` and returns a successful response, its body unread. `headers` win over the target's.
     pub(crate) async fn post(
         &self,
         target: &Target,
         headers: HeaderMap,
         body: Segments,
-    ) -> Result<reqwest::Body, SendError> {
+    ) -> Result<http::Response<reqwest::Body>, SendError> {
         let client = self.client(target).await.map_err(SendError::Unreached)?;
         let request = client
             .post(target.url.clone())
@@ -86,7 +86,7 @@ impl Http {
             }
         };
         match response.status() {
-            status if status.is_success() => Ok(http::Response::from(response).into_body()),
+            status if status.is_success() => Ok(response.into()),
             status if status.is_redirection() => {
                 Err(SendError::Refused(redirected(response.url(), response.headers(), status)))
             }

@@ -213,13 +213,14 @@ impl<W: Wire, A: Access> Run<W, A> {
         let (model, provider, origin) = (&self.request.model, access.name(), access.origin());
         tracing::debug!(provider, model, items = self.request.items.len(), "asking");
         let body = wire.render(&self.request, models.same(&self.request, origin));
-        let body =
+        let response =
             http.post(&target, access.headers(&self.request), body).await.map_err(|error| match error {
                 SendError::Refused(failure) => Ended::Failure(failure),
                 SendError::Unreached(error) => Ended::Error(error),
             })?;
+        access.answers(response.headers());
         Ok(Reading {
-            body,
+            body: response.into_body(),
             idle: http.timeouts().idle,
             format: Format::Unknown,
             decoder: wire.decoder(Draft::new(&self.request, origin)),

@@ -17,6 +17,7 @@ pub struct Recording {
     number: u32,
     blocks: Vec<Block>,
     usage: Option<(u64, u64, u64)>,
+    cache_written: u64,
     ending: Ending,
 }
 
@@ -45,7 +46,14 @@ enum Ending {
 
 impl Recording {
     pub fn new(model: impl Into<String>) -> Self {
-        Self { model: model.into(), number: 1, blocks: Vec::new(), usage: None, ending: Ending::Completed }
+        Self {
+            model: model.into(),
+            number: 1,
+            blocks: Vec::new(),
+            usage: None,
+            cache_written: 0,
+            ending: Ending::Completed,
+        }
     }
 
     /// Which answer of its conversation this is: ids are made of it, and those of tool calls have to
@@ -93,6 +101,12 @@ impl Recording {
     /// Tokens: of the input, of it cached, of the output.
     pub fn usage(mut self, input: u64, cached: u64, output: u64) -> Self {
         self.usage = Some((input, cached, output));
+        self
+    }
+
+    /// Tokens of the input that are written to the cache.
+    pub fn cache_written(mut self, tokens: u64) -> Self {
+        self.cache_written = tokens;
         self
     }
 
@@ -187,7 +201,7 @@ impl Recording {
         let usage = match self.usage {
             Some((input, cached, generated)) if status != "in_progress" => json!({
                 "input_tokens": input,
-                "input_tokens_details": { "cached_tokens": cached },
+                "input_tokens_details": { "cached_tokens": cached, "cache_write_tokens": self.cache_written },
                 "output_tokens": generated,
                 "output_tokens_details": { "reasoning_tokens": 0 },
                 "total_tokens": input + generated,

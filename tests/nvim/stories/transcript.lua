@@ -124,15 +124,19 @@ story("an error is shown with what can be done", function(t)
   t:idle()
 end)
 
-story("the transcript is highlighted as Markdown", function(t)
-  t:start({ { say("Some *words*.") } })
+story("the transcript is highlighted as Markdown, a long one by Vim's own syntax", function(t)
+  t:start({ { say("Some *words*.") }, { say(("a line\n"):rep(4000), "The end.") } })
+  local function highlighted()
+    return t:lua([[
+      local bufnr = vim.api.nvim_win_get_buf(vim.api.nvim_tabpage_list_wins(0)[2])
+      return { vim.treesitter.highlighter.active[bufnr] ~= nil, vim.bo[bufnr].syntax }
+    ]])
+  end
+  local has_parser = t:lua([[return (pcall(vim.treesitter.get_string_parser, "", "markdown"))]])
   t:turn("talk", "words")
-  local highlighted = t:lua([[
-    local bufnr = vim.api.nvim_win_get_buf(vim.api.nvim_tabpage_list_wins(0)[2])
-    local has_parser = pcall(vim.treesitter.get_string_parser, "", "markdown")
-    return { has_parser, vim.treesitter.highlighter.active[bufnr] ~= nil }
-  ]])
-  t:expect("where there is a parser", highlighted[2], highlighted[1])
+  t:expect("where there is a parser", highlighted(), { has_parser, has_parser and "" or "markdown" })
+  t:turn("at length", "The end.")
+  t:expect("a long one", highlighted(), { false, "markdown" })
 end)
 
 story("one goes from turn to turn, and to the files that were touched", function(t)

@@ -32,6 +32,8 @@ pub struct Script {
     /// Gates in front of the block with that place; one beyond the last is in front of the end.
     gates: Vec<(usize, Gate)>,
     usage: Option<(u64, u64, u64)>,
+    pub(super) cache_written: u64,
+    headers: Vec<(String, String)>,
     pub(super) end: End,
 }
 
@@ -110,6 +112,12 @@ impl Script {
         self
     }
 
+    /// Tokens of the input that are written to the cache.
+    pub fn cache_written(mut self, tokens: u64) -> Self {
+        self.cache_written = tokens;
+        self
+    }
+
     /// Never ends; the last block stays unfinished.
     pub fn hang(self) -> Self {
         self.end(End::Hang)
@@ -143,6 +151,12 @@ impl Script {
     /// Refuses, in the words of the service, because the conversation is too long.
     pub fn overflow(self) -> Self {
         self.end(End::Overflow)
+    }
+
+    /// A header that comes with the stream.
+    pub fn answer_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
     }
 
     /// A header of a refusal; stands after it.
@@ -211,7 +225,7 @@ impl Script {
             End::Hang => steps.push(Step::Hang),
             _ => {}
         }
-        Reply::stream(steps)
+        self.headers.iter().fold(Reply::stream(steps), |reply, (name, value)| reply.header(name, value))
     }
 
     /// The stream, cut where the gates are.

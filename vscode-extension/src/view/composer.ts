@@ -63,7 +63,9 @@ export class Composer {
     this.element.addEventListener("submit", (event) => event.preventDefault());
     this.box.addEventListener("keydown", (event) => this.key(event));
     this.box.addEventListener("input", () => this.changed());
-    this.box.addEventListener("blur", () => setTimeout(() => this.offer([]), 150));
+    // The editor may take the focus for a moment; what was offered before is offered again.
+    this.box.addEventListener("focus", () => this.changed());
+    this.box.addEventListener("blur", () => this.offer([]));
     this.box.addEventListener("paste", (event) => void this.paste(event));
     this.show_mentions();
     this.set_running(false);

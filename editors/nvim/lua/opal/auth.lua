@@ -110,18 +110,6 @@ function M.show_code(params)
   this.close = close
 end
 
---- Forgets the sign-in of a server that is gone.
----@param lsp_client vim.lsp.Client
-function M.drop(lsp_client)
-  local this = under_way
-  if this and this.client == lsp_client then
-    under_way = nil
-    if this.close then
-      this.close()
-    end
-  end
-end
-
 ---@param session opal.Session
 function M.sign_out(session)
   session:when_connected(function()

@@ -48,7 +48,7 @@ function Prompt:ensure()
     callback = function(event)
       self:fit()
       if event.event ~= "TextChanged" then
-        require("opal.prompt.mentions").offer(self.dir)
+        require("opal.prompt.offers").show(self.dir)
       end
     end,
   })
@@ -56,7 +56,7 @@ function Prompt:ensure()
   local completeopt
   vim.api.nvim_create_autocmd({ "InsertEnter", "InsertLeave", "BufLeave" }, {
     buffer = self.bufnr,
-    desc = "Opal: how files are offered",
+    desc = "Opal: how what may be mentioned is offered",
     callback = function(event)
       if event.event == "InsertEnter" then
         completeopt = vim.go.completeopt
@@ -147,7 +147,9 @@ function Prompt:begin(selection)
   if not selection then
     self:enter()
   elseif require("opal.documents").is_file(selection.bufnr) then
-    self:put(require("opal.prompt.mentions").of(selection, self.dir) .. " ")
+    local path = vim.api.nvim_buf_get_name(selection.bufnr)
+    local mention = require("opal.prompt.mentions").of_file(path, self.dir, selection.first, selection.last)
+    self:put(mention .. " ")
   else
     require("opal.documents").want_name()
   end

@@ -286,9 +286,6 @@ function Session:lost(reason)
   if self.transcript then
     require("opal.dialogs").drop(self.transcript)
   end
-  if self.client then
-    require("opal.auth").drop(self.client)
-  end
   self.state, self.queue = "idle", {}
   self:refuse()
   if self.restarting then

@@ -174,13 +174,41 @@ pub fn markdown(session: &LoadedSession) -> String {
             }
         }
     }
-    let Loaded { usage, cost, used, .. } = load(session);
+    let Loaded { usage, cost, used, window, .. } = load(session);
     if usage.total > 0 {
         let cost = cost.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
         out += &format!(
-            "\n*{} tokens in ({} of them cached), {} out ({} of them thinking){cost}; the conversation takes {used} of the model's window.*\n",
-            usage.input_total, usage.input_cached, usage.output_total, usage.output_reasoning,
+            "\n*{} tokens in ({} of them cached), {} out ({} of them thinking){cost}; the conversation takes {}.*\n",
+            grouped(usage.input_total),
+            grouped(usage.input_cached),
+            grouped(usage.output_total),
+            grouped(usage.output_reasoning),
+            taken(used, window),
         );
+    }
+    out
+}
+
+/// How much of the model's window.
+fn taken(used: u64, window: Option<u64>) -> String {
+    match window.filter(|window| *window > 0) {
+        Some(window) => {
+            let percent = used.saturating_mul(100) / window;
+            format!("{} of {} tokens ({percent} %)", grouped(used), grouped(window))
+        }
+        None => format!("{} tokens of the model's window", grouped(used)),
+    }
+}
+
+/// A number with its thousands set apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
     }
     out
 }

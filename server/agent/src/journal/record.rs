@@ -6,6 +6,7 @@ use text::{AbsPath, Edit, EditSet};
 
 use crate::event::{Attachment, Queued, QueuedKind, Trigger};
 use crate::id::{CallId, MessageId};
+use crate::model::Model;
 use crate::result::{ToolError, ToolResult};
 use crate::workspace::FileName;
 
@@ -169,6 +170,9 @@ pub(crate) struct AssistantRecord {
     /// USD, if the price was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cost: Option<f64>,
+    /// Tokens that the model takes, if that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) window: Option<u64>,
     /// Cut off by the user or by the end of the server.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) interrupted: bool,
@@ -280,7 +284,8 @@ pub(crate) struct UsageRecord {
 }
 
 impl AssistantRecord {
-    pub(crate) fn new(message_id: &MessageId, answer: &Answer, cost: Option<f64>) -> Self {
+    /// The answer of this model, which says what it costs.
+    pub(crate) fn new(message_id: &MessageId, answer: &Answer, model: &Model) -> Self {
         let blocks = answer.blocks.iter().cloned().map(|block| match block {
             Block::Thinking { text, replay } => BlockRecord::Thinking { text, replay },
             Block::Text { text, phase } => BlockRecord::Text { text, phase },
@@ -300,7 +305,8 @@ impl AssistantRecord {
                 StopReason::Length => StopRecord::Length,
             },
             usage: answer.usage.map(Into::into),
-            cost,
+            cost: answer.usage.and_then(|usage| model.cost(&usage)),
+            window: model.window(),
             interrupted: false,
         }
     }
@@ -316,6 +322,7 @@ impl AssistantRecord {
             stop: StopRecord::Stop,
             usage: None,
             cost: None,
+            window: None,
             interrupted: true,
         }
     }

@@ -39,6 +39,7 @@ pub(crate) fn calling(text: &str, calls: &[(&str, &str, &str)]) -> Record {
         stop: if calls { StopRecord::ToolUse } else { StopRecord::Stop },
         usage: None,
         cost: None,
+        window: None,
         interrupted: false,
     })
 }

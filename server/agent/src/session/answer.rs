@@ -41,8 +41,7 @@ impl Session {
                 let text = answer.text();
                 let message_id = self.message_id();
                 self.count(answer.usage);
-                let cost = answer.usage.and_then(|usage| self.cost(&usage));
-                let assistant = AssistantRecord::new(&message_id, &answer, cost);
+                let assistant = AssistantRecord::new(&message_id, &answer, self.asked());
                 self.record(EntryKind::Assistant, &assistant, Some(text.clone()));
                 self.transcript.push_answer(*answer);
                 if let Some(run) = &mut self.run {
@@ -131,7 +130,7 @@ impl Session {
 
     /// Counts tokens that were paid for.
     pub(super) fn spend(&mut self, usage: &Usage) {
-        let cost = self.cost(usage);
+        let cost = self.asked().cost(usage);
         let add = |sum: Option<f64>| Some(sum.unwrap_or_default() + cost?).or(sum);
         self.usage.session.add(usage);
         self.usage.cost = add(self.usage.cost);

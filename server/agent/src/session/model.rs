@@ -1,6 +1,6 @@
-//! Who answers, how long it thinks, and what that costs.
+//! Who answers, how long it thinks, and how much it takes.
 
-use provider::{ThinkingLevel, Usage};
+use provider::ThinkingLevel;
 use store::EntryKind;
 
 use super::Session;
@@ -54,10 +54,5 @@ impl Session {
     /// The model that a run asks, which may be another than the one for the next.
     pub(super) fn asked(&self) -> &Model {
         self.run.as_ref().map_or(&self.options.model, |run| &run.model)
-    }
-
-    /// What tokens cost, in USD.
-    pub(super) fn cost(&self, usage: &Usage) -> Option<f64> {
-        self.asked().info.price.map(|price| price.cost(usage))
     }
 }

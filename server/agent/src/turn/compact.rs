@@ -123,8 +123,7 @@ impl Compactor {
                             "" => summarise.without_model(),
                             text => summarise.with(text.to_owned()),
                         };
-                        let price = self.model.info.price;
-                        let cost = answer.usage.and_then(|usage| Some(price?.cost(&usage)));
+                        let cost = answer.usage.and_then(|usage| self.model.cost(&usage));
                         return Ok(CompactionRecord { usage: answer.usage.map(Into::into), cost, ..record });
                     }
                 }

@@ -89,6 +89,34 @@ impl Account {
     }
 }
 
+impl Account {
+    /// With what an answer has told of the quotas since. A quota only shrinks until it begins anew, so the
+    /// smaller is the newer; what was told before that is not of this one.
+    #[must_use]
+    pub fn updated(mut self, seen: Self) -> Self {
+        if let (Some(now), Some(then)) = (day(self.resets_on.as_ref()), day(seen.resets_on.as_ref()))
+            && then < now
+        {
+            return self;
+        }
+        for seen in seen.quotas {
+            match self.quotas.iter_mut().find(|quota| quota.name == seen.name) {
+                Some(quota) => {
+                    let percents = [quota.percent_remaining, seen.percent_remaining];
+                    quota.percent_remaining = percents.into_iter().flatten().reduce(f64::min);
+                }
+                None => self.quotas.push(seen),
+            }
+        }
+        self
+    }
+}
+
+/// The day in a date with or without a time, which comes after those before it.
+fn day(date: Option<&String>) -> Option<&str> {
+    date?.get(..10).filter(|day| day.contains('-'))
+}
+
 impl Quota {
     fn read(name: &str, quota: &Value) -> Self {
         let flag = |field: &str| quota.get(field).and_then(Value::as_bool).unwrap_or_default();
@@ -109,6 +137,37 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_answers_tell_since() {
+        let account = |resets_on: &str, quotas: &[(&str, Option<f64>)]| Account {
+            resets_on: Some(resets_on.into()),
+            quotas: quotas
+                .iter()
+                .map(|(name, percent)| Quota {
+                    name: (*name).into(),
+                    percent_remaining: *percent,
+                    ..Quota::default()
+                })
+                .collect(),
+            ..Account::default()
+        };
+        for (then, seen, left) in [
+            ("2026-12-01T00:00:00Z", 37.5, 37.5),
+            // Another program has used more of it.
+            ("2026-12-01", 45.0, 40.0),
+            // It has begun anew since.
+            ("2026-11-01", 3.0, 40.0),
+            ("soon", 37.5, 37.5),
+        ] {
+            let now = account("2026-12-01", &[("chat", None), ("premium_interactions", Some(40.0))]);
+            let now = now.updated(account(then, &[("premium_interactions", Some(seen))]));
+            assert_eq!(now.quotas[1].percent_remaining, Some(left), "{then} {seen}");
+            assert_eq!((now.quotas.len(), now.quotas[0].percent_remaining), (2, None));
+        }
+        let now = Account::default().updated(account("2026-12-01", &[("chat", Some(1.0))]));
+        assert_eq!(now.quotas[0].percent_remaining, Some(1.0));
+    }
 
     #[test]
     fn what_the_service_says_and_what_it_leaves_out() {

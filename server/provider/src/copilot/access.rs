@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use super::config::{EVENTS, JSON};
 use super::credentials::Credentials;
 use super::family::Family;
+use super::quota;
 use super::token::Token;
 use crate::access::Access;
 use crate::classify::{Class, Failure};
@@ -114,6 +115,12 @@ impl Access for CopilotAccess {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         headers
+    }
+
+    fn answers(&self, headers: &HeaderMap) {
+        if let Some(account) = quota::seen(headers) {
+            self.credentials.saw(account);
+        }
     }
 
     fn renews(&self, target: &Arc<Target>, failure: &Failure) -> bool {

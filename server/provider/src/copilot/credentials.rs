@@ -1,6 +1,6 @@
 //! One account's tokens, shared by all that talk to Copilot with it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::exchange::exchange;
@@ -9,7 +9,7 @@ use crate::clock::SharedClock;
 use crate::conversation::hash;
 use crate::http::Http;
 use crate::kept::Kept;
-use crate::{CopilotConfig, ProviderError, Secret};
+use crate::{Account, CopilotConfig, ProviderError, Secret};
 
 /// After an exchange that failed the token at hand is used for this long before the next, or for as long as
 /// the service asks to wait.
@@ -25,13 +25,16 @@ pub(super) struct Credentials {
     pub(super) origin: String,
     github: Secret,
     tokens: Arc<Kept<Token>>,
+    /// What the last answer told of the quotas.
+    seen: Mutex<Option<Account>>,
 }
 
 impl Credentials {
     pub(super) fn new(config: CopilotConfig, github: Secret, http: Http, clock: SharedClock) -> Self {
         let mark = hash(github.reveal().trim()) as u32;
         let origin = format!("{}#{mark:08x}", config.name);
-        Self { config: Arc::new(config), http, clock, origin, github, tokens: Arc::default() }
+        let (config, tokens, seen) = (Arc::new(config), Arc::default(), Mutex::default());
+        Self { config, http, clock, origin, github, tokens, seen }
     }
 
     /// A token that is good for a while yet.
@@ -56,6 +59,14 @@ impl Credentials {
             }
         };
         self.tokens.get(|token| token.is_fresh(now), fetch).await
+    }
+
+    pub(super) fn saw(&self, account: Account) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(account);
+    }
+
+    pub(super) fn seen(&self) -> Option<Account> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The service does not take this one; the next is another.

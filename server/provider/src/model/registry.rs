@@ -2,9 +2,11 @@
 //!
 //! The figures are the vendors' published limits and list prices, as collected by <https://models.dev>
 //! (anomalyco/models.dev on GitHub) and compared with the vendors' own pages in September 2026. A price is
-//! left out where sources disagree. Models come and go faster than this table: what a service says in its
-//! list, and what the user configures, is believed over it. Windows of open models are those they were
-//! trained for, see [`ModelInfo::known_locally`].
+//! left out where sources disagree. What long prompts cost more was compared with the same pages in November
+//! 2026: <https://developers.openai.com/api/docs/pricing>, <https://ai.google.dev/gemini-api/docs/pricing> and
+//! <https://docs.x.ai/developers/pricing>; Claude models with a long window have no such rate. Models come and go
+//! faster than this table: what a service says in its list, and what the user configures, is believed over it.
+//! Windows of open models are those they were trained for, see [`ModelInfo::known_locally`].
 
 use super::Surcharge;
 use crate::ThinkingLevel::{self, High, Low, Max, Medium, Minimal, Off, XHigh};
@@ -66,11 +68,11 @@ const KNOWN: &[Known] = &[
     of("gpt-5-2-codex", "GPT-5.2 Codex").fits(400_000, 272_000, 128_000).sees().thinks(LOW_TO_XHIGH).costs(1.75, 0.175, 14.0),
     of("gpt-5-2-pro", "GPT-5.2 pro").fits(400_000, 272_000, 128_000).sees().thinks(&[Medium, High, XHigh]).costs(21.0, 21.0, 168.0),
     of("gpt-5-3-codex", "GPT-5.3 Codex").fits(400_000, 272_000, 128_000).sees().thinks(LOW_TO_XHIGH).costs(1.75, 0.175, 14.0),
-    of("gpt-5-4", "GPT-5.4").fits(1_050_000, 922_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(2.5, 0.25, 15.0).dearer_above(272_000),
+    of("gpt-5-4", "GPT-5.4").fits(1_050_000, 922_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(2.5, 0.25, 15.0).dearer_above(272_000, 2.0, 1.5),
     of("gpt-5-4-mini", "GPT-5.4 mini").fits(400_000, 272_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(0.75, 0.075, 4.5),
     of("gpt-5-4-nano", "GPT-5.4 nano").fits(400_000, 272_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(0.2, 0.02, 1.25),
     of("gpt-5-4-pro", "GPT-5.4 pro").fits(1_050_000, 922_000, 128_000).sees().thinks(&[Medium, High, XHigh]),
-    of("gpt-5-5", "GPT-5.5").fits(1_050_000, 922_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(5.0, 0.5, 30.0),
+    of("gpt-5-5", "GPT-5.5").fits(1_050_000, 922_000, 128_000).sees().thinks(OFF_TO_XHIGH).costs(5.0, 0.5, 30.0).dearer_above(272_000, 2.0, 1.5),
     of("gpt-5-5-pro", "GPT-5.5 pro").fits(1_050_000, 922_000, 128_000).sees(),
     of("gpt-5-6", "GPT-5.6").fits(1_050_000, 922_000, 128_000).sees().thinks(OFF_TO_MAX),
     of("gpt-4-1", "GPT-4.1").window(1_047_576, 32_768).sees().thinks(NO_LEVELS).costs(2.0, 0.5, 8.0),
@@ -105,12 +107,12 @@ const KNOWN: &[Known] = &[
     of("claude-opus-5-5", "Claude Opus 5.5").window(1_000_000, 128_000).sees().costs_with_writes(4.0, 0.2, 5.0, 20.0),
 
     // Google, through its OpenAI-compatible API.
-    of("gemini-2-5-pro", "Gemini 2.5 Pro").window(1_048_576, 65_536).sees().thinks(MINIMAL_TO_HIGH).costs(1.25, 0.125, 10.0).dearer_above(200_000),
+    of("gemini-2-5-pro", "Gemini 2.5 Pro").window(1_048_576, 65_536).sees().thinks(MINIMAL_TO_HIGH).costs(1.25, 0.125, 10.0).dearer_above(200_000, 2.0, 1.5),
     of("gemini-2-5-flash", "Gemini 2.5 Flash").window(1_048_576, 65_536).sees().thinks(OFF_TO_HIGH).costs(0.3, 0.03, 2.5),
     of("gemini-2-5-flash-lite", "Gemini 2.5 Flash-Lite").window(1_048_576, 65_536).sees().thinks(OFF_TO_HIGH).costs(0.1, 0.01, 0.4),
-    of("gemini-3-pro", "Gemini 3 Pro").window(1_048_576, 65_536).sees().thinks(&[Low, High]).costs(2.0, 0.2, 12.0).dearer_above(200_000),
+    of("gemini-3-pro", "Gemini 3 Pro").window(1_048_576, 65_536).sees().thinks(&[Low, High]).costs(2.0, 0.2, 12.0).dearer_above(200_000, 2.0, 1.5),
     of("gemini-3-flash", "Gemini 3 Flash").window(1_048_576, 65_536).sees().thinks(MINIMAL_TO_HIGH).costs(0.5, 0.05, 3.0),
-    of("gemini-3-1-pro", "Gemini 3.1 Pro").window(1_048_576, 65_536).sees().thinks(LOW_TO_HIGH).costs(2.0, 0.2, 12.0).dearer_above(200_000),
+    of("gemini-3-1-pro", "Gemini 3.1 Pro").window(1_048_576, 65_536).sees().thinks(LOW_TO_HIGH).costs(2.0, 0.2, 12.0).dearer_above(200_000, 2.0, 1.5),
     of("gemini-3-5-flash", "Gemini 3.5 Flash").window(1_048_576, 65_536).sees().costs(1.5, 0.15, 9.0),
     of("gemini-3-8-flash", "Gemini 3.8 Flash").window(1_048_576, 65_536).sees(),
 
@@ -120,7 +122,7 @@ const KNOWN: &[Known] = &[
     of("grok-4", "Grok 4").context(256_000).sees().thinks(NO_LEVELS).costs(3.0, 0.75, 15.0),
     of("grok-4-fast", "Grok 4 Fast").context(2_000_000).sees().thinks(NO_LEVELS).costs(0.2, 0.05, 0.5),
     of("grok-4-1-fast", "Grok 4.1 Fast").context(2_000_000).sees().thinks(NO_LEVELS).costs(0.2, 0.05, 0.5),
-    of("grok-4-3", "Grok 4.3").window(1_000_000, 30_000).sees().costs(1.25, 0.2, 2.5),
+    of("grok-4-3", "Grok 4.3").window(1_000_000, 30_000).sees().costs(1.25, 0.2, 2.5).dearer_above(200_000, 2.0, 2.0),
     of("grok-4-5", "Grok 4.5").context(500_000).sees(),
     of("grok-code-fast-1", "Grok Code Fast 1").window(256_000, 10_000).blind().thinks(NO_LEVELS).costs(0.2, 0.02, 1.5),
 
@@ -222,9 +224,9 @@ impl Known {
         Self { price: Some(Price { input, cached_input, cache_write, output, surcharge: None }), ..self }
     }
 
-    /// A prompt beyond so many tokens costs twice as much, and its answer half as much again.
-    const fn dearer_above(self, tokens: u64) -> Self {
-        let surcharge = Some(Surcharge { above: tokens, input: 2.0, output: 1.5 });
+    /// A prompt beyond so many tokens costs so many times as much, and so does its answer.
+    const fn dearer_above(self, tokens: u64, input: f64, output: f64) -> Self {
+        let surcharge = Some(Surcharge { above: tokens, input, output });
         match self.price {
             Some(price) => Self { price: Some(Price { surcharge, ..price }), ..self },
             None => self,

@@ -216,6 +216,35 @@ fn a_prompt_has_what_the_answer_leaves() {
     }
 }
 
+/// The rates as the vendors print them: up to so many tokens, and beyond.
+#[test]
+fn long_prompts_cost_more() {
+    for (id, limit, short, long) in [
+        ("gpt-5.4", 272_000, [2.5, 0.25, 15.0], [5.0, 0.5, 22.5]),
+        ("gpt-5.5", 272_000, [5.0, 0.5, 30.0], [10.0, 1.0, 45.0]),
+        ("gemini-2.5-pro", 200_000, [1.25, 0.125, 10.0], [2.5, 0.25, 15.0]),
+        ("gemini-3-pro-preview", 200_000, [2.0, 0.2, 12.0], [4.0, 0.4, 18.0]),
+        ("gemini-3.1-pro-preview", 200_000, [2.0, 0.2, 12.0], [4.0, 0.4, 18.0]),
+        ("grok-4.3", 200_000, [1.25, 0.2, 2.5], [2.5, 0.4, 5.0]),
+        ("claude-sonnet-4.6", 200_000, [3.0, 0.3, 15.0], [3.0, 0.3, 15.0]),
+    ] {
+        let price = ModelInfo::known(id).price.unwrap();
+        for (input, [fresh, cached, output]) in [(limit, short), (limit + 1, long)] {
+            let cost = |input_cached, output_total| {
+                price.cost(&Usage { input_total: input, input_cached, output_total, ..Usage::default() })
+            };
+            let input = input as f64;
+            for (cost, rates) in [
+                (cost(0, 0), input * fresh),
+                (cost(limit, 0), limit as f64 * cached + (input - limit as f64) * fresh),
+                (cost(0, 1_000), input * fresh + 1_000.0 * output),
+            ] {
+                assert!((cost * 1e6 - rates).abs() < 1e-3, "{id}: {cost}");
+            }
+        }
+    }
+}
+
 #[test]
 fn tokens_cost_what_they_are() {
     let sonnet = Price { input: 3.0, cached_input: 0.3, cache_write: 3.75, output: 15.0, surcharge: None };

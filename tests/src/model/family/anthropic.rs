@@ -10,10 +10,11 @@ pub(in crate::model) const SIGNATURE: &str = "c2lnbmVk";
 
 pub(super) fn stream(script: &Script, number: u32) -> Vec<Event> {
     let (input, cached, output) = script.tokens();
+    let written = script.cache_written;
     let usage = |output: u64| {
         json!({
-            "input_tokens": input - cached, "cache_read_input_tokens": cached,
-            "cache_creation_input_tokens": 0, "output_tokens": output,
+            "input_tokens": input - cached - written, "cache_read_input_tokens": cached,
+            "cache_creation_input_tokens": written, "output_tokens": output,
         })
     };
     let message = json!({

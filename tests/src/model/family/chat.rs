@@ -65,7 +65,7 @@ pub(super) fn stream(script: &Script, number: u32) -> Vec<Event> {
         None,
         json!({ "usage": {
             "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output,
-            "prompt_tokens_details": { "cached_tokens": cached },
+            "prompt_tokens_details": { "cached_tokens": cached, "cache_write_tokens": script.cache_written },
         } }),
     ));
     events.push(Event { begins: None, text: "data: [DONE]\n\n".into() });

@@ -18,7 +18,7 @@ pub(super) fn stream(script: &Script, number: u32) -> Vec<Event> {
         };
     }
     let (input, cached, output) = script.tokens();
-    recording = recording.usage(input, cached, output);
+    recording = recording.usage(input, cached, output).cache_written(script.cache_written);
     recording = match &script.end {
         End::Length => recording.incomplete("max_output_tokens"),
         End::Failed { code, message } => recording.failed(code, message),

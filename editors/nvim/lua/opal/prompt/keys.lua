@@ -61,7 +61,7 @@ function M.map(prompt)
   end
   vim.keymap.set("i", "<Tab>", function()
     return vim.fn.pumvisible() == 1 and "<C-y>" or "<Tab>"
-  end, { buffer = prompt.bufnr, expr = true, desc = "Opal: take the file that is offered" })
+  end, { buffer = prompt.bufnr, expr = true, desc = "Opal: take what is offered" })
 end
 
 return M

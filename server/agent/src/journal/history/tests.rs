@@ -4,6 +4,21 @@ use super::super::testing::*;
 use super::*;
 
 #[test]
+fn what_the_conversation_takes_up() {
+    let taken = |total, window| {
+        let Record::Assistant(answer) = measured("2", total) else { unreachable!() };
+        let answer = Record::Assistant(AssistantRecord { window, ..answer });
+        let told = markdown(&session(entries(vec![user("1"), answer, cut_off("3")])));
+        told.rsplit_once("takes ").unwrap().1.trim_end().to_owned()
+    };
+    assert_eq!(taken(2_449, Some(200_000)), "2,449 of 200,000 tokens (1 %).*");
+    assert_eq!(taken(999, Some(1_000)), "999 of 1,000 tokens (99 %).*");
+    assert_eq!(taken(1_234_567, Some(1_000_000)), "1,234,567 of 1,000,000 tokens (123 %).*");
+    assert_eq!(taken(1, Some(0)), "1 tokens of the model's window.*");
+    assert_eq!(taken(12_345, None), "12,345 tokens of the model's window.*");
+}
+
+#[test]
 fn a_reader_sees_what_was_before_a_compaction() {
     let mut read = result_record("a", "fn a() {}");
     read.tool = "read".into();
