@@ -437,6 +437,26 @@ story("changes are reviewed hunk by hunk", async (t) => {
   await t.eventually("nothing is left to review", () => t.view.$eval(".changes", (element) => element.hidden));
 });
 
+story("a diff that is open stays what it is when another of the same file is opened", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["one", "two"])], [edit("a.txt", ["two", "three"])], [say("Done.")]], {
+    settings: { ...FREELY.settings, "workbench.editor.enablePreview": false },
+  });
+  await t.prompt("count");
+  await t.shows("Done.");
+  await t.idle();
+  await t.press("Review");
+  const compared = (tab, left) =>
+    t.eventually(`${tab} compares with ${left}`, async () =>
+      (await t.page.$$eval(`.tab.active[aria-label*="${tab}"]`, (all) => all.length)) === 1 &&
+      (await t.page.$$eval(".editor-instance .editor.original .view-line", (all) => all[0]?.textContent)) === left);
+  await compared("Changes of This Session", "one");
+  await t.view.click('button:text-is("Open Diff") >> nth=1');
+  await compared("Changed by Opal", "two");
+  await t.page.click('.tab[aria-label*="Changes of This Session"]');
+  await compared("Changes of This Session", "one");
+});
+
 story("lenses in the editor keep and undo a hunk", async (t) => {
   await t.file("a.txt", "one\ntwo\nthree\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["two", "TWO"])], [say("Done.")]], FREELY);
@@ -599,6 +619,14 @@ story("a missing server is said, with a button to the setting", async (t) => {
   await t.page.waitForSelector('.settings-editor [data-key="opal.path"], .settings-editor .setting-item-label');
 });
 
+story("a prompt of the palette that does not reach the model is not lost", async (t) => {
+  await t.start([], { settings: { "opal.path": "/nowhere/opal" } });
+  await t.command("Opal: Prompt…");
+  await t.input("What is to be done?", "work");
+  await t.dock_shows("Opal's server cannot be run: /nowhere/opal");
+  await t.eventually("it is in the box", async () => (await t.view.inputValue("textarea")) === "work");
+});
+
 story("what a folder sets runs nothing until the folder is trusted", async (t) => {
   await t.start([[say("Hello.")]], {
     user: { "security.workspace.trust.enabled": true, "security.workspace.trust.startupPrompt": "never" },
@@ -643,6 +671,17 @@ story("files, the selection and images go along", async (t) => {
   await t.model_was_told("hello");
   await t.model_was_told("fn total");
   await t.model_was_told("image/png");
+});
+
+story("files that a search leaves out are not offered", async (t) => {
+  await t.file("src/price.rs", "");
+  await t.file("node_modules/dear/price.js", "");
+  await t.file("old/price.txt", "");
+  await t.start([], { settings: { "search.exclude": { "**/node_modules": true, "{old,older}": true } } });
+  await t.view.click("textarea");
+  await t.page.keyboard.type("@price");
+  await t.view.waitForSelector('.offers [aria-selected="true"]');
+  t.expect("the files", await t.view.$$eval(".offers li", (all) => all.map((li) => li.textContent)), ["src/price.rs"]);
 });
 
 story("a picture that is too large is said, and one that comes with its text is not taken for it", async (t) => {

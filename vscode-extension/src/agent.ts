@@ -387,8 +387,8 @@ export function has_code(error: unknown, code: number): boolean {
   return error instanceof ResponseError && error.code === code;
 }
 
-/** The server went away before it answered. */
-function is_lost(error: unknown): boolean {
+/** Whether the server went away before it answered. */
+export function is_lost(error: unknown): boolean {
   return (
     error instanceof ConnectionError ||
     has_code(error, ErrorCodes.PendingResponseRejected) ||

@@ -71,7 +71,7 @@ async function list_files(): Promise<string[]> {
     const late = new vscode.CancellationTokenSource();
     const timer = setTimeout(() => late.cancel(), LISTING_WITHIN_MS);
     const uris = await Promise.race([
-      Promise.resolve(vscode.workspace.findFiles("**/*", undefined, MOST_FILES, late.token)).catch(() => []),
+      Promise.resolve(vscode.workspace.findFiles("**/*", left_out(), MOST_FILES, late.token)).catch(() => []),
       new Promise<vscode.Uri[]>((resolve) => late.token.onCancellationRequested(() => resolve([]))),
     ]);
     clearTimeout(timer);
@@ -83,6 +83,13 @@ async function list_files(): Promise<string[]> {
     await sleep(LISTING_RETRY_MS);
   }
   return [];
+}
+
+/** What searches leave out, such as the packages of others; what is not listed at all the editor leaves out itself. */
+function left_out(): string | undefined {
+  const patterns = vscode.workspace.getConfiguration("search").get<Record<string, unknown>>("exclude", {});
+  const globs = Object.keys(patterns).filter((glob) => patterns[glob] === true);
+  return globs.length > 0 ? `{${globs.join(",")}}` : undefined;
 }
 
 function file_mention(path: string): Mention {

@@ -64,6 +64,20 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
     this.post_when_ready({ type: "focus" });
   }
 
+  /** Says something; what does not reach the model goes into the prompt box. */
+  async say(text: string, mentions: Mention[] = [], queue = false): Promise<void> {
+    const prompt = to_prompt(text, mentions);
+    try {
+      await this.agent.say(prompt.text, prompt.attachments, queue);
+    } catch (error) {
+      this.put_back(text);
+      this.post_when_ready({ type: "attach", mentions });
+      if (this.agent.status().problem === undefined || !this.is_seen) {
+        throw error;
+      }
+    }
+  }
+
   /** Puts text into the prompt box. */
   put_back(text: string): void {
     this.post_when_ready({ type: "restore", text });
@@ -146,19 +160,8 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
           await this.agent.ready().catch(() => undefined); // shown in the view
         }
         return;
-      case "send": {
-        const { text, attachments } = to_prompt(message.text, message.mentions);
-        try {
-          await this.agent.say(text, attachments, message.how === "queue");
-        } catch (error) {
-          this.put_back(message.text);
-          this.post_when_ready({ type: "attach", mentions: message.mentions });
-          if (this.agent.status().problem === undefined) {
-            throw error;
-          }
-        }
-        return;
-      }
+      case "send":
+        return this.say(message.text, message.mentions, message.how === "queue");
       case "pictures":
         return this.pictures.keep(message.pictures);
       case "abort":
@@ -195,6 +198,9 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       case "undo":
         return this.review.undo({ path: message.uri, hunk_id: message.hunk_id });
       case "command":
+        if (!message.command.startsWith("opal.")) {
+          throw new Refused(`The page asked for a command that is not Opal's: ${message.command}`);
+        }
         await vscode.commands.executeCommand(message.command);
     }
   }

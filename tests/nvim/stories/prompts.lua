@@ -185,6 +185,24 @@ story("selected lines are mentioned in the prompt area", function(t)
   t:keys("<Esc>")
 end)
 
+story("nothing is put in unasked where one comes back to the prompt area still typing", function(t)
+  t:file("total.txt", "1\n")
+  t:start({})
+  local completeopt = t:lua("return vim.o.completeopt")
+  t:go_to_prompt()
+  -- As a click does.
+  t:lua([[
+    local prompt = vim.api.nvim_get_current_win()
+    vim.api.nvim_set_current_win(vim.fn.win_getid(1))
+    _G.elsewhere = vim.o.completeopt
+    vim.api.nvim_set_current_win(prompt)
+  ]])
+  t:expect("elsewhere the option is as it was", t:lua("return _G.elsewhere"), completeopt)
+  t:keys("@tot")
+  t:expect("what is written", t:written(), "@tot")
+  t:keys("<Esc>")
+end)
+
 story("what is wrong is offered after @, and goes along", function(t)
   t:file("a.txt", "one\ntwo\nthree\n")
   t:file("b c.txt", "four\n")

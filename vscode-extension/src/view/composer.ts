@@ -17,7 +17,13 @@ export class Composer {
     "aria-controls": "offers",
   });
   private readonly chips = h("div", { class: "chips", hidden: true });
-  private readonly offers = h("ul", { id: "offers", class: "offers", role: "listbox", hidden: true });
+  private readonly offers = h("ul", {
+    id: "offers",
+    class: "offers",
+    role: "listbox",
+    "aria-label": "Offers",
+    hidden: true,
+  });
   private readonly send_button = button("Send", () => this.send("send"), { class: "primary" });
   private readonly queue_button = button("Queue", () => this.send("queue"), {
     class: "secondary",

@@ -31,6 +31,7 @@ export class StatusLine {
   private readonly mode = setting("Permissions", "opal.selectPermissions");
   private readonly queued = new List<QueuedMessage>(this.queue, ({ message_id }) => message_id, queued_row);
   private told: Problem | undefined;
+  private awaited = "";
   private counting: ReturnType<typeof setInterval> | undefined;
 
   /** `otherwise`: where who is here by keyboard goes on when what there was to press is gone. */
@@ -73,6 +74,11 @@ export class StatusLine {
   }
 
   private show_waiting(status: Status): void {
+    const awaited = JSON.stringify([status.state, status.waiting_for]);
+    if (awaited === this.awaited) {
+      return; // what else is different is no reason to count anew
+    }
+    this.awaited = awaited;
     clearInterval(this.counting);
     const since = Date.now();
     const show = () => {

@@ -84,9 +84,10 @@ function M.show_code(params)
     return
   end
   vim.fn.setreg('"', params.user_code)
-  local has_clipboard = vim.fn.has("clipboard") == 1
-  if has_clipboard then
+  local registers = 'register "'
+  if vim.fn.has("clipboard") == 1 then
     vim.fn.setreg("+", params.user_code)
+    registers = 'registers " and +'
   end
   local _, close = require("opal.float").open({
     "Enter this code:",
@@ -95,7 +96,7 @@ function M.show_code(params)
     "",
     "at " .. params.verification_uri .. (params.opened and " (opened in the browser)" or ""),
     "",
-    'The code is in the registers " and +; gx on the address opens it.',
+    ("The code is in the %s; gx on the address opens it."):format(registers),
     ("It is good for %d minutes. q gives up."):format(math.ceil(params.expires_in / 60)),
   }, {
     title = "Sign in to GitHub Copilot",

@@ -77,21 +77,20 @@ function M.cancel(client, id)
   end
 end
 
---- Stops a server; one that does not stop is killed after a while.
----@param client vim.lsp.Client
-function M.stop(client)
+--- Stops a server; one that does not stop is killed after a while, and one that is not there yet at once.
+---@param id integer
+function M.stop(id)
   local function stop(force)
-    if has_methods then
-      client:stop(force)
-    else
-      client.stop(force) ---@diagnostic disable-line
+    local client = vim.lsp.get_client_by_id(id)
+    if client and has_methods then
+      client:stop(force or not client.initialized)
+    elseif client then
+      client.stop(force or not client.initialized) ---@diagnostic disable-line
     end
   end
   stop(false)
   vim.defer_fn(function()
-    if vim.lsp.get_client_by_id(client.id) then
-      stop(true)
-    end
+    stop(true)
   end, STOP_MS)
 end
 

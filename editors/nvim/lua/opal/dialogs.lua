@@ -188,10 +188,10 @@ function M.confirm(params, transcript)
     function dialog.cancel()
       choose("deny")
     end
-    local is_cut
-    dialog.close_preview, is_cut = preview.above(params)
-    vim.cmd.redraw()
     during(dialog, function()
+      local is_cut
+      dialog.close_preview, is_cut = preview.above(params)
+      vim.cmd.redraw()
       vim.ui.select(vim.list_extend(is_cut and { "study" } or {}, params.actions), {
         prompt = "Opal: " .. short(params.title),
         format_item = labels(params),

@@ -8,24 +8,18 @@ local DIALOG_LINES = 6
 ---@param params opal.ConfirmParams
 ---@return integer bufnr
 local function describe(params)
-  local diffs = require("opal.diff")
+  local diffs, split = require("opal.diff"), require("opal.text").split
   local details = params.details or {}
-  local lines = {}
-  if details.command then
-    vim.list_extend(lines, vim.split(details.command, "\n"))
-  else
-    vim.list_extend(lines, vim.split(params.title, "\n"))
+  local lines = split(details.command or params.title)
+  if details.directory then
+    vim.list_extend(lines, split("\nin " .. details.directory))
   end
   local diff = details.diff and diffs.without_names(details.diff)
-  local diff_row
-  if details.directory then
-    vim.list_extend(lines, { "", "in " .. details.directory })
-  end
+  local diff_row = #lines + 1
   if diff then
-    diff_row = #lines + 1
-    vim.list_extend(lines, vim.split("\n" .. diff:gsub("%s+$", ""), "\n"))
+    vim.list_extend(lines, split("\n" .. diff:gsub("%s+$", "")))
   elseif details.path then
-    vim.list_extend(lines, { "", details.path })
+    vim.list_extend(lines, split("\n" .. details.path))
   end
   local bufnr = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, true, lines)
