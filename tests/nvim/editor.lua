@@ -141,7 +141,7 @@ function Editor:start_nvim(env, options)
   self:lua(
     [[
       local root, options = ...
-      vim.cmd("filetype plugin on")
+      vim.cmd("filetype plugin on | syntax on")
       vim.opt.runtimepath:prepend(root .. "/editors/nvim")
       vim.cmd.runtime("plugin/opal.lua")
       _G.notes = {}
@@ -163,6 +163,21 @@ end
 ---@param command string
 function Editor:cmd(command)
   vim.rpcrequest(self.channel, "nvim_command", command)
+end
+
+--- Starts language servers in the editor, for its current buffer and those to come.
+---@param ... opal.test.LanguageServerOptions
+function Editor:language_servers(...)
+  self:lua(
+    [[
+      local file = ...
+      for _, options in ipairs({ select(2, ...) }) do
+        dofile(file).start(options)
+      end
+    ]],
+    root .. "/tests/nvim/language_server.lua",
+    ...
+  )
 end
 
 --- Types keys as a user would, and waits until they are taken. Not for keys into a blocking dialog.
@@ -281,11 +296,22 @@ function Editor:go_to_prompt()
   end)
 end
 
+---@private
+---@param name string of a signal for the server
+function Editor:signal_server(name)
+  for _, child in ipairs(vim.api.nvim_get_proc_children(self:lua("return vim.fn.getpid()"))) do
+    vim.uv.kill(child, name)
+  end
+end
+
+--- Keeps the server from doing anything.
+function Editor:stop_server()
+  self:signal_server("sigstop")
+end
+
 --- Kills the server, and waits until the user has been told.
 function Editor:kill_server()
-  for _, child in ipairs(vim.api.nvim_get_proc_children(self:lua("return vim.fn.getpid()"))) do
-    vim.uv.kill(child, "sigkill")
-  end
+  self:signal_server("sigkill")
   self:notified("Opal's server is gone (signal 9)")
 end
 

@@ -176,13 +176,17 @@ export class Editor {
     await this.find_view();
   }
 
-  /** Runs a command by its title. */
+  /** Runs a command by its title. The palette lists what can be done at the moment that it opens. */
   async command(title) {
-    await this.page.keyboard.press("F1");
-    await this.page.waitForSelector(".quick-input-widget input");
-    await this.page.keyboard.insertText(title);
-    await this.page.waitForSelector(`.quick-input-list .monaco-list-row[aria-label*="${title}"]`);
-    await this.page.keyboard.press("Enter");
+    const row = `.quick-input-list .monaco-list-row.focused[aria-label*="${title}"]`;
+    await this.eventually(`the palette offers: ${title}`, async () => {
+      await this.page.keyboard.press("F1");
+      await this.page.waitForSelector(".quick-input-widget input");
+      await this.page.keyboard.insertText(title);
+      const found = await this.page.waitForSelector(row, { timeout: 5000 }).catch(() => undefined);
+      await this.page.keyboard.press(found ? "Enter" : "Escape");
+      return found;
+    });
   }
 
   /** Whether the palette offers a command. */
@@ -281,9 +285,16 @@ export class Editor {
   }
 
   async dock_shows(part) {
-    await this.eventually(`the dock shows: ${part}`, async () =>
-      (await this.view.$eval(".dock", (dock) => dock.innerText)).includes(part),
-    );
+    await this.eventually(`the dock shows: ${part}`, async () => (await this.dock()).includes(part));
+  }
+
+  async dock_shows_no(part) {
+    await this.eventually(`the dock does not show: ${part}`, async () => !(await this.dock()).includes(part));
+  }
+
+  /** What stands below the conversation. */
+  async dock() {
+    return this.view.$eval(".dock", (dock) => dock.innerText);
   }
 
   /** Waits until nothing runs any more. */

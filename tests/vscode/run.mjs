@@ -4,7 +4,6 @@ import { Server } from "./server.mjs";
 import { Editor } from "./editor.mjs";
 import { stories } from "./stories.mjs";
 
-const only = process.argv[2];
 /** What every client of Opal must be able to do, under these names. */
 const shared = readFileSync(new URL("../shared-stories", import.meta.url), "utf8").trim().split("\n");
 const missing = shared.filter((name) => !stories.some((story) => story.name === name));
@@ -12,15 +11,35 @@ if (missing.length > 0) {
   console.log(`  missing here, but in tests/shared-stories:\n    ${missing.join("\n    ")}`);
   process.exit(1);
 }
-const server = await Server.start();
-let failed = 0;
-let ran = 0;
+
+const only = new RegExp(process.argv[2] ?? "");
+const chosen = stories.filter(({ name }) => only.test(name));
 const begun = Date.now();
-for (const { name, play } of stories) {
-  if (only && !name.includes(only)) {
-    continue;
+const server = await Server.start();
+const stumbled = [];
+for (const story of chosen) {
+  if (!(await plays(story))) {
+    stumbled.push(story);
   }
-  ran += 1;
+}
+// On a machine that is busy a browser may lose a click or a key: what fails twice is Opal's own.
+const failed = [];
+for (const story of stumbled) {
+  console.log("  once more:");
+  if (!(await plays(story))) {
+    failed.push(story);
+  }
+}
+await server.stop();
+const seconds = Math.round((Date.now() - begun) / 1000);
+console.log(`  ${chosen.length} stories, ${failed.length} failed, ${stumbled.length} played twice, ${seconds} s`);
+for (const { name } of failed) {
+  console.log(`  failed: ${name}`);
+}
+console.log(`\n${chosen.length - failed.length} passed, ${failed.length} failed`);
+process.exit(failed.length === 0 && chosen.length > 0 ? 0 : 1);
+
+async function plays({ name, play }) {
   const start = Date.now();
   const t = await Editor.open(server);
   let trouble;
@@ -36,10 +55,7 @@ for (const { name, play } of stories) {
     console.log(`      ${line}`);
   }
   if (trouble) {
-    failed += 1;
     console.log(`    ${trouble.replaceAll("\n", "\n    ")}`);
   }
+  return trouble === undefined;
 }
-await server.stop();
-console.log(`  ${ran} stories, ${failed} failed, ${Math.round((Date.now() - begun) / 1000)} s`);
-process.exit(failed === 0 && ran > 0 ? 0 : 1);

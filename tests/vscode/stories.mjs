@@ -1,5 +1,6 @@
 // What a user does, and what comes of it.
 import { execFileSync } from "node:child_process";
+import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,6 +21,8 @@ const edit = (path, ...edits) =>
 const FREELY = { settings: { "opal.permissionMode": "auto_edit" } };
 /** A server that asks for a secret. */
 const SECRETIVE = fileURLToPath(new URL("secretive.mjs", import.meta.url));
+/** A picture of one point. */
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const UNASKED = { settings: { "opal.permissionMode": "full" } };
 
 story("a prompt streams its answer", async (t) => {
@@ -154,6 +157,19 @@ story("a command cannot smuggle a link into its notification", async (t) => {
   );
 });
 
+story("files that an answer names are opened, whatever they hold", async (t) => {
+  await t.file("100%/a.txt", "one\ntwo\nthree\n");
+  await t.file("shot.png", Buffer.from(PNG, "base64"));
+  await t.start([[say("See [the shot](shot.png) and [the rest](<100%/a.txt:2>).")]]);
+  await t.prompt("look");
+  await t.view.click('a:text-is("the shot")');
+  await t.page.waitForSelector('.tab.active[data-resource-name="shot.png"]');
+  await t.page.waitForSelector('.statusbar-item:has-text("1x1")');
+  await t.view.click('a:text-is("the rest")');
+  await t.page.waitForSelector('.tab.active[data-resource-name="a.txt"]');
+  await t.page.waitForSelector('.statusbar-item:has-text("Ln 2, Col 1")');
+});
+
 story("a question of the model is answered by choosing or typing", async (t) => {
   await t.start([
     [call("ask_user", { question: "Which colour?", choices: ["red", "blue"] })],
@@ -281,6 +297,77 @@ story("what was queued is handed back though the view was hidden", async (t) => 
   await t.eventually("it is back in the box", async () => (await t.view.inputValue("textarea")) === "later");
 });
 
+/** What has the keyboard in the view. */
+const focused = (t) =>
+  t.view.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
+
+story("whoever is in the queue by keyboard stays there, whatever happens meanwhile", async (t) => {
+  await t.start([[say("Working"), t.gate("go"), run("true")], [say("Still"), { hang: true }]], UNASKED);
+  await t.prompt("work");
+  await t.shows("Working");
+  for (const text of ["one", "two", "three"]) {
+    await t.prompt(text, "Alt+Enter");
+    await t.dock_shows(text);
+  }
+  const withdraw = async () => {
+    await t.page.keyboard.press("Enter");
+    return t.view.$$eval(".queue li", (all) => all.length);
+  };
+  await t.view.focus('button[aria-label="Withdraw: two"]');
+  await t.open_gate("go");
+  await t.shows("Still");
+  t.expect("the model has gone on", await focused(t), "Withdraw: two");
+  await withdraw();
+  await t.eventually("on to the next", async () => (await focused(t)) === "Withdraw: three");
+  await withdraw();
+  await t.eventually("the last: back to the one before", async () => (await focused(t)) === "Withdraw: one");
+  await withdraw();
+  await t.eventually("nothing is left: to the prompt", async () => (await focused(t)) === "Prompt");
+});
+
+story("whoever answers by keyboard goes on in the prompt box", async (t) => {
+  await t.start([[run("true")], [say("Done.")]]);
+  await t.prompt("run it");
+  await t.dock_shows("true");
+  await t.view.focus('.answers button:text-is("Allow")');
+  await t.page.keyboard.press("Enter");
+  await t.shows("Done.");
+  t.expect("what has the focus", await focused(t), "Prompt");
+});
+
+story("whoever reviews by keyboard stays there", async (t) => {
+  const lines = Array.from({ length: 40 }, (_, idx) => `line ${idx + 1}`);
+  await t.file("a.txt", `${lines.join("\n")}\n`);
+  await t.file("b.txt", "one\n");
+  await t.start(
+    [
+      [read("a.txt"), read("b.txt")],
+      [edit("a.txt", ["line 3\n", "LINE 3\n"], ["line 30\n", "LINE 30\n"])],
+      [t.gate("go"), edit("b.txt", ["one", "ONE"])],
+      [say("Done.")],
+    ],
+    FREELY,
+  );
+  await t.prompt("shout");
+  await t.dock_shows("1 file\n");
+  await t.view.click(".changes > summary");
+  await t.view.click(".file summary .path");
+  await t.view.focus('.hunk >> nth=0 >> button:text-is("Keep")');
+  await t.open_gate("go");
+  await t.shows("Done.");
+  await t.dock_shows("2 files\n");
+  t.expect("another file has changed", await focused(t), "Keep");
+  await t.page.keyboard.press("Enter");
+  await t.eventually("one is left", () => t.view.$$eval(".hunk:visible", (all) => all.length === 1).catch(() => false));
+  t.expect("on to the next", await focused(t), "Keep");
+  await t.page.keyboard.press("Enter");
+  await t.dock_shows("1 file\n");
+  t.expect("on to the next file", await focused(t), "b.txt+1 −1✓↶");
+  await t.view.focus('button[aria-label="Keep the changes of b.txt"]');
+  await t.page.keyboard.press("Enter");
+  await t.eventually("nothing is left: to the prompt", async () => (await focused(t)) === "Prompt");
+});
+
 story("the last turn is undone", async (t) => {
   await t.file("a.txt", "one\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["one", "ONE"])], [say("Done.")]], FREELY);
@@ -350,6 +437,26 @@ story("changes are reviewed hunk by hunk", async (t) => {
   await t.eventually("nothing is left to review", () => t.view.$eval(".changes", (element) => element.hidden));
 });
 
+story("a diff that is open stays what it is when another of the same file is opened", async (t) => {
+  await t.file("a.txt", "one\n");
+  await t.start([[read("a.txt")], [edit("a.txt", ["one", "two"])], [edit("a.txt", ["two", "three"])], [say("Done.")]], {
+    settings: { ...FREELY.settings, "workbench.editor.enablePreview": false },
+  });
+  await t.prompt("count");
+  await t.shows("Done.");
+  await t.idle();
+  await t.press("Review");
+  const compared = (tab, left) =>
+    t.eventually(`${tab} compares with ${left}`, async () =>
+      (await t.page.$$eval(`.tab.active[aria-label*="${tab}"]`, (all) => all.length)) === 1 &&
+      (await t.page.$$eval(".editor-instance .editor.original .view-line", (all) => all[0]?.textContent)) === left);
+  await compared("Changes of This Session", "one");
+  await t.view.click('button:text-is("Open Diff") >> nth=1');
+  await compared("Changed by Opal", "two");
+  await t.page.click('.tab[aria-label*="Changes of This Session"]');
+  await compared("Changes of This Session", "one");
+});
+
 story("lenses in the editor keep and undo a hunk", async (t) => {
   await t.file("a.txt", "one\ntwo\nthree\n");
   await t.start([[read("a.txt")], [edit("a.txt", ["two", "TWO"])], [say("Done.")]], FREELY);
@@ -409,6 +516,89 @@ story("a conversation goes on after its server was killed", async (t) => {
   await t.shows("Here again.");
 });
 
+/** A server that is counted, and does not come up while the file `hold` is there. */
+async function slow_server(t) {
+  const hold = join(t.dir, "hold");
+  const lines = [
+    "#!/bin/sh",
+    `if [ "$1" = lsp ]; then echo start >> '${t.dir}/starts'; while [ -e '${hold}' ]; do sleep 0.05; done; fi`,
+    `exec '${process.env.OPAL_TEST_BIN}' "$@"`,
+  ];
+  await t.file("opal.sh", `${lines.join("\n")}\n`);
+  chmodSync(join(t.dir, "opal.sh"), 0o755);
+  return {
+    options: { settings: { "opal.path": join(t.dir, "opal.sh") } },
+    hold: () => t.file("hold", ""),
+    go_on: () => rmSync(hold),
+    starts: () => t.on_disk("starts").trim().split("\n").length,
+    async starting() {
+      await t.eventually("it is starting", async () => (await t.status_bar()).includes("starting"));
+    },
+    async killed() {
+      for (const pid of t.servers()) {
+        process.kill(pid, "SIGKILL");
+      }
+      await this.starting();
+    },
+  };
+}
+
+story("a prompt that is sent while its server starts again waits for that one", async (t) => {
+  const server = await slow_server(t);
+  await t.start([[say("Hello there.")], [say("Here again.")]], server.options);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  await server.hold();
+  await server.killed();
+  await t.prompt("go on");
+  await t.eventually("another has been started", () => server.starts() === 2);
+  await server.go_on();
+  await t.shows("Here again.");
+  await t.idle();
+  t.expect("one prompt", (await t.transcript()).split("go on").length, 2);
+  t.expect("and no other", server.starts(), 2);
+  t.expect("one server", t.servers().length, 1);
+});
+
+story("a new session that is asked for while another starts is a new one", async (t) => {
+  const server = await slow_server(t);
+  await t.start([[say("Hello there.")], [say("Hello again.")]], server.options);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  await server.hold();
+  await t.reload();
+  await server.starting();
+  await t.command("Opal: New Session");
+  await server.go_on();
+  await t.idle();
+  await t.eventually("it is empty", () => t.view.$(".welcome"));
+  await t.prompt("again");
+  await t.shows("Hello again.");
+  t.expect("the other is not told", t.sent().trim().split("\n").at(-1).includes("greet me"), false);
+  t.expect("one server", t.servers().length, 1);
+});
+
+story("a server that does not come up is ended by a restart", async (t) => {
+  const server = await slow_server(t);
+  await t.start([[say("Hello there.")], [say("Here again.")]], server.options);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  await server.hold();
+  await server.killed();
+  await t.eventually("another has been started", () => server.starts() === 2);
+  await t.command("Opal: Restart Server");
+  await t.eventually("and one more", () => server.starts() === 3);
+  t.expect("that is no error", await t.page.$$eval(".notification-toast", (all) => all.map((toast) => toast.textContent)), []);
+  await server.go_on();
+  await t.shows("Hello there.");
+  await t.prompt("go on");
+  await t.shows("Here again.");
+  t.expect("one server", t.servers().length, 1);
+});
+
 story("an error is shown with what can be done", async (t) => {
   await t.start([]);
   await t.prompt("work");
@@ -429,6 +619,14 @@ story("a missing server is said, with a button to the setting", async (t) => {
   await t.page.waitForSelector('.settings-editor [data-key="opal.path"], .settings-editor .setting-item-label');
 });
 
+story("a prompt of the palette that does not reach the model is not lost", async (t) => {
+  await t.start([], { settings: { "opal.path": "/nowhere/opal" } });
+  await t.command("Opal: Prompt…");
+  await t.input("What is to be done?", "work");
+  await t.dock_shows("Opal's server cannot be run: /nowhere/opal");
+  await t.eventually("it is in the box", async () => (await t.view.inputValue("textarea")) === "work");
+});
+
 story("what a folder sets runs nothing until the folder is trusted", async (t) => {
   await t.start([[say("Hello.")]], {
     user: { "security.workspace.trust.enabled": true, "security.workspace.trust.startupPrompt": "never" },
@@ -440,6 +638,7 @@ story("what a folder sets runs nothing until the folder is trusted", async (t) =
   await t.page.click('.workspace-trust-editor .monaco-button:text-is("Trust")');
   await t.page.waitForSelector('.workspace-trust-editor:has-text("You trust this folder")');
   await t.page.click('.monaco-modal-editor-block .codicon-close >> nth=0');
+  await t.dock_shows_no("Opal's server was not found.");
   await t.prompt("");
   await t.shows("Hello.");
 });
@@ -474,6 +673,17 @@ story("files, the selection and images go along", async (t) => {
   await t.model_was_told("image/png");
 });
 
+story("files that a search leaves out are not offered", async (t) => {
+  await t.file("src/price.rs", "");
+  await t.file("node_modules/dear/price.js", "");
+  await t.file("old/price.txt", "");
+  await t.start([], { settings: { "search.exclude": { "**/node_modules": true, "{old,older}": true } } });
+  await t.view.click("textarea");
+  await t.page.keyboard.type("@price");
+  await t.view.waitForSelector('.offers [aria-selected="true"]');
+  t.expect("the files", await t.view.$$eval(".offers li", (all) => all.map((li) => li.textContent)), ["src/price.rs"]);
+});
+
 story("a picture that is too large is said, and one that comes with its text is not taken for it", async (t) => {
   await t.start([]);
   const paste = (n_bytes, text) =>
@@ -493,6 +703,40 @@ story("a picture that is too large is said, and one that comes with its text is 
   t.expect("the picture is taken", await paste(11_000_000), false);
   await t.notified("more than 10 MB is not attached");
   t.expect("nothing is attached", await t.view.$$eval(".chip", (all) => all.length), 0);
+});
+
+story("a picture that was not sent yet is kept while the view is hidden, and by a reloaded window", async (t) => {
+  await t.start([[say("I see.")]]);
+  const chips = () => t.view.$$eval(".chips:not(.log *) .chip", (all) => all.map((chip) => chip.firstChild.textContent));
+  const paste = (...bytes) =>
+    t.view.evaluate((bytes) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10, ...bytes])], "shot.png", { type: "image/png" }));
+      const event = new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true });
+      document.querySelector("textarea").dispatchEvent(event);
+    }, bytes);
+  const become = (what, expected) =>
+    t.eventually(what, async () => JSON.stringify(await chips()) === JSON.stringify(expected));
+  await paste(1);
+  await become("one", ["image 1"]);
+  await paste(2);
+  await become("two", ["image 1", "image 2"]);
+  await t.view.click('button[aria-label="Remove image 1"]');
+  await paste(3);
+  await become("a name is given once", ["image 2", "image 1"]);
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.show_view();
+  await become("kept while it is hidden", ["image 2", "image 1"]);
+  await t.reload();
+  await become("kept by a reloaded window", ["image 2", "image 1"]);
+  await t.prompt("look");
+  await t.shows("I see.");
+  await t.model_was_told("data:image/png;base64,iVBORw0KGgoC");
+  await t.model_was_told("data:image/png;base64,iVBORw0KGgoD");
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.show_view();
+  await t.shows("I see.");
+  await become("sent is sent", []);
 });
 
 story("a session is found by its words and resumed", async (t) => {

@@ -4,7 +4,13 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
-import { type LanguageClient, type RequestType, ResponseError } from "vscode-languageclient/node";
+import {
+  ConnectionError,
+  ErrorCodes,
+  type LanguageClient,
+  type RequestType,
+  ResponseError,
+} from "vscode-languageclient/node";
 import { NoServer } from "./binary";
 import type { Patch, Problem, Status } from "./items";
 import * as protocol from "./protocol";
@@ -31,6 +37,7 @@ export class Refused extends Error {
 
 export class Agent implements vscode.Disposable {
   session: Session | undefined;
+  /** What is on its way: the session that there will be. */
   private beginning: Promise<Session> | undefined;
   private problem: Problem | undefined;
   /** Events that came while the history was being read. */
@@ -98,11 +105,18 @@ export class Agent implements vscode.Disposable {
 
   /** The session, started if there is none. After a problem it is attached again: the server may be another. */
   async ready(): Promise<Session> {
-    if (this.session && !this.beginning && !this.problem) {
+    if (!this.beginning && this.session && !this.problem) {
       return this.session;
     }
-    const remembered = this.remembered;
-    return this.begin(() => (remembered ? this.go_on(remembered) : this.start()));
+    const { remembered } = this;
+    let beginning = this.beginning ?? this.begin(() => (remembered ? this.go_on(remembered) : this.start()));
+    for (;;) {
+      const [outcome] = await Promise.allSettled([beginning]);
+      if (!this.beginning) {
+        return outcome.status === "fulfilled" ? outcome.value : Promise.reject(outcome.reason);
+      }
+      beginning = this.beginning; // another was begun meanwhile
+    }
   }
 
   /** Sends a request about the session, which is started if there is none. */
@@ -183,38 +197,39 @@ export class Agent implements vscode.Disposable {
     if (session) {
       const client = await this.connected();
       this.held = [];
-      await this.fill(
-        client,
-        session.id,
-        await client.sendRequest(protocol.state, { session_id: session.id }),
-      );
-    }
-  }
-
-  server_died(restarts: boolean): void {
-    this.questions().drop_all();
-    this.beginning = undefined;
-    if (this.session) {
-      this.patched.fire(this.session.lost());
-      const then = restarts ? "It is started again." : "The command Opal: Restart Server starts it again.";
-      this.patched.fire(this.session.note("error", "Opal's server ended unexpectedly.", then));
-    }
-    if (!restarts) {
-      this.problem = { message: "Opal's server keeps ending.", command: "opal.restart", label: "Restart" };
-    }
-    this.changed.fire();
-  }
-
-  /** There is a server again: the session goes on where it stood. */
-  async server_restarted(): Promise<void> {
-    if (this.session) {
-      const { id } = this.session;
-      await this.begin(() => this.attach(id)).catch(() => undefined); // shown as the problem
-      if (this.session) {
-        const text = "Opal's server ended unexpectedly and was started again.";
-        this.patched.fire(this.session.note("warning", text, "What was running was cut off."));
+      try {
+        const state = await client.sendRequest(protocol.state, { session_id: session.id });
+        const entries = await history(client, session.id);
+        if (this.session === session) {
+          await this.take(state, entries);
+        }
+      } finally {
+        this.held = undefined;
       }
     }
+  }
+
+  /** The session goes on where it stood, with another server. */
+  server_died(too_often: boolean): void {
+    this.questions().drop_all();
+    const { session } = this;
+    if (session) {
+      this.patched.fire(session.lost());
+      const then = too_often ? "The command Opal: Restart Server starts it again." : "It is started again.";
+      this.patched.fire(session.note("error", "Opal's server ended unexpectedly.", then));
+    }
+    if (too_often) {
+      this.beginning = undefined; // it has failed
+      this.problem = { message: "Opal's server keeps ending.", command: "opal.restart", label: "Restart" };
+    } else if (session) {
+      this.begin(async () => {
+        const again = await this.go_on(session.id);
+        const text = "Opal's server ended unexpectedly and was started again.";
+        this.patched.fire(again.note("warning", text, "What was running was cut off."));
+        return again;
+      }).catch(() => undefined); // shown as the problem
+    }
+    this.changed.fire();
   }
 
   /** What was in the way may be out of it. */
@@ -224,7 +239,7 @@ export class Agent implements vscode.Disposable {
   }
 
   async restart(): Promise<void> {
-    await this.server().stop();
+    const stopped = this.server().stop();
     this.questions().drop_all();
     const id = this.session?.id ?? this.remembered;
     this.session = undefined;
@@ -233,6 +248,7 @@ export class Agent implements vscode.Disposable {
     if (id) {
       await this.begin(() => this.go_on(id));
     } else {
+      await stopped;
       await this.connected();
     }
   }
@@ -243,24 +259,27 @@ export class Agent implements vscode.Disposable {
     }
   }
 
-  /** One beginning at a time; why it failed is kept for the view. */
-  private async begin(how: () => Promise<Session>): Promise<Session> {
-    if (!this.beginning) {
-      this.problem = undefined;
-      const beginning = how();
-      this.beginning = beginning;
-      this.changed.fire();
-      beginning
-        .catch((error) => {
-          this.problem = describe(error);
-          this.log.error(`no session: ${error}`);
-        })
-        .finally(() => {
-          this.beginning = undefined;
-          this.changed.fire();
-        });
-    }
-    return this.beginning;
+  /** One beginning at a time, so that the last is what there is; why that failed is kept for the view. */
+  private begin(how: () => Promise<Session>): Promise<Session> {
+    const ended = (problem?: Problem) => {
+      if (this.beginning === beginning) {
+        this.beginning = undefined;
+        this.problem = problem;
+        this.changed.fire();
+      }
+    };
+    const beginning = (this.beginning?.catch(() => undefined) ?? Promise.resolve()).then(how);
+    beginning.then(
+      () => ended(),
+      (error) => {
+        this.log.error(`no session: ${error}`);
+        ended(describe(error));
+      },
+    );
+    this.beginning = beginning;
+    this.problem = undefined;
+    this.changed.fire();
+    return beginning;
   }
 
   private async start(): Promise<Session> {
@@ -299,7 +318,7 @@ export class Agent implements vscode.Disposable {
     for (let left = HELD_TRIES; ; left -= 1) {
       try {
         const { state } = await client.sendRequest(protocol.sessionResume, { session_id });
-        return await this.fill(client, state.session_id, state);
+        return await this.take(state, await history(client, state.session_id));
       } catch (error) {
         if (left === 0 || !has_code(error, protocol.ErrorCode.held_elsewhere)) {
           this.held = undefined;
@@ -308,25 +327,6 @@ export class Agent implements vscode.Disposable {
         await sleep(HELD_RETRY_MS);
       }
     }
-  }
-
-  private async fill(
-    client: LanguageClient,
-    session_id: string,
-    state: protocol.SessionState,
-  ): Promise<Session> {
-    const entries: protocol.HistoryEntry[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await client.sendRequest(protocol.sessionHistory, {
-        session_id,
-        cursor,
-        limit: HISTORY_PAGE,
-      });
-      entries.push(...page.entries);
-      cursor = page.next_cursor ?? undefined;
-    } while (cursor);
-    return this.take(state, entries);
   }
 
   private async take(state: protocol.SessionState, entries: protocol.HistoryEntry[]): Promise<Session> {
@@ -371,8 +371,29 @@ export class Agent implements vscode.Disposable {
   }
 }
 
+async function history(client: LanguageClient, session_id: string): Promise<protocol.HistoryEntry[]> {
+  const entries: protocol.HistoryEntry[] = [];
+  let cursor: string | undefined;
+  do {
+    const params = { session_id, cursor, limit: HISTORY_PAGE };
+    const page = await client.sendRequest(protocol.sessionHistory, params);
+    entries.push(...page.entries);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor);
+  return entries;
+}
+
 export function has_code(error: unknown, code: number): boolean {
   return error instanceof ResponseError && error.code === code;
+}
+
+/** Whether the server went away before it answered. */
+export function is_lost(error: unknown): boolean {
+  return (
+    error instanceof ConnectionError ||
+    has_code(error, ErrorCodes.PendingResponseRejected) ||
+    has_code(error, ErrorCodes.ConnectionInactive)
+  );
 }
 
 /** What went wrong, for people. */
@@ -384,6 +405,9 @@ export function describe(error: unknown): Problem {
       command: "opal.openPathSetting",
       label: "Open the Setting",
     };
+  }
+  if (is_lost(error)) {
+    return { message: "Opal's server ended unexpectedly.", hint: "Try again." };
   }
   const hint =
     error instanceof ResponseError

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { Agent } from "./agent";
 import type { Mention } from "./items";
-import { selection_of, to_prompt } from "./mentions";
+import { selection_of } from "./mentions";
 import * as pick from "./pick";
 import * as protocol from "./protocol";
 import type { Questions } from "./questions";
@@ -36,7 +36,7 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
       const text = await ask("What is to be done?");
       if (text) {
         await view.show();
-        await agent.say(text, []);
+        await view.say(text);
       }
     },
     async promptAboutSelection() {
@@ -46,19 +46,18 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
     },
     async say(text: string, mentions: Mention[]) {
       await view.show();
-      const prompt = to_prompt(text, mentions);
-      await agent.say(prompt.text, prompt.attachments);
+      await view.say(text, mentions);
     },
     async steer() {
       const text = await ask("Said to the running turn at its next safe point");
       if (text) {
-        await agent.say(text, []);
+        await view.say(text);
       }
     },
     async followUp() {
       const text = await ask("What is to be done when the running turn has ended?");
       if (text) {
-        await agent.say(text, [], true);
+        await view.say(text, [], true);
       }
     },
     abort: () => agent.abort(),

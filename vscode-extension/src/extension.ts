@@ -4,6 +4,7 @@ import { Agent } from "./agent";
 import { CodeActions } from "./code_actions";
 import { register } from "./commands";
 import { save_documents } from "./documents";
+import { Pictures } from "./pictures";
 import { Questions } from "./questions";
 import { Review } from "./review";
 import { Server } from "./server";
@@ -23,7 +24,8 @@ export function activate(context: vscode.ExtensionContext): void {
     () => questions,
   );
   const review = new Review(agent, memory);
-  const view: View = new View(context.extension, agent, () => questions, review);
+  const pictures = new Pictures(context.storageUri ?? context.globalStorageUri);
+  const view: View = new View(context.extension, agent, () => questions, review, pictures);
   const questions: Questions = new Questions(
     () => status_changed(),
     () => view.is_seen,
@@ -36,8 +38,7 @@ export function activate(context: vscode.ExtensionContext): void {
       tools.connect(client);
       save_documents(client, log);
     },
-    died: (restarts) => agent.server_died(restarts),
-    restarted: () => void agent.server_restarted(),
+    died: (too_often) => agent.server_died(too_often),
   });
   server = running;
 
@@ -67,7 +68,12 @@ export function activate(context: vscode.ExtensionContext): void {
     bar,
     tools,
     agent.on_status(status_changed),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => agent.forget_problem()),
+    // This is also heard when a folder is trusted, and only then do its settings count.
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration("opal")) {
+        agent.forget_problem();
+      }
+    }),
     register({ agent, view, review, questions, log }),
     vscode.window.registerWebviewViewProvider(VIEW_ID, view),
     vscode.languages.registerCodeActionsProvider({ scheme: "file" }, new CodeActions(), {

@@ -130,6 +130,8 @@ export type ToView =
 export type FromView =
   | { type: "ready" }
   | { type: "send"; text: string; mentions: Mention[]; how: "send" | "queue" }
+  /** The pictures that are attached are these now. */
+  | { type: "pictures"; pictures: Mention[] }
   | { type: "abort" }
   /** What was pasted is not attached. */
   | { type: "image_too_large"; most_bytes: number }

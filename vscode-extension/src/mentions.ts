@@ -10,13 +10,15 @@ import { type Found, symbols_of, workspace_symbols } from "./symbols";
 const MOST_FILES = 20_000;
 const MOST_OFFERED = 30;
 const FILES_KEPT_MS = 10_000;
-const EMPTY_TRIES = 5;
-const EMPTY_RETRY_MS = 300;
+const LISTING_TRIES = 5;
+const LISTING_RETRY_MS = 300;
+const LISTING_WITHIN_MS = 5000;
 const SYMBOLS_WITHIN_MS = 400;
 const LEAST_QUERY = 2;
 const MOST_PROBLEMS = 100;
 
 let files: { at: number; paths: string[] } | undefined;
+let listing: Promise<string[]> | undefined;
 
 /** What `@query` may mean, best first. */
 export async function offer(query: string): Promise<Mention[]> {
@@ -52,17 +54,42 @@ async function symbols_for(query: string, editor: vscode.TextEditor | undefined)
   return [...new Map(mentions.map((mention) => [mention.label, mention])).values()];
 }
 
+/** The files of the workspace; whoever asks while they are listed waits for the same list. */
 async function workspace_files(): Promise<string[]> {
-  if (!files || Date.now() - files.at > FILES_KEPT_MS) {
-    let uris = await vscode.workspace.findFiles("**/*", undefined, MOST_FILES);
-    // A window that has just been opened may not have looked yet.
-    for (let left = EMPTY_TRIES; uris.length === 0 && left > 0; left -= 1) {
-      await sleep(EMPTY_RETRY_MS);
-      uris = await vscode.workspace.findFiles("**/*", undefined, MOST_FILES);
-    }
-    files = { at: Date.now(), paths: uris.map((uri) => vscode.workspace.asRelativePath(uri)).sort() };
+  if (files && Date.now() - files.at < FILES_KEPT_MS) {
+    return files.paths;
   }
-  return files.paths;
+  listing ??= list_files().finally(() => {
+    listing = undefined;
+  });
+  return listing;
+}
+
+/** A window that has just been opened may know of no file yet, or leave the question unanswered. */
+async function list_files(): Promise<string[]> {
+  for (let left = LISTING_TRIES; left > 0; left -= 1) {
+    const late = new vscode.CancellationTokenSource();
+    const timer = setTimeout(() => late.cancel(), LISTING_WITHIN_MS);
+    const uris = await Promise.race([
+      Promise.resolve(vscode.workspace.findFiles("**/*", left_out(), MOST_FILES, late.token)).catch(() => []),
+      new Promise<vscode.Uri[]>((resolve) => late.token.onCancellationRequested(() => resolve([]))),
+    ]);
+    clearTimeout(timer);
+    late.dispose();
+    if (uris.length > 0) {
+      files = { at: Date.now(), paths: uris.map((uri) => vscode.workspace.asRelativePath(uri)).sort() };
+      return files.paths;
+    }
+    await sleep(LISTING_RETRY_MS);
+  }
+  return [];
+}
+
+/** What searches leave out, such as the packages of others; what is not listed at all the editor leaves out itself. */
+function left_out(): string | undefined {
+  const patterns = vscode.workspace.getConfiguration("search").get<Record<string, unknown>>("exclude", {});
+  const globs = Object.keys(patterns).filter((glob) => patterns[glob] === true);
+  return globs.length > 0 ? `{${globs.join(",")}}` : undefined;
 }
 
 function file_mention(path: string): Mention {

@@ -11,6 +11,7 @@ import {
 } from "vscode-languageclient/node";
 import type { Asked } from "./items";
 import * as protocol from "./protocol";
+import { without_links } from "./words";
 
 type Answer = protocol.ConfirmResult | protocol.InputResult | null;
 
@@ -207,11 +208,6 @@ export class Questions implements vscode.Disposable {
         }),
     );
   }
-}
-
-/** What the model wrote must not become a link: a click on one could run a command of the editor. */
-export function without_links(text: string): string {
-  return text.replaceAll("](", "] (");
 }
 
 async function ask_text(

@@ -2,13 +2,15 @@
  * Reviewing what the session changed: diffs in the editor's own diff editors, kept or taken back file by file
  * or hunk by hunk. Taking back is the server's; what was kept is remembered here, for it changes nothing.
  */
+import { createHash } from "node:crypto";
 import { isAbsolute } from "node:path";
 import * as vscode from "vscode";
-import { type Agent, Refused } from "./agent";
+import { type Agent, is_lost, Refused } from "./agent";
 import { before, by_file, parse_diff } from "./diff";
 import type { ChangedFile, ToView } from "./items";
 import * as protocol from "./protocol";
 import { report } from "./report";
+import { without_links } from "./words";
 
 const SCHEME = "opal-text";
 const KEPT_KEY = "opal.kept";
@@ -25,16 +27,14 @@ export class Review
   private ran_commands = 0;
   /** What was taken back here, latest last. */
   private undone: { session: string; turn_id: string }[] = [];
-  /** Texts that a diff editor shows beside a file. */
+  /** Texts that a diff editor shows beside a file, by their address. */
   private readonly texts = new Map<string, string>();
   private refreshing: NodeJS.Timeout | undefined;
 
   private readonly listed = new vscode.EventEmitter<Changes>();
   private readonly lenses = new vscode.EventEmitter<void>();
-  private readonly texts_changed = new vscode.EventEmitter<vscode.Uri>();
   readonly on_changes = this.listed.event;
   readonly onDidChangeCodeLenses = this.lenses.event;
-  readonly onDidChange = this.texts_changed.event;
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
@@ -53,7 +53,6 @@ export class Review
       }),
       this.listed,
       this.lenses,
-      this.texts_changed,
     ];
   }
 
@@ -61,7 +60,10 @@ export class Review
   refresh(): void {
     clearTimeout(this.refreshing);
     this.refreshing = setTimeout(() => {
-      this.read().catch((error) => report(error));
+      if (this.agent.status().problem) {
+        return; // nobody has asked for a server to be started
+      }
+      this.read().catch((error) => (is_lost(error) ? undefined : report(error))); // read again with the next server
     }, REFRESH_MS);
   }
 
@@ -168,7 +170,7 @@ export class Review
       }
       return;
     }
-    const reasons = conflicts.map(({ path, reason }) => `${path}: ${reason}`).join("; ");
+    const reasons = without_links(conflicts.map(({ path, reason }) => `${path}: ${reason}`).join("; "));
     const show = "Show What Clashes";
     const chosen = await vscode.window.showWarningMessage(`Opal left files as they are. ${reasons}`, show);
     if (chosen === show) {
@@ -206,7 +208,7 @@ export class Review
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.texts.get(uri.path) ?? "";
+    return this.texts.get(String(uri)) ?? "";
   }
 
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
@@ -256,11 +258,14 @@ export class Review
     return new Set(this.memory.get<string[]>(KEPT_KEY));
   }
 
-  /** A read-only document with this text, named like the file so that it is coloured like it. */
+  /**
+   * A read-only document with this text, named like the file so that it is coloured like it. Another text of the file
+   * is another document: a diff that is open stays what it is.
+   */
   private show_as(uri: vscode.Uri, text: string): vscode.Uri {
-    const shown = uri.with({ scheme: SCHEME, query: "", fragment: "" });
-    this.texts.set(shown.path, text);
-    this.texts_changed.fire(shown);
+    const query = createHash("sha256").update(text).digest("hex");
+    const shown = uri.with({ scheme: SCHEME, query, fragment: "" });
+    this.texts.set(String(shown), text);
     return shown;
   }
 }

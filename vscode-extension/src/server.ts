@@ -1,39 +1,46 @@
-/** The connection to `opal lsp`: started when it is first needed, started again when it dies. */
+/** The connection to `opal lsp`, whose process is started when it is first needed. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { homedir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import {
   CloseAction,
-  type CloseHandlerResult,
   ErrorAction,
-  type Executable,
   LanguageClient,
   RevealOutputChannelOn,
-  State,
   type StaticFeature,
-  TransportKind,
 } from "vscode-languageclient/node";
-import { check_version, find } from "./binary";
+import { check_version, find, NoServer } from "./binary";
+import { Life } from "./life";
 import { type ClientCapabilities, PROTOCOL_VERSION } from "./protocol";
 import { TOOLS } from "./tools";
 
 /** A server that dies more often than this within the time is left alone. */
-const MOST_RESTARTS = 3;
-const RESTARTS_WITHIN_MS = 60_000;
+const MOST_DEATHS = 3;
+const DEATHS_WITHIN_MS = 60_000;
+/** Until a server that was told to end is killed. */
+const ENDS_WITHIN_MS = 2000;
 
 export interface ServerEvents {
   /** Registers what the server may call, before it can call anything. */
   connect(client: LanguageClient): void;
-  /** The server has died. */
-  died(restarts: boolean): void;
-  /** The server that died is there again. */
-  restarted(): void;
+  /** The server has died. Who needs it starts it again, which is no use if it has died too often. */
+  died(too_often: boolean): void;
 }
 
-export class Server implements vscode.Disposable {
-  private client: LanguageClient | undefined;
-  private starting: Promise<LanguageClient> | undefined;
+interface Running {
+  client: LanguageClient;
+  process: ChildProcess;
+}
+
+export class Server {
   private deaths: number[] = [];
-  private stopping = false;
+  private readonly life = new Life<Running>({
+    start: (stop, died) => this.start(stop, died),
+    end: (running) => this.end(running),
+    on_died: () => this.died(),
+  });
 
   constructor(
     private readonly extension: vscode.ExtensionContext,
@@ -43,35 +50,15 @@ export class Server implements vscode.Disposable {
 
   /** The running server; starts it if it is not. Fails with what the user can be told. */
   async running(): Promise<LanguageClient> {
-    if (this.client?.state === State.Running) {
-      return this.client;
-    }
-    this.starting ??= this.start().finally(() => {
-      this.starting = undefined;
-    });
-    return this.starting;
+    return (await this.life.running()).client;
   }
 
-  async stop(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    this.stopping = true;
-    try {
-      await client?.stop();
-    } catch (error) {
-      this.log.warn(`the server did not stop in an orderly way: ${error}`);
-    } finally {
-      this.stopping = false;
-      await client?.dispose().catch(() => undefined); // it is gone already
-    }
+  /** Resolves when it is gone. */
+  stop(): Promise<void> {
+    return this.life.stop();
   }
 
-  dispose(): void {
-    void this.stop();
-  }
-
-  private async start(): Promise<LanguageClient> {
-    await this.stop();
+  private async start(stop: AbortSignal, died: () => void): Promise<Running> {
     const settings = vscode.workspace.getConfiguration("opal");
     const env = { ...process.env, ...settings.get<Record<string, string>>("environment") };
     const program = await find({
@@ -84,52 +71,65 @@ export class Server implements vscode.Disposable {
     const version = await check_version(program, env);
     this.log.info(`starting ${program}, version ${version}`);
 
-    const command: Executable = {
-      command: program,
-      args: ["lsp"],
-      transport: TransportKind.stdio,
-      options: { env, cwd: vscode.workspace.workspaceFolders?.[0]?.uri.fsPath },
-    };
-    const client = new LanguageClient("opal", "Opal", command, {
+    const server = spawn(program, ["lsp", "--stdio", `--clientProcessId=${process.pid}`], {
+      env,
+      cwd: vscode.workspace.workspaceFolders?.[0]?.uri.fsPath,
+      signal: stop,
+      killSignal: "SIGKILL",
+    });
+    server.on("error", (error) => this.log.warn(`${program}: ${error.message}`));
+    const client = new Client("opal", "Opal", async () => server, {
       documentSelector: [{ scheme: "file" }],
       outputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
-        closed: () => this.closed(),
+        closed: () => {
+          died();
+          return { action: CloseAction.DoNotRestart, handled: true };
+        },
       },
     });
     client.registerFeature(capabilities);
     this.events.connect(client);
-    this.client = client;
-    await client.start();
-    return client;
+    try {
+      await once(server, "spawn");
+      await client.start();
+    } catch (error) {
+      server.kill("SIGKILL");
+      this.log.error(`${program} does not start: ${error}`);
+      throw stop.aborted
+        ? new NoServer("Opal's server was stopped.", "Try again.")
+        : new NoServer("Opal's server ended while it started.", "Opal: Show Log shows what it said.");
+    }
+    return { client, process: server };
   }
 
-  private closed(): CloseHandlerResult {
-    if (this.stopping) {
-      return { action: CloseAction.DoNotRestart, handled: true };
+  private async end({ client, process: server }: Running): Promise<void> {
+    const gone = server.exitCode ?? server.signalCode ?? once(server, "exit");
+    try {
+      await client.stop(ENDS_WITHIN_MS);
+      await Promise.race([gone, sleep(ENDS_WITHIN_MS)]);
+    } catch (error) {
+      this.log.warn(`the server did not stop in an orderly way: ${error}`);
     }
+    server.kill("SIGKILL"); // nothing if it is gone
+  }
+
+  private died(): void {
     const now = Date.now();
-    this.deaths = [...this.deaths.filter((death) => now - death < RESTARTS_WITHIN_MS), now];
-    const restarts = this.deaths.length <= MOST_RESTARTS;
-    this.log.error(`the server has died${restarts ? "; starting it again" : " too often"}`);
-    if (restarts) {
-      this.watch_restart();
-    }
-    this.events.died(restarts);
-    return { action: restarts ? CloseAction.Restart : CloseAction.DoNotRestart, handled: true };
+    this.deaths = [...this.deaths.filter((death) => now - death < DEATHS_WITHIN_MS), now];
+    const too_often = this.deaths.length > MOST_DEATHS;
+    this.log.error(`the server has died${too_often ? " too often" : ""}`);
+    this.events.died(too_often);
   }
+}
 
-  private watch_restart(): void {
-    const client = this.client;
-    const watching = client?.onDidChangeState(({ newState }) => {
-      if (newState === State.Running) {
-        watching?.dispose();
-        this.events.restarted();
-      }
-    });
+/** That it could not start is told by who needed it. */
+class Client extends LanguageClient {
+  override error(message: string, data?: unknown, show?: boolean | "force"): void {
+    super.error(message, data, show === "force" ? false : show);
   }
 }
 

@@ -6,6 +6,7 @@ import { after, before } from "./diff";
 import type { FromView, Mention, Offer, Patch, ToView } from "./items";
 import { offer, to_prompt } from "./mentions";
 import { commands } from "./offers";
+import type { Pictures } from "./pictures";
 import { COMMANDS } from "./protocol";
 import type { Questions } from "./questions";
 import { report } from "./report";
@@ -31,6 +32,7 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
     private readonly agent: Agent,
     private readonly questions: () => Questions,
     private readonly review: Review,
+    private readonly pictures: Pictures,
   ) {
     this.subscriptions = [
       agent.on_patches((patches) => {
@@ -60,6 +62,20 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       this.post_when_ready({ type: "attach", mentions });
     }
     this.post_when_ready({ type: "focus" });
+  }
+
+  /** Says something; what does not reach the model goes into the prompt box. */
+  async say(text: string, mentions: Mention[] = [], queue = false): Promise<void> {
+    const prompt = to_prompt(text, mentions);
+    try {
+      await this.agent.say(prompt.text, prompt.attachments, queue);
+    } catch (error) {
+      this.put_back(text);
+      this.post_when_ready({ type: "attach", mentions });
+      if (this.agent.status().problem === undefined || !this.is_seen) {
+        throw error;
+      }
+    }
   }
 
   /** Puts text into the prompt box. */
@@ -139,23 +155,15 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
         for (const waiting of this.waiting.splice(0)) {
           this.post(waiting);
         }
+        this.post({ type: "attach", mentions: await this.pictures.kept() });
         if (!this.agent.session && this.agent.remembered) {
           await this.agent.ready().catch(() => undefined); // shown in the view
         }
         return;
-      case "send": {
-        const { text, attachments } = to_prompt(message.text, message.mentions);
-        try {
-          await this.agent.say(text, attachments, message.how === "queue");
-        } catch (error) {
-          this.put_back(message.text);
-          this.post_when_ready({ type: "attach", mentions: message.mentions });
-          if (this.agent.status().problem === undefined) {
-            throw error;
-          }
-        }
-        return;
-      }
+      case "send":
+        return this.say(message.text, message.mentions, message.how === "queue");
+      case "pictures":
+        return this.pictures.keep(message.pictures);
       case "abort":
         return this.agent.abort();
       case "image_too_large":
@@ -190,6 +198,9 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       case "undo":
         return this.review.undo({ path: message.uri, hunk_id: message.hunk_id });
       case "command":
+        if (!message.command.startsWith("opal.")) {
+          throw new Refused(`The page asked for a command that is not Opal's: ${message.command}`);
+        }
         await vscode.commands.executeCommand(message.command);
     }
   }
@@ -219,17 +230,16 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
     return commands(query.slice(1), all, (context) => contexts[context] ?? false);
   }
 
-  /** A link in what the model wrote: a page, or a file of the workspace, with a line. */
+  /** A link in what the model wrote: a page, or a file of the workspace, of whatever kind, with a line. */
   private async open(href: string): Promise<void> {
     if (/^https?:/i.test(href)) {
       await vscode.env.openExternal(vscode.Uri.parse(href));
       return;
     }
-    const [, path = "", line] =
-      /^(?:file:\/\/)?(.*?)(?:(?::|#L)(\d+))?$/.exec(decodeURIComponent(href)) ?? [];
-    const uri = this.review.file_uri(path);
+    const [, path = "", line] = /^(?:file:\/\/)?(.*?)(?:(?::|#L)(\d+))?$/.exec(decoded(href)) ?? [];
     const row = Math.max(0, Number(line ?? 1) - 1);
-    await vscode.window.showTextDocument(uri, { selection: new vscode.Range(row, 0, row, 0) });
+    const options = line === undefined ? {} : { selection: new vscode.Range(row, 0, row, 0) };
+    await vscode.commands.executeCommand("vscode.open", this.review.file_uri(path), options);
   }
 
   private page(webview: vscode.Webview): string {
@@ -250,5 +260,14 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
 <script nonce="${nonce}" src="${file("view.js")}"></script>
 </body>
 </html>`;
+  }
+}
+
+/** A name may have a `%` in it that stands for nothing. */
+function decoded(href: string): string {
+  try {
+    return decodeURIComponent(href);
+  } catch {
+    return href;
   }
 }

@@ -31,3 +31,8 @@ export function waiting({ state, waiting_for }: Status): string {
 export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.*$/, "")}.`;
 }
+
+/** For notifications. What others wrote must not become a link: a click on one could run a command of the editor. */
+export function without_links(text: string): string {
+  return text.replaceAll("](", "] (");
+}

@@ -8,7 +8,8 @@
 pub(crate) mod keep;
 pub mod list;
 mod log;
-pub mod undo;
+pub(crate) mod undo;
+pub mod undone;
 
 pub(crate) use log::Log;
 

@@ -11,15 +11,13 @@ mod cut;
 mod fallback;
 mod ledger;
 mod material;
-mod shown;
-pub(crate) mod tokens;
 
 use store::Entry;
 
 use crate::event::Trigger;
 use crate::journal::record::CompactionRecord;
-use crate::journal::{Stored, View};
-pub(crate) use shown::{BLANKED, is_long, shown};
+use crate::journal::{Stored, View, shown, size};
+use crate::tokens;
 
 /// What the model that summarises is told first. The request itself is [`Summarise::request`].
 pub(crate) const PROMPT: &str = include_str!("compaction/prompt.md");
@@ -79,7 +77,7 @@ pub(crate) fn plan(branch: &[&Entry], input: Input) -> Plan {
     let branch = Stored::read(branch);
     let view = View::of(&branch);
     let visible = &branch[view.begins_at..];
-    let tokens: Vec<u64> = visible.iter().map(|stored| tokens::of_stored(stored, &view)).collect();
+    let tokens: Vec<u64> = visible.iter().map(|stored| size::of_stored(stored, &view)).collect();
     let n_old = cut::first_kept(visible, &tokens, input.keep).unwrap_or(visible.len());
     let (old, kept) = visible.split_at(n_old);
     let (tokens_old, tokens_kept) = tokens.split_at(n_old);
@@ -103,7 +101,7 @@ pub(crate) fn plan(branch: &[&Entry], input: Input) -> Plan {
     };
 
     if input.trigger == Trigger::Threshold && kept_from.is_some() {
-        let saved: u64 = old.iter().map(|stored| tokens::saved_by_blanking(stored, &view)).sum();
+        let saved: u64 = old.iter().map(|stored| size::saved_by_blanking(stored, &view)).sum();
         let tokens_after = input.used_now.saturating_sub(saved);
         // Less would soon be used up, and the service's cache is lost each time.
         if saved > 0 && tokens_after < room / 4 * 3 {
@@ -113,7 +111,8 @@ pub(crate) fn plan(branch: &[&Entry], input: Input) -> Plan {
 
     let previous = view.summary.as_ref();
     let previous_text = previous.and_then(|previous| previous.summary.as_deref());
-    let tokens_replaced = tokens_old + previous.map_or(0, |previous| tokens::of_text(&shown(previous)));
+    let tokens_replaced =
+        tokens_old + previous.map_or(0, |previous| tokens::of_text(&shown::summary(previous)));
     Plan::Summarise(Box::new(Summarise {
         // Estimates may be a quarter off, and the prompt needs room too.
         request: material::request(previous_text, old, room / 4 * 3),
@@ -128,7 +127,8 @@ impl Summarise {
     /// The entry to append, with the model's summary.
     pub(crate) fn with(self, summary: String) -> CompactionRecord {
         let mut record = CompactionRecord { summary: Some(summary), ..self.record };
-        record.tokens_after = self.tokens_around + self.tokens_kept + tokens::of_text(&shown(&record));
+        record.tokens_after =
+            self.tokens_around + self.tokens_kept + tokens::of_text(&shown::summary(&record));
         record
     }
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use text::{AbsPath, Rope};
 
-use crate::changes::keep::Left;
 use crate::limits::Limits;
 use crate::permission::Permissions;
 use crate::process::{Processes, Shell};
@@ -135,6 +134,13 @@ impl Context {
             Some(_) => Seen::Before,
         }
     }
+}
+
+/// What the last change of a file in this turn left.
+#[derive(Debug, Clone)]
+pub(crate) struct Left {
+    pub(crate) change: u64,
+    pub(crate) text: Rope,
 }
 
 /// What the model knows of a file.

@@ -7,6 +7,8 @@ mod entry;
 pub mod history;
 mod load;
 pub mod record;
+pub(crate) mod shown;
+pub(crate) mod size;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;

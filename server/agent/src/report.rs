@@ -8,14 +8,14 @@ use serde_json::Value;
 use store::{EntryId, NewBlob};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::changes::undo::{UndoError, Undone};
+use crate::changes::undone::{UndoError, Undone};
 use crate::client::{Asked, QuestionKind};
+use crate::command::{Branched, CommandError, Place};
 use crate::event::{Compacted, EndReason, Failure, Trigger};
 use crate::id::CallId;
 use crate::journal::Loaded;
 use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord, TookBackRecord};
 use crate::result::ToolResult;
-use crate::session::{Branched, CommandError, Place};
 
 /// What a turn tells its session, in order.
 #[derive(Debug)]

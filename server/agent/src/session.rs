@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::client::Client;
+use crate::command::{CommandError, Steered};
 use crate::event::{ContextUsage, EndReason, Event, Failure, Queued, QueuedKind, WaitingFor};
 use crate::id::{CallId, Counter, MessageId, TurnId};
 use crate::journal::record::{self, AssistantRecord, NoteRecord, ToolResultRecord};
@@ -31,13 +32,11 @@ use crate::model::Model;
 use crate::report::{Report, Reporter};
 use crate::transcript::Transcript;
 use handle::Command;
-pub use handle::{Branched, CommandError, Options, Prompt, Reply, SessionHandle, Steered};
+pub use handle::{Options, Reply, SessionHandle};
 use outgoing::Outgoing;
 use questions::Questions;
 pub use state::State;
 use state::{Phase, Run, RunningCall, Work};
-pub use work::BranchTo;
-pub(crate) use work::Place;
 
 /// Reports on their way; a full channel makes the turn wait, and with it the model's socket.
 const REPORTS: usize = 256;

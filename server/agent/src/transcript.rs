@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use provider::{Answer, Block, Item, ItemKind, Part, StopReason, ToolCall};
 
-use crate::compaction::tokens;
 use crate::id::CallId;
+use crate::tokens;
 
 /// What calls of an answer that was cut off are told.
 const CUT_OFF: &str = "not run: the answer was cut off at the output limit";

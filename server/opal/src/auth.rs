@@ -28,6 +28,9 @@ pub(crate) use error::LoginError;
 use login::Login;
 pub(crate) use signed_in::SignedIn;
 
+/// The provider that a sign-in makes.
+pub(crate) const COPILOT: &str = "copilot";
+
 /// A keyring may ask its user for a password.
 const KEYRING_LIMIT: Duration = Duration::from_secs(60);
 /// A token that runs out is renewed when it has less than this left.

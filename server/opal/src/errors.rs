@@ -1,7 +1,7 @@
 //! Errors as a client gets them: the code, the text, and what the user can do about it.
 
-use agent::changes::undo::UndoError;
-use agent::session::CommandError;
+use agent::changes::undone::UndoError;
+use agent::command::CommandError;
 use protocol::{
     BUSY, ErrorData, HELD_ELSEWHERE, NOT_SIGNED_IN, NOT_STORED, NOTHING_TO_DO, OVERLOADED, UNKNOWN_SESSION,
 };

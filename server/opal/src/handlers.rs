@@ -9,7 +9,8 @@ mod sessions;
 
 use std::sync::Arc;
 
-use ::agent::session::{CommandError, SessionHandle};
+use ::agent::command::CommandError;
+use ::agent::session::SessionHandle;
 use protocol::{Request, methods};
 use serde::de::DeserializeOwned;
 use serde_json::Value;

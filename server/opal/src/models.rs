@@ -9,11 +9,8 @@ use futures::future::join_all;
 use provider::{LocalServer, ModelInfo, Provider, ProviderError, Timeouts, probe};
 use tokio::time::Instant;
 
-use crate::auth::{Auth, SignedIn};
+use crate::auth::{Auth, COPILOT, SignedIn};
 use crate::settings::{NoModel, Settings};
-
-/// The provider that a sign-in makes.
-pub(crate) const COPILOT: &str = "copilot";
 
 /// As long as editors keep the lists of their services.
 const LIST_AGE: Duration = Duration::from_secs(600);

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use agent::changes::list::Changes;
-use agent::changes::undo::Undone;
+use agent::changes::undone::Undone;
 use agent::client::{Confirm, Question, QuestionKind};
 use agent::event::{self, Event, Queued, QueuedKind, WaitingFor};
 use agent::journal::history::{Told, What};
@@ -269,12 +269,12 @@ fn hunk(hunk: text::Hunk) -> wire::Hunk {
 }
 
 pub(crate) fn undone(undone: Undone, context: &Context) -> wire::SessionUndoResult {
-    let file = |file: agent::changes::undo::UndoneFile| wire::UndoneFile {
+    let file = |file: agent::changes::undone::UndoneFile| wire::UndoneFile {
         uri: uri(&file.name),
         path: context.display(&file.name),
         diff: provider::mask(&file.diff).into_owned(),
     };
-    let conflict = |conflict: agent::changes::undo::Conflict| wire::UndoConflict {
+    let conflict = |conflict: agent::changes::undone::Conflict| wire::UndoConflict {
         uri: uri(&conflict.name),
         path: context.display(&conflict.name),
         reason: conflict.why,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::record::{EntryId, SessionId};
+use crate::id::{EntryId, SessionId};
 
 /// Why something was not stored or not read. What was stored before is untouched in every case.
 #[derive(Debug, Clone, thiserror::Error)]

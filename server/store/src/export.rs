@@ -15,8 +15,9 @@ use serde_json::value::RawValue;
 use crate::blob::{BlobHash, Content, NewBlob, Retention};
 use crate::database::Database;
 use crate::error::ImportError;
+use crate::id::{EntryId, SessionId};
 use crate::read::{self, ReadError};
-use crate::record::{Append, Draft, EntryId, EntryKind, LoadedSession, NewEntry, SessionId, SessionRecord};
+use crate::record::{Append, Draft, EntryKind, LoadedSession, NewEntry, SessionRecord};
 use crate::write::{KEPT, ORDINAL_BITS};
 
 /// Raised when an older Opal could not read what a newer one writes.

@@ -11,6 +11,7 @@
 mod store;
 
 mod blob;
+mod id;
 mod record;
 
 mod write;
@@ -33,10 +34,11 @@ mod tests;
 
 pub use blob::{BlobError, BlobHash, Budget, InvalidBlobHash, NewBlob, Retention};
 pub use error::{ExportError, ImportError, StoreError};
+pub use id::{EntryId, InvalidSessionId, SessionId};
 pub use lock::{Holder, LockError, SessionLock};
 pub use options::{BeforeCommit, Faults, Group, Notice, Options, SyncMode};
 pub use record::{
-    Append, Draft, Entry, EntryId, EntryKind, Hit, InvalidSessionId, ListQuery, LoadedSession, NewEntry,
-    Page, SessionId, SessionRecord, SessionSummary, SessionUpdate,
+    Append, Draft, Entry, EntryKind, Hit, ListQuery, LoadedSession, NewEntry, Page, SessionRecord,
+    SessionSummary, SessionUpdate,
 };
 pub use store::{Commit, Store};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::{Files, Identity, beside, create_private_file, io_error, open_lock_file};
 use crate::error::StoreError;
-use crate::record::SessionId;
+use crate::id::SessionId;
 
 const DIRECTORY: &str = "locks";
 

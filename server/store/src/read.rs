@@ -5,9 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::blob::{BlobHash, Content};
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::record::{
-    Entry, EntryId, EntryKind, ListQuery, LoadedSession, Page, SessionId, SessionRecord, SessionSummary,
-};
+use crate::id::{EntryId, SessionId};
+use crate::record::{Entry, EntryKind, ListQuery, LoadedSession, Page, SessionRecord, SessionSummary};
 use crate::write::ORDINAL_BITS;
 
 const DEFAULT_LIMIT: usize = 50;

@@ -7,8 +7,9 @@
 use rusqlite::{OptionalExtension, params};
 
 use crate::database::Database;
+use crate::id::SessionId;
 use crate::read::{ReadError, entry_id};
-use crate::record::{EntryKind, Hit, SessionId};
+use crate::record::{EntryKind, Hit};
 use crate::write::ORDINAL_BITS;
 
 /// Entries that are ranked, newest sessions first.

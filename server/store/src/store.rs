@@ -13,12 +13,12 @@ use crate::blob::{BlobError, BlobHash};
 use crate::database::{Database, Files};
 use crate::error::{ExportError, ImportError, StoreError};
 use crate::export;
+use crate::id::{EntryId, SessionId};
 use crate::lock::{LockError, SessionLock};
 use crate::options::Options;
 use crate::read::{self, Blob, ReadError};
 use crate::record::{
-    Append, EntryId, Hit, ListQuery, LoadedSession, Page, SessionId, SessionRecord, SessionSummary,
-    SessionUpdate,
+    Append, Hit, ListQuery, LoadedSession, Page, SessionRecord, SessionSummary, SessionUpdate,
 };
 use crate::search::{self, Query};
 use crate::write::Write;

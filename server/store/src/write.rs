@@ -4,7 +4,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::blob::{Budget, Content, NewBlob, Retention};
 use crate::error::StoreError;
-use crate::record::{Append, Draft, EntryId, EntryKind, NewEntry, SessionId, SessionRecord, SessionUpdate};
+use crate::id::{EntryId, SessionId};
+use crate::record::{Append, Draft, EntryKind, NewEntry, SessionRecord, SessionUpdate};
 
 /// Text of an entry beyond this is not searched.
 const MAX_SEARCH_TEXT: usize = 64 << 10;

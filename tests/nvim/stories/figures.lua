@@ -83,6 +83,16 @@ local function ms_since(since)
   return (vim.uv.hrtime() - since) / 1e6
 end
 
+--- Types a key, and sees it drawn.
+---@param t opal.test.Editor
+---@return number milliseconds
+local function typed(t)
+  local start = vim.uv.hrtime()
+  t:keys("x")
+  t:lua("vim.cmd.redraw()")
+  return ms_since(start)
+end
+
 ---@param what string
 ---@param times number[] milliseconds
 ---@return string
@@ -95,7 +105,13 @@ local function spread(what, times)
 end
 
 story("a session of 5,000 messages opens and scrolls", function(t)
-  t:start({ { say("Still here.") } })
+  local pieces = {}
+  for i = 1, 20 do
+    vim.list_extend(pieces, { t:gate("piece " .. i), say(("Piece %d. "):format(i)) })
+  end
+  t:file("a.txt", "")
+  t:start({ pieces })
+  t:cmd("edit a.txt")
   local import = { vim.env.OPAL_TEST_BIN, "sessions", "import" }
   vim.system(import, { stdin = stored(t), env = { OPAL_DATA_DIR = t.scratch .. "/data" } }):wait()
   t:cmd("Opal open")
@@ -118,10 +134,23 @@ story("a session of 5,000 messages opens and scrolls", function(t)
     times[i] = ms_since(start)
   end
   table.insert(t.figures, spread("half a screen up", times))
+  t:cmd("wincmd t")
   t:keys(":Opal prompt still there?<CR>")
-  t:eventually("it goes on", function()
-    return ending(t):find("Still here.", 1, true)
+  t:eventually("it is said", function()
+    return ending(t):find("> still there?", 1, true)
   end)
+  t:keys("i")
+  times = {}
+  for i = 1, 20 do
+    t:open_gate("piece " .. i)
+    t:eventually("it goes on", function()
+      times[#times + 1] = typed(t)
+      return ending(t):find(("Piece %d."):format(i), 1, true)
+    end)
+    times[#times + 1] = typed(t)
+  end
+  t:keys("<Esc>")
+  table.insert(t.figures, spread("keys typed while an answer streams, each until it is drawn", times))
 end)
 
 story("20,000 pieces of an answer stream smoothly", function(t)
@@ -150,10 +179,7 @@ story("20,000 pieces of an answer stream smoothly", function(t)
   t:open_gate("go")
   local start, times = vim.uv.hrtime(), {}
   t:eventually("all of it is there", function()
-    local typed = vim.uv.hrtime()
-    t:keys("x")
-    t:lua("vim.cmd.redraw()")
-    times[#times + 1] = ms_since(typed)
+    times[#times + 1] = typed(t)
     return ending(t):find("The end.", 1, true)
   end)
   table.insert(t.figures, ("all shown after %.1f s"):format(ms_since(start) / 1000))

@@ -3,6 +3,15 @@ local story = require("story").tell
 local model = require("model")
 local read, say = model.read, model.say
 
+--- What is offered in the menu.
+---@param t opal.test.Editor
+---@return string[]
+local function offered(t)
+  return t:lua([[return vim.tbl_map(function(item)
+    return item.word
+  end, vim.fn.complete_info({ "items", "pum_visible" }).items)]])
+end
+
 story("a prompt streams its answer", function(t)
   t:start({ { say("Hello ", "there"), t:gate("go"), say(",\nfri", "end") } })
   t:keys(":Opal prompt greet me<CR>")
@@ -144,16 +153,11 @@ story("files are offered after @, and go along", function(t)
   t:start({ { say("I see.") } })
   local completeopt = t:lua("return vim.o.completeopt")
   t:go_to_prompt()
-  local function offered()
-    return t:lua([[return vim.tbl_map(function(item)
-      return item.word
-    end, vim.fn.complete_info({ "items", "pum_visible" }).items)]])
-  end
   t:keys("look at @")
-  t:expect("all files", #offered(), 2)
+  t:expect("all files", #offered(t), 2)
   t:expect("nothing is put there unasked", t:written(), "look at @")
   t:keys("tot")
-  t:expect("what fits", offered(), { "@src/total\\ price.txt" })
+  t:expect("what fits", offered(t), { "@src/total\\ price.txt" })
   t:keys("<Tab>")
   t:expect("chosen", t:written(), "look at @src/total\\ price.txt")
   t:keys(", please<C-s>")
@@ -177,6 +181,99 @@ story("selected lines are mentioned in the prompt area", function(t)
   end)
   t:keys("explain<C-s>")
   t:shows("> @a.txt:2-2 explain\n> (a.txt:2-2)")
+  t:model_was_told("the needle")
+  t:keys("<Esc>")
+end)
+
+story("nothing is put in unasked where one comes back to the prompt area still typing", function(t)
+  t:file("total.txt", "1\n")
+  t:start({})
+  local completeopt = t:lua("return vim.o.completeopt")
+  t:go_to_prompt()
+  -- As a click does.
+  t:lua([[
+    local prompt = vim.api.nvim_get_current_win()
+    vim.api.nvim_set_current_win(vim.fn.win_getid(1))
+    _G.elsewhere = vim.o.completeopt
+    vim.api.nvim_set_current_win(prompt)
+  ]])
+  t:expect("elsewhere the option is as it was", t:lua("return _G.elsewhere"), completeopt)
+  t:keys("@tot")
+  t:expect("what is written", t:written(), "@tot")
+  t:keys("<Esc>")
+end)
+
+story("what is wrong is offered after @, and goes along", function(t)
+  t:file("a.txt", "one\ntwo\nthree\n")
+  t:file("b c.txt", "four\n")
+  t:start({ { say("I see.") }, { say("All of it.") } })
+  t:cmd("edit b\\ c.txt")
+  t:cmd("edit a.txt")
+  t:lua([[
+    local severity = vim.diagnostic.severity
+    local namespace = vim.api.nvim_create_namespace("story")
+    vim.diagnostic.set(namespace, vim.fn.bufnr("a.txt"), {
+      { lnum = 1, col = 0, message = "no such thing", severity = severity.ERROR, source = "fake" },
+      { lnum = 0, col = 0, message = "could be shorter", severity = severity.HINT },
+    })
+    vim.diagnostic.set(namespace, vim.fn.bufnr("b c.txt"), {
+      { lnum = 0, col = 0, message = "four?", severity = severity.WARN },
+    })
+  ]])
+  t:go_to_prompt()
+  t:keys("@dia")
+  t:expect("of the file that is shown, and of all", offered(t), { "@diagnostics:a.txt", "@diagnostics" })
+  t:keys("<Tab> please<C-s>")
+  t:shows("I see.")
+  t:expect(
+    "what is said",
+    t:transcript():match("^(.-)\n\nI see"),
+    "> @diagnostics:a.txt please\n>\n> Problems that the editor shows:\n"
+      .. "> - a.txt:2: error: no such thing (fake)\n> (a.txt:2-2)"
+  )
+  t:model_was_told("two")
+  t:idle()
+  t:keys("<Up>")
+  t:expect("what was typed comes back", t:written(), "@diagnostics:a.txt please")
+  t:keys("<Esc>ccand @diagnostics.<C-s>")
+  t:shows("> - a.txt:2: error: no such thing (fake)\n> - b c.txt:1: warning: four?\n\nAll of it.")
+  t:keys("<Esc>")
+end)
+
+story("symbols are offered after @, and go along as the lines where they stand", function(t)
+  t:file("a.txt", "first\ndef greet\nlast\n")
+  t:file("b.txt", "one\ntwo\ndef part\n")
+  t:file("empty.txt", "")
+  t:start({ { say("I see.") } })
+  t:cmd("edit empty.txt")
+  t:language_servers({})
+  t:cmd("edit b.txt")
+  t:cmd("edit a.txt")
+  t:go_to_prompt()
+  t:keys("see @gr")
+  t:eventually("one of the file that is shown", function()
+    return vim.deep_equal(offered(t), { "@a.txt:2-2" })
+  end)
+  t:keys("<Tab> and @part")
+  t:eventually("one of the workspace", function()
+    return vim.deep_equal(offered(t), { "@b.txt:3-3" })
+  end)
+  t:keys("<Tab><C-s>")
+  t:shows("> see @a.txt:2-2 and @b.txt:3-3\n> (a.txt:2-2)\n> (b.txt:3-3)")
+  t:model_was_told("def greet")
+  t:keys("<Esc>")
+end)
+
+story("what was selected last is offered after @", function(t)
+  t:file("a.txt", "one\nthe needle\nthree\n")
+  t:start({ { say("I see.") } })
+  t:cmd("edit a.txt")
+  t:keys("2GV<Esc>")
+  t:go_to_prompt()
+  t:keys("@sel")
+  t:expect("it is offered", offered(t), { "@a.txt:2-2" })
+  t:keys("<Tab><C-s>")
+  t:shows("> @a.txt:2-2\n> (a.txt:2-2)")
   t:model_was_told("the needle")
   t:keys("<Esc>")
 end)

@@ -53,6 +53,13 @@ story("a denied change is not made, and the word reaches the model", function(t)
   t:shows("✗ edit a.txt · denied: never shout")
 end)
 
+story("a question about an odd name is shown like any other", function(t)
+  t:start({ { model.read("/none/odd\nname.txt") }, { say("I see.") } })
+  t:answer("Deny")
+  t:turn("look", "I see.")
+  t:expect("with the name", t:asked()[1].shown:find("/none/odd\nname.txt", 1, true) ~= nil, true)
+end)
+
 story("choosing nothing denies", function(t)
   t:start({ { run("touch ran") }, { say("I see.") } })
   t:answer(nil)

@@ -15,6 +15,13 @@ story("when the server dies the user is told, and the next prompt works", functi
   t:expect("its transcript took over the window", #t:lua("return vim.api.nvim_list_wins()"), 2)
 end)
 
+story("a session is not left while it starts with a prompt", function(t)
+  t:start({ { say("Hello.") } })
+  t:lua([[require("opal").prompt("greet me") require("opal").new()]])
+  t:notified("Opal is at work here.")
+  t:shows("> greet me\n\nHello.")
+end)
+
 story("a conversation goes on after its server was killed", function(t)
   t:start({ { say("Hello.") }, { say("Hello again.") } })
   t:keys(":Opal prompt one<CR>")

@@ -18,6 +18,17 @@ story("a server that ends at once is told", function(t)
   )
 end)
 
+story("a server that does not come up is started anew", function(t)
+  t:start({ { say("Hello.") } }, { cmd = { "sleep", "1000" } })
+  t:keys(":Opal prompt hello<CR>")
+  t:lua("require('opal').setup({ cmd = ... })", { vim.env.OPAL_TEST_BIN, "lsp", "--stdio" })
+  t:keys(":Opal restart<CR>")
+  t:eventually("another runs", function()
+    return t:status() == "opal: ready"
+  end)
+  t:turn("hello again", "Hello.")
+end)
+
 story("a prompt that a dying server never took is handed back", function(t)
   t:start({}, { cmd = { "sh", "-c", "exit 3" } })
   t:go_to_prompt()
@@ -25,6 +36,25 @@ story("a prompt that a dying server never took is handed back", function(t)
   t:eventually("nothing typed is lost", function()
     return t:written() == "hello"
   end)
+  t:keys("<Esc>")
+end)
+
+story("a prompt that a server had not answered when it died is handed back", function(t)
+  t:start({ { say("Hello.") }, { say("Hello again.") } })
+  t:turn("greet me", "Hello.")
+  t:stop_server()
+  t:go_to_prompt()
+  t:keys("again<C-s>")
+  t:expect("it is sent", t:written(), "")
+  t:kill_server()
+  t:eventually("nothing typed is lost", function()
+    return t:written() == "again"
+  end)
+  local told = table.concat(t:lua("return _G.notes"), "\n")
+  t:expect("the user is told once", told:find("the server is gone", 1, true), nil)
+  t:keys("<C-s>")
+  t:shows("> again\n\nHello again.")
+  t:expect("it is sent again", t:written(), "")
   t:keys("<Esc>")
 end)
 
@@ -83,6 +113,38 @@ story("every command does something, and has a mapping", function(t)
   t:notified("There is no :Opal frobnicate; there are prompt, ")
   t:keys(":Opal log<CR>")
   t:expect("the log", t:lua("return vim.fn.bufname()"):match("lsp%.log$"), "lsp.log")
+end)
+
+story("no key is mapped where the user wants none", function(t)
+  t:file("a.txt", "one\n")
+  t:start(
+    { { model.read("a.txt"), model.edit("a.txt", { { "one", "two" } }) }, { say("Done.") } },
+    { permission_mode = "auto_edit" }
+  )
+  t:lua("vim.g.opal_no_maps = true")
+  t:cmd("edit a.txt")
+  t:turn("change it", "Done.")
+  local function mapped(mode)
+    return t:lua(
+      [[return vim.tbl_map(function(map)
+        return map.lhs
+      end, vim.tbl_filter(function(map)
+        return vim.startswith(map.desc or "", "Opal") and not vim.startswith(map.lhs, "<Plug>")
+      end, vim.api.nvim_buf_get_keymap(0, ...)))]],
+      mode
+    )
+  end
+  t:keys(":Opal review<CR>")
+  t:eventually("the list is there", function()
+    return t:lua("return vim.bo.buftype") == "quickfix"
+  end)
+  t:cmd("wincmd t")
+  t:expect("under review", mapped("n"), {})
+  t:cmd("Opal open")
+  t:expect("in the transcript", mapped("n"), {})
+  t:go_to_prompt()
+  t:expect("in the prompt area", { mapped("n"), mapped("i") }, { {}, {} })
+  t:keys("<Esc>")
 end)
 
 story("status line and autocommands tell what happens", function(t)

@@ -14,6 +14,8 @@ story("signing in shows a code, and the next prompt works", function(t)
     return t:text():match("Enter this code:\n\n    (%S+)\n\nat http")
   end)
   t:expect("it is in a register", t:text():find(t:lua("return vim.fn.getreg()"), 1, true) ~= nil, true)
+  local registers = t:lua([[return vim.fn.has("clipboard") == 1]]) and 'registers " and +' or 'register "'
+  t:expect("which is said", t:text():find("in the " .. registers .. ";", 1, true) ~= nil, true)
   t:notified("Opal is signed in to github.com as octo-fixture.")
   t:expect("the code is gone", t:text(), "greet me")
   t:keys("<CR>")

@@ -11,22 +11,6 @@ local function place(path, line, symbol, more)
   return vim.tbl_extend("error", { path = path, line = line, symbol = symbol }, more or {})
 end
 
---- Starts language servers in the editor, for its current buffer and those to come.
----@param t opal.test.Editor
----@param ... opal.test.LanguageServerOptions
-local function language_servers(t, ...)
-  t:lua(
-    [[
-      local file = ...
-      for _, options in ipairs({ select(2, ...) }) do
-        dofile(file).start(options)
-      end
-    ]],
-    t.root .. "/tests/nvim/language_server.lua",
-    ...
-  )
-end
-
 story("the model finds definitions, uses and symbols, in files that are not open too", function(t)
   t:file("a.txt", "-- 🎉 def greet\n")
   t:file("b.txt", "🎉 greet and greet\n")
@@ -40,7 +24,7 @@ story("the model finds definitions, uses and symbols, in files that are not open
   })
   t:cmd("edit a.txt")
   -- Two of them know the same, and count otherwise.
-  language_servers(t, { encoding = "utf-16" }, { name = "other", encoding = "utf-8" })
+  t:language_servers({ encoding = "utf-16" }, { name = "other", encoding = "utf-8" })
   t:turn("look", "Done.")
   t:expect("what was found", t:results(), {
     "1 line in 1 file\na.txt:1: -- 🎉 def greet",
@@ -62,7 +46,7 @@ for _, encoding in ipairs({ "utf-8", "utf-16", "utf-32" }) do
       })
       t:cmd("edit b.txt")
       t:cmd("edit a.txt")
-      language_servers(t, { encoding = encoding })
+      t:language_servers({ encoding = encoding })
       t:lua([[
       vim.api.nvim_buf_call(vim.fn.bufnr("b.txt"), function()
         vim.lsp.buf_attach_client(0, vim.lsp.get_clients({ name = "fake" })[1].id)
@@ -98,7 +82,7 @@ story("what is wrong is told of the text after an edit, not before it", function
     { say("Done.") },
   }, { permission_mode = "auto_edit" })
   t:cmd("edit a.txt")
-  language_servers(t, { delay_ms = 200 })
+  t:language_servers({ delay_ms = 200 })
   t:turn("look", "Done.")
   local results = t:results()
   t:expect("before", results[1], "closed.txt:2: error (fake): BAD luck")
@@ -115,7 +99,7 @@ story("a language server that says that it is at work is waited for", function(t
     { say("Done.") },
   }, { permission_mode = "auto_edit" })
   t:cmd("edit a.txt")
-  language_servers(t, { works_ms = 800 })
+  t:language_servers({ works_ms = 800 })
   t:turn("look", "Done.")
   t:expect("what it found in the end", t:results()[3], "a.txt:1: error (fake): BAD")
 end)
@@ -132,7 +116,7 @@ story("what the editor cannot know is said", function(t)
   t:cmd("edit a.txt")
   t:keys(":Opal prompt look<CR>")
   t:shows("✗ symbols")
-  language_servers(t, { capabilities = { definitionProvider = true } }, { name = "odd", creates = true })
+  t:language_servers({ capabilities = { definitionProvider = true } }, { name = "odd", creates = true })
   t:open_gate("go")
   t:shows("Done.")
   t:idle()

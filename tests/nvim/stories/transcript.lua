@@ -124,15 +124,19 @@ story("an error is shown with what can be done", function(t)
   t:idle()
 end)
 
-story("the transcript is highlighted as Markdown", function(t)
-  t:start({ { say("Some *words*.") } })
+story("the transcript is highlighted as Markdown, a long one by Vim's own syntax", function(t)
+  t:start({ { say("Some *words*.") }, { say(("a line\n"):rep(4000), "The end.") } })
+  local function highlighted()
+    return t:lua([[
+      local bufnr = vim.api.nvim_win_get_buf(vim.api.nvim_tabpage_list_wins(0)[2])
+      return { vim.treesitter.highlighter.active[bufnr] ~= nil, vim.bo[bufnr].syntax }
+    ]])
+  end
+  local has_parser = t:lua([[return (pcall(vim.treesitter.get_string_parser, "", "markdown"))]])
   t:turn("talk", "words")
-  local highlighted = t:lua([[
-    local bufnr = vim.api.nvim_win_get_buf(vim.api.nvim_tabpage_list_wins(0)[2])
-    local has_parser = pcall(vim.treesitter.get_string_parser, "", "markdown")
-    return { has_parser, vim.treesitter.highlighter.active[bufnr] ~= nil }
-  ]])
-  t:expect("where there is a parser", highlighted[2], highlighted[1])
+  t:expect("where there is a parser", highlighted(), { has_parser, has_parser and "" or "markdown" })
+  t:turn("at length", "The end.")
+  t:expect("a long one", highlighted(), { false, "markdown" })
 end)
 
 story("one goes from turn to turn, and to the files that were touched", function(t)
@@ -193,6 +197,22 @@ story("the prompt area goes with the transcript", function(t)
   t:eventually("both are gone", function()
     return #t:lua("return vim.api.nvim_list_wins()") == 1
   end)
+end)
+
+story("another file in the window of the prompt area stays when the transcript goes", function(t)
+  t:file("a.txt", "one\n")
+  t:start({})
+  t:cmd("Opal open")
+  t:eventually("both are there", function()
+    return #t:lua("return vim.api.nvim_list_wins()") == 3
+  end)
+  t:cmd("wincmd j")
+  t:cmd("edit a.txt")
+  t:cmd("wincmd k")
+  t:cmd("close")
+  t:expect("two windows", #t:lua("return vim.api.nvim_list_wins()"), 2)
+  t:lua("vim.wait(0)")
+  t:expect("still", #t:lua("return vim.api.nvim_list_wins()"), 2)
 end)
 
 story("a fold does not close over who is reading", function(t)

@@ -17,7 +17,13 @@ export class Composer {
     "aria-controls": "offers",
   });
   private readonly chips = h("div", { class: "chips", hidden: true });
-  private readonly offers = h("ul", { id: "offers", class: "offers", role: "listbox", hidden: true });
+  private readonly offers = h("ul", {
+    id: "offers",
+    class: "offers",
+    role: "listbox",
+    "aria-label": "Offers",
+    hidden: true,
+  });
   private readonly send_button = button("Send", () => this.send("send"), { class: "primary" });
   private readonly queue_button = button("Queue", () => this.send("queue"), {
     class: "secondary",
@@ -57,7 +63,9 @@ export class Composer {
     this.element.addEventListener("submit", (event) => event.preventDefault());
     this.box.addEventListener("keydown", (event) => this.key(event));
     this.box.addEventListener("input", () => this.changed());
-    this.box.addEventListener("blur", () => setTimeout(() => this.offer([]), 150));
+    // The editor may take the focus for a moment; what was offered before is offered again.
+    this.box.addEventListener("focus", () => this.changed());
+    this.box.addEventListener("blur", () => this.offer([]));
     this.box.addEventListener("paste", (event) => void this.paste(event));
     this.show_mentions();
     this.set_running(false);
@@ -76,10 +84,13 @@ export class Composer {
   }
 
   attach(mentions: Mention[]): void {
-    const is_new = (mention: Mention) => !this.mentions.some(({ label }) => label === mention.label);
-    this.mentions = [...this.mentions, ...mentions.filter(is_new)];
-    this.show_mentions();
-    this.keep();
+    const all = [...this.mentions];
+    for (const mention of mentions) {
+      if (!all.some((other) => is_same(other, mention))) {
+        all.push(is_picture(mention) ? { ...mention, label: unused(mention.label, all) } : mention);
+      }
+    }
+    this.set_mentions(all);
   }
 
   /** Puts text back that did not reach the model. Nothing that is being typed is lost. */
@@ -104,9 +115,8 @@ export class Composer {
     this.history.push(text);
     this.history.splice(0, this.history.length - MOST_HISTORY);
     this.at = this.history.length;
-    this.mentions = [];
+    this.set_mentions([]);
     this.box.value = "";
-    this.show_mentions();
     this.changed();
     this.on_send();
   }
@@ -253,8 +263,7 @@ export class Composer {
     }
     for (const image of fitting) {
       const data = await base64(image);
-      const label = `image ${this.mentions.filter(({ kind }) => kind === "image").length + 1}`;
-      this.attach([{ kind: "image", label, mime_type: image.type, data }]);
+      this.attach([{ kind: "image", label: "image 1", mime_type: image.type, data }]);
     }
   }
 
@@ -267,9 +276,7 @@ export class Composer {
           { class: "chip" },
           mention.label,
           icon_button("×", `Remove ${mention.label}`, () => {
-            this.mentions = this.mentions.filter((other) => other !== mention);
-            this.show_mentions();
-            this.keep();
+            this.set_mentions(this.mentions.filter((other) => other !== mention));
             this.focus();
           }),
         ),
@@ -277,10 +284,39 @@ export class Composer {
     );
   }
 
+  private set_mentions(mentions: Mention[]): void {
+    const pictures = mentions.filter(is_picture);
+    const had = this.mentions.filter(is_picture);
+    this.mentions = mentions;
+    if (pictures.length !== had.length || pictures.some((picture, idx) => picture !== had[idx])) {
+      post({ type: "pictures", pictures });
+    }
+    this.show_mentions();
+    this.keep();
+  }
+
+  /** All but the pictures, which are much to keep at every key: the extension has them. */
   private keep(): void {
-    const mentions = this.mentions.filter(({ kind }) => kind !== "image");
+    const mentions = this.mentions.filter((mention) => !is_picture(mention));
     host.setState({ draft: this.box.value, mentions, history: this.history });
   }
+}
+
+function is_picture({ kind }: Mention): boolean {
+  return kind === "image";
+}
+
+function is_same(one: Mention, other: Mention): boolean {
+  return one.kind === "image" && other.kind === "image" ? one.data === other.data : one.label === other.label;
+}
+
+/** This label, or the first of its kind that is free. */
+function unused(wanted: string, mentions: Mention[]): string {
+  let label = wanted;
+  for (let number = 1; mentions.some((mention) => mention.label === label); number += 1) {
+    label = `image ${number}`;
+  }
+  return label;
 }
 
 /** How an offer stands in the list. */

@@ -38,10 +38,11 @@ const transcript = new Transcript(
     ),
   ),
 );
-const questions = new Questions();
-const changes = new Changes();
-const status_line = new StatusLine();
 const composer = new Composer(() => transcript.follow());
+const to_prompt = () => composer.focus();
+const questions = new Questions(to_prompt);
+const changes = new Changes(to_prompt);
+const status_line = new StatusLine(to_prompt);
 /** Read out by screen readers. */
 const news = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
 const alarm = h("div", { class: "unseen", role: "alert" });

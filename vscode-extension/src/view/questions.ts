@@ -4,28 +4,30 @@ import type { ConfirmAction } from "../protocol";
 import { sentence } from "../words";
 import { button, diff_lines, h } from "./dom";
 import { post } from "./host";
+import { List } from "./list";
 
 const LABELS: Record<string, string> = { allow: "Allow", deny: "Deny", allow_session: "Allow for Session" };
 
 export class Questions {
   readonly element = h("section", { class: "questions", "aria-label": "Questions", hidden: true });
-  private readonly cards = new Map<string, HTMLElement>();
+  private readonly cards = new List<Asked>(
+    this.element,
+    ({ question_id }) => question_id,
+    (asked) => ({ element: asked.kind === "confirm" ? confirm(asked) : input(asked), update() {} }),
+  );
+
+  /** `on_answered`: what had the keyboard is gone with its question. */
+  constructor(private readonly on_answered: () => void) {}
 
   show(asked: Asked[]): void {
-    for (const [id, shown] of this.cards) {
-      if (!asked.some(({ question_id }) => question_id === id)) {
-        shown.remove();
-        this.cards.delete(id);
-      }
-    }
-    for (const question of asked) {
-      if (!this.cards.has(question.question_id)) {
-        const made = question.kind === "confirm" ? confirm(question) : input(question);
-        this.cards.set(question.question_id, made);
-        this.element.append(made);
-      }
-    }
+    const focused = document.activeElement;
+    const was_here = document.hasFocus() && this.element.contains(focused);
+    this.cards.show(asked);
     this.element.hidden = asked.length === 0;
+    // Not to the next question: it would be answered by a key that is still down.
+    if (was_here && !this.element.contains(focused)) {
+      this.on_answered();
+    }
   }
 }
 

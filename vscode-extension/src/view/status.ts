@@ -1,9 +1,11 @@
 /** What goes on, what waits, and how full the context is. */
-import type { Status } from "../items";
+import type { Problem, Status } from "../items";
+import type { QueuedMessage } from "../protocol";
 import { count } from "../session";
 import { waiting } from "../words";
 import { button, h, icon_button, prose } from "./dom";
 import { post } from "./host";
+import { keeping_focus, List, type Row } from "./list";
 
 const MODES: Record<string, string> = {
   ask: "asks",
@@ -27,9 +29,13 @@ export class StatusLine {
   private readonly model = setting("Model", "opal.selectModel");
   private readonly thinking = setting("Thinking level", "opal.selectThinking");
   private readonly mode = setting("Permissions", "opal.selectPermissions");
+  private readonly queued = new List<QueuedMessage>(this.queue, ({ message_id }) => message_id, queued_row);
+  private told: Problem | undefined;
+  private awaited = "";
   private counting: ReturnType<typeof setInterval> | undefined;
 
-  constructor() {
+  /** `otherwise`: where who is here by keyboard goes on when what there was to press is gone. */
+  constructor(private readonly otherwise: () => void) {
     const stop = icon_button("■", "Stop", () => post({ type: "abort" }), "stop");
     stop.append(" Stop");
     this.now.append(h("span", { class: "pulse", "aria-hidden": "true" }), this.waits, stop);
@@ -41,20 +47,20 @@ export class StatusLine {
   }
 
   show(status: Status): void {
-    this.show_waiting(status);
-    this.queue.hidden = status.queue.length === 0;
-    this.queue.replaceChildren(
-      ...status.queue.map(({ message_id, text, kind }) =>
-        h(
-          "li",
-          {},
-          h("span", { class: "tag" }, kind === "steering" ? "steers" : "next"),
-          h("span", { class: "text", title: text }, text),
-          icon_button("×", `Withdraw: ${text.slice(0, 60)}`, () => post({ type: "withdraw", message_id })),
-        ),
-      ),
-    );
-    const { problem } = status;
+    keeping_focus(this.now, this.otherwise, () => this.show_waiting(status));
+    keeping_focus(this.queue, this.otherwise, () => {
+      this.queue.hidden = status.queue.length === 0;
+      this.queued.show(status.queue);
+    });
+    keeping_focus(this.problem, this.otherwise, () => this.show_problem(status.problem));
+    this.show_footer(status);
+  }
+
+  private show_problem(problem: Problem | undefined): void {
+    if (JSON.stringify(problem) === JSON.stringify(this.told)) {
+      return;
+    }
+    this.told = problem;
     this.problem.hidden = !problem;
     this.problem.replaceChildren(
       h("span", {}, ...prose(problem?.message ?? "")),
@@ -65,10 +71,14 @@ export class StatusLine {
           })
         : "",
     );
-    this.show_footer(status);
   }
 
   private show_waiting(status: Status): void {
+    const awaited = JSON.stringify([status.state, status.waiting_for]);
+    if (awaited === this.awaited) {
+      return; // what else is different is no reason to count anew
+    }
+    this.awaited = awaited;
     clearInterval(this.counting);
     const since = Date.now();
     const show = () => {
@@ -111,6 +121,19 @@ export class StatusLine {
       ? `The session: ${usage.input} tokens in, of them ${usage.cached} from the cache; ${usage.output} out`
       : "";
   }
+}
+
+function queued_row({ message_id, text, kind }: QueuedMessage): Row<QueuedMessage> {
+  return {
+    element: h(
+      "li",
+      {},
+      h("span", { class: "tag" }, kind === "steering" ? "steers" : "next"),
+      h("span", { class: "text", title: text }, text),
+      icon_button("×", `Withdraw: ${text.slice(0, 60)}`, () => post({ type: "withdraw", message_id })),
+    ),
+    update() {},
+  };
 }
 
 function setting(title: string, command: string): HTMLButtonElement {

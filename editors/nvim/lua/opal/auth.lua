@@ -84,9 +84,10 @@ function M.show_code(params)
     return
   end
   vim.fn.setreg('"', params.user_code)
-  local has_clipboard = vim.fn.has("clipboard") == 1
-  if has_clipboard then
+  local registers = 'register "'
+  if vim.fn.has("clipboard") == 1 then
     vim.fn.setreg("+", params.user_code)
+    registers = 'registers " and +'
   end
   local _, close = require("opal.float").open({
     "Enter this code:",
@@ -95,7 +96,7 @@ function M.show_code(params)
     "",
     "at " .. params.verification_uri .. (params.opened and " (opened in the browser)" or ""),
     "",
-    'The code is in the registers " and +; gx on the address opens it.',
+    ("The code is in the %s; gx on the address opens it."):format(registers),
     ("It is good for %d minutes. q gives up."):format(math.ceil(params.expires_in / 60)),
   }, {
     title = "Sign in to GitHub Copilot",
@@ -108,18 +109,6 @@ function M.show_code(params)
     end,
   })
   this.close = close
-end
-
---- Forgets the sign-in of a server that is gone.
----@param lsp_client vim.lsp.Client
-function M.drop(lsp_client)
-  local this = under_way
-  if this and this.client == lsp_client then
-    under_way = nil
-    if this.close then
-      this.close()
-    end
-  end
 end
 
 ---@param session opal.Session

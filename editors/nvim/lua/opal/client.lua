@@ -12,6 +12,9 @@ local has_methods = vim.fn.has("nvim-0.11") == 1
 --- How long a server may take to stop.
 local STOP_MS = 3000
 
+--- What waits for an answer, by client: a server that ends gives none.
+local unanswered = {} ---@type table<integer, table<fun(err: lsp.ResponseError), true>>
+
 --- On the wire null equals absent; newer versions of Neovim pass it on as `vim.NIL`.
 ---@param value any
 ---@return any
@@ -26,6 +29,14 @@ local function without_null(value)
   return value
 end
 
+---@param told boolean the user knows already
+---@return lsp.ResponseError
+local function gone(told)
+  local code = vim.lsp.protocol.ErrorCodes.InternalError
+  return { code = code, message = "the server is gone", data = { told = told } }
+end
+
+--- Asks a server. There is always an answer, if only that the server is gone.
 ---@param client vim.lsp.Client
 ---@param method string
 ---@param params table
@@ -35,7 +46,9 @@ end
 function M.request(client, method, params, callback, bufnr)
   -- Neovim sends what was typed in the current buffer before a request; the others count as well.
   require("opal.documents").flush(client)
+  local waiting = unanswered[client.id] or {}
   local function answered(err, result)
+    waiting[answered] = nil
     callback(without_null(err), without_null(result))
   end
   local sent, id
@@ -45,10 +58,11 @@ function M.request(client, method, params, callback, bufnr)
     sent, id = client.request(method, params, answered, bufnr) ---@diagnostic disable-line
   end
   if sent then
+    waiting[answered] = true
     return id
   end
   vim.schedule(function()
-    callback({ code = vim.lsp.protocol.ErrorCodes.InternalError, message = "the server is gone" })
+    callback(gone(false))
   end)
 end
 
@@ -63,31 +77,31 @@ function M.cancel(client, id)
   end
 end
 
---- Stops a server; one that does not stop is killed after a while.
----@param client vim.lsp.Client
-function M.stop(client)
+--- Stops a server; one that does not stop is killed after a while, and one that is not there yet at once.
+---@param id integer
+function M.stop(id)
   local function stop(force)
-    if has_methods then
-      client:stop(force)
-    else
-      client.stop(force) ---@diagnostic disable-line
+    local client = vim.lsp.get_client_by_id(id)
+    if client and has_methods then
+      client:stop(force or not client.initialized)
+    elseif client then
+      client.stop(force or not client.initialized) ---@diagnostic disable-line
     end
   end
   stop(false)
   vim.defer_fn(function()
-    if vim.lsp.get_client_by_id(client.id) then
-      stop(true)
-    end
+    stop(true)
   end, STOP_MS)
 end
 
 --- Tells the user what went wrong, and what to do.
 ---@param err lsp.ResponseError
 function M.report(err)
-  local lines = { "Opal: " .. err.message }
-  if type(err.data) == "table" and err.data.hint then
-    lines[2] = err.data.hint
+  local data = type(err.data) == "table" and err.data or {}
+  if data.told then
+    return
   end
+  local lines = { "Opal: " .. err.message, data.hint }
   if err.code == require("opal.protocol").error_codes.not_signed_in then
     lines[#lines + 1] = "Here, :Opal sign_in signs in to GitHub Copilot."
   end
@@ -138,12 +152,18 @@ function M.start(dir, hooks)
     capabilities = capabilities,
     handlers = handlers,
     on_init = vim.schedule_wrap(function(client)
+      unanswered[client.id] = {}
       stop_following = require("opal.documents").follow(client)
       hooks.ready(client)
     end),
-    on_exit = vim.schedule_wrap(function(code, signal)
+    on_exit = vim.schedule_wrap(function(code, signal, client_id)
       stop_following()
       hooks.exit(signal ~= 0 and ("signal %d"):format(signal) or ("exit code %d"):format(code))
+      local waiting = unanswered[client_id] or {}
+      unanswered[client_id] = nil
+      for answered in pairs(waiting) do
+        answered(gone(true))
+      end
     end),
   }
   if has_methods then

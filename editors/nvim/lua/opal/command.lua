@@ -154,7 +154,10 @@ local arguments = {
   end,
   text = function(lead)
     local typed = lead:match("^@(.*)$")
-    return typed and require("opal.prompt.mentions").matches(vim.fn.getcwd(), typed) or {}
+    local offers = typed and require("opal.prompt.offers").matching(vim.fn.getcwd(), typed) or {}
+    return vim.tbl_map(function(offer)
+      return offer.word
+    end, offers)
   end,
   session = function()
     return vim.list_extend({ "latest" }, require("opal.pick").known_sessions())

@@ -2,6 +2,8 @@
 ---
 --- A dialog never opens while the user types: the next keys would answer it. Which answer means what is the
 --- server's business; here nothing chosen is a denial.
+local preview = require("opal.dialogs.preview")
+
 local M = {}
 
 ---@class opal.Dialog
@@ -20,9 +22,6 @@ local queue = {} ---@type opal.Dialog[]
 local active ---@type opal.Dialog?
 local polling = false
 local POLL_MS = 100
---- How much of the screen a preview may take, and how many lines Neovim's own dialog wants beside its choices.
-local MOST_OF_SCREEN = 2 / 3
-local DIALOG_LINES = 6
 
 local show_next
 
@@ -142,110 +141,15 @@ local function during(dialog, call)
   end
 end
 
----@param params opal.ConfirmParams
----@return integer bufnr
-local function describe(params)
-  local diffs = require("opal.diff")
-  local details = params.details or {}
-  local lines = {}
-  if details.command then
-    vim.list_extend(lines, vim.split(details.command, "\n"))
-  else
-    vim.list_extend(lines, vim.split(params.title, "\n"))
-  end
-  local diff = details.diff and diffs.without_names(details.diff)
-  local diff_row
-  if details.directory then
-    vim.list_extend(lines, { "", "in " .. details.directory })
-  end
-  if diff then
-    diff_row = #lines + 1
-    vim.list_extend(lines, vim.split("\n" .. diff:gsub("%s+$", ""), "\n"))
-  elseif details.path then
-    vim.list_extend(lines, { "", details.path })
-  end
-  local bufnr = vim.api.nvim_create_buf(false, true)
-  vim.api.nvim_buf_set_lines(bufnr, 0, -1, true, lines)
-  vim.bo[bufnr].bufhidden = "wipe"
-  vim.bo[bufnr].modifiable = false
-  if diff then
-    diffs.paint(bufnr, diff_row, diff)
-  end
-  return bufnr
-end
-
---- Closes what shows a buffer, even in the last window there is.
----@param bufnr integer
-local function close(bufnr)
-  if vim.api.nvim_buf_is_valid(bufnr) then
-    vim.api.nvim_buf_delete(bufnr, { force = true })
-  end
-end
-
----@param text string
----@return string for 'statusline'
-local function literal(text)
-  return (text:gsub("%%", "%%%%"):gsub("\n", " "))
-end
-
---- Shows what is to be decided, leaving the cursor where it is: in a split at the top, because Neovim's
---- own dialog covers the bottom.
----@param params opal.ConfirmParams
----@return fun() close, boolean is_cut not all of it is to be seen
-local function preview(params)
-  local bufnr = describe(params)
-  local sizes = vim.fn.winrestcmd()
-  local options = { split = "above", win = -1, style = "minimal" } ---@type vim.api.keyset.win_config
-  local ok, window = pcall(vim.api.nvim_open_win, bufnr, false, options)
-  if not ok then
-    vim.api.nvim_buf_delete(bufnr, { force = true })
-    return function() end, true -- no room
-  end
-  vim.wo[window].wrap = true
-  vim.wo[window].statusline = " Opal asks: "
-    .. literal(params.message ~= "" and params.message or params.title)
-  local needed = vim.api.nvim_win_text_height(window, {}).all
-  local room =
-    math.min(math.floor(vim.o.lines * MOST_OF_SCREEN), vim.o.lines - DIALOG_LINES - #params.actions)
-  local height = math.min(needed, math.max(room, 1))
-  local is_cut = height < needed
-  if is_cut then
-    -- Nobody should agree to what they take for the whole.
-    vim.wo[window].winbar = ("%%#WarningMsg#Only the first %d of %d lines are shown"):format(
-      height - 1,
-      needed
-    )
-  end
-  vim.api.nvim_win_set_height(window, height)
-  return function()
-    close(bufnr)
-    pcall(vim.cmd, sizes)
-  end, is_cut
-end
-
---- Shows all of what is to be decided in a tab page of its own, to scroll and search in. When that is closed,
---- the question comes back.
+--- Shows all of what is to be decided, and then the question again.
 ---@param dialog opal.Dialog
 local function study(dialog)
   dialog.close_preview()
-  local bufnr = describe(dialog.params --[[@as opal.ConfirmParams]])
-  vim.cmd("tab sbuffer " .. bufnr)
-  local window = vim.api.nvim_get_current_win()
-  vim.wo[window][0].winbar = "%#WarningMsg#q goes back to the question"
-  vim.keymap.set("n", "q", "<Cmd>close<CR>", { buffer = bufnr, nowait = true })
-  vim.api.nvim_create_autocmd("BufWipeout", {
-    buffer = bufnr,
-    callback = function()
-      vim.schedule(function()
-        if not dialog.answered then
-          dialog:open()
-        end
-      end)
-    end,
-  })
-  dialog.close_preview = function()
-    close(bufnr)
-  end
+  dialog.close_preview = preview.apart(dialog.params --[[@as opal.ConfirmParams]], function()
+    if not dialog.answered then
+      dialog:open()
+    end
+  end)
 end
 
 ---@param params opal.ConfirmParams
@@ -284,10 +188,10 @@ function M.confirm(params, transcript)
     function dialog.cancel()
       choose("deny")
     end
-    local is_cut
-    dialog.close_preview, is_cut = preview(params)
-    vim.cmd.redraw()
     during(dialog, function()
+      local is_cut
+      dialog.close_preview, is_cut = preview.above(params)
+      vim.cmd.redraw()
       vim.ui.select(vim.list_extend(is_cut and { "study" } or {}, params.actions), {
         prompt = "Opal: " .. short(params.title),
         format_item = labels(params),

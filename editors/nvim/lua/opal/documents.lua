@@ -3,13 +3,16 @@ local M = {}
 
 ---@param bufnr integer
 ---@return boolean
-function M.is_file(bufnr)
-  if not vim.api.nvim_buf_is_loaded(bufnr) or vim.bo[bufnr].buftype ~= "" then
-    return false
-  end
+function M.has_path(bufnr)
   local name = vim.api.nvim_buf_get_name(bufnr)
   -- `oil://`, `fugitive://`: not files. One letter is a Windows drive.
-  return name ~= "" and not name:match("^%a[%w+.-]+://")
+  return vim.bo[bufnr].buftype == "" and name ~= "" and not name:match("^%a[%w+.-]+://")
+end
+
+---@param bufnr integer
+---@return boolean
+function M.is_file(bufnr)
+  return vim.api.nvim_buf_is_loaded(bufnr) and M.has_path(bufnr)
 end
 
 --- Tells the user that a selection can only be shown from a file.

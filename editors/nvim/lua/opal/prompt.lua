@@ -48,20 +48,21 @@ function Prompt:ensure()
     callback = function(event)
       self:fit()
       if event.event ~= "TextChanged" then
-        require("opal.prompt.mentions").offer(self.dir)
+        require("opal.prompt.offers").show(self.dir)
       end
     end,
   })
   -- A menu that puts nothing into the text before it is chosen. The option is global in Neovim 0.10.
   local completeopt
-  vim.api.nvim_create_autocmd({ "InsertEnter", "InsertLeave", "BufLeave" }, {
+  vim.api.nvim_create_autocmd({ "InsertEnter", "BufEnter", "InsertLeave", "BufLeave" }, {
     buffer = self.bufnr,
-    desc = "Opal: how files are offered",
+    desc = "Opal: how what may be mentioned is offered",
     callback = function(event)
-      if event.event == "InsertEnter" then
+      local types = event.event == "InsertEnter" or (event.event == "BufEnter" and vim.fn.mode() == "i")
+      if types and not completeopt then
         completeopt = vim.go.completeopt
         vim.go.completeopt = "menu,menuone,noinsert"
-      elseif completeopt then
+      elseif not types and completeopt then
         vim.go.completeopt, completeopt = completeopt, nil
       end
     end,
@@ -115,7 +116,7 @@ function Prompt:show(transcript_window)
     once = true,
     desc = "Opal: the prompt area goes with the transcript",
     callback = vim.schedule_wrap(function()
-      if vim.api.nvim_win_is_valid(opened) then
+      if vim.api.nvim_win_is_valid(opened) and vim.api.nvim_win_get_buf(opened) == self.bufnr then
         pcall(vim.api.nvim_win_close, opened, true)
       end
     end),
@@ -147,7 +148,9 @@ function Prompt:begin(selection)
   if not selection then
     self:enter()
   elseif require("opal.documents").is_file(selection.bufnr) then
-    self:put(require("opal.prompt.mentions").of(selection, self.dir) .. " ")
+    local path = vim.api.nvim_buf_get_name(selection.bufnr)
+    local mention = require("opal.prompt.mentions").of_file(path, self.dir, selection.first, selection.last)
+    self:put(mention .. " ")
   else
     require("opal.documents").want_name()
   end

@@ -7,13 +7,18 @@ local M = {}
 ---@param session opal.Session
 ---@param method string
 ---@param text string
----@param attachments fun(): opal.Attachment[]?
+---@param attachments fun(mentioned: opal.Attachment[]): opal.Attachment[]?
 ---@param refused? fun() it was not taken
 local function say(session, method, text, attachments, refused)
   require("opal.prompt").of(session.dir):remember(text)
   session:when_started(function()
     session.transcript:show()
-    session:request(method, { text = text, attachments = attachments() }, nil, refused)
+    local mentioned = require("opal.prompt.mentions").read(text, session.dir)
+    local whole = text
+    if #mentioned.problems > 0 then
+      whole = text .. "\n\nProblems that the editor shows:\n" .. table.concat(mentioned.problems, "\n")
+    end
+    session:request(method, { text = whole, attachments = attachments(mentioned.attachments) }, nil, refused)
   end, refused)
 end
 
@@ -29,8 +34,7 @@ function M.prompt(session, text, opts)
     documents.want_name()
     return
   end
-  say(session, methods.prompt, text, function()
-    local attachments = require("opal.prompt.mentions").attachments(text, session.dir)
+  say(session, methods.prompt, text, function(attachments)
     if opts.selection then
       table.insert(attachments, 1, documents.attachment(opts.selection, session.client.offset_encoding))
     end

@@ -11,6 +11,7 @@ local sessions = {} ---@type table<string, opal.Session> by directory
 
 ---@class opal.Session
 ---@field dir string
+---@field client_id integer
 ---@field client? vim.lsp.Client once the server is initialized
 ---@field connected_acts fun()[] what to do then
 ---@field resume? opal.SessionResumeParams what to go on with when it starts
@@ -90,7 +91,8 @@ function M.current(dir)
   }, Session)
   -- Before the start: a server that ends at once is gone by its hook.
   sessions[dir] = self
-  if not client.start(dir, self:hooks()) then
+  self.client_id = client.start(dir, self:hooks())
+  if not self.client_id then
     sessions[dir] = nil
     return nil
   end
@@ -127,9 +129,9 @@ function M.restart()
   local old = M.find()
   if not old then
     M.current()
-  elseif old.client then
+  else
     old.restarting = true
-    client.stop(old.client)
+    client.stop(old.client_id)
   end
 end
 
@@ -286,9 +288,6 @@ function Session:lost(reason)
   if self.transcript then
     require("opal.dialogs").drop(self.transcript)
   end
-  if self.client then
-    require("opal.auth").drop(self.client)
-  end
   self.state, self.queue = "idle", {}
   self:refuse()
   if self.restarting then
@@ -342,13 +341,14 @@ function Session:request(method, params, done, refused)
   end)
 end
 
---- Whether nothing runs; the user is told if something does.
+--- Whether nothing runs or is about to; the user is told if something does.
 ---@return boolean
 function Session:must_be_idle()
-  if self.state ~= "idle" then
+  local is_idle = self.state == "idle" and not self.starting and #self.started_acts == 0
+  if not is_idle then
     vim.notify("Opal is at work here. Stop it first with :Opal abort.", vim.log.levels.WARN)
   end
-  return self.state == "idle"
+  return is_idle
 end
 
 function Session:compact()

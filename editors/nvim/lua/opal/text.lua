@@ -46,6 +46,15 @@ function M.tokens(n)
   return n < 1000 and tostring(n) or (n < 10000 and "%.1fk" or "%.0fk"):format(n / 1000)
 end
 
+--- A path as it is shown and mentioned: below a directory without that.
+---@param path string
+---@param dir string
+---@return string
+function M.relative(path, dir)
+  local prefix = vim.fs.normalize(dir):gsub("/?$", "/")
+  return vim.startswith(path, prefix) and path:sub(#prefix + 1) or path
+end
+
 --- Names a buffer, with a number behind it if another has the name: the transcript of a server that is gone may
 --- stand beside that of the same session, resumed.
 ---@param bufnr integer

@@ -1,19 +1,17 @@
 --- Answers `client/tool_call`: what the language servers of the user's buffers know. Nothing is changed here; the
 --- edit of a rename is handed back, and comes again like every other.
-local client = require("opal.client")
 local positions = require("opal.positions")
+local servers = require("opal.servers")
+local symbols = require("opal.symbols")
 
 local M = {}
 
 ---@type opal.ClientTool[]
 M.offered = { "diagnostics", "references", "definition", "symbols", "rename" }
 
---- How long to wait for a language server: to be there for a file that was just opened, and to answer.
-local ATTACH_MS, ANSWER_MS = 2000, 10000
 --- What is known of an edited file is settled when it has not changed for so long, and nothing of it is known to
 --- be on its way. Without news it is taken for settled.
 local QUIET_MS, NEWS_MS, SETTLE_MS = 300, 2000, 10000
-local POLL_MS = 20
 
 local edited = {} ---@type table<integer, true> buffers of which nothing new is known since
 local heard = {} ---@type table<integer, integer> when something was, in milliseconds
@@ -33,113 +31,6 @@ function M.listen()
       edited[event.buf], heard[event.buf] = nil, vim.uv.now()
     end,
   })
-end
-
---- Waits, with everything else going on, until `check` returns something, or for so long.
----@generic T
----@param ms integer
----@param check fun(): T?
----@return T?
-local function wait(ms, check)
-  local waiter = assert(coroutine.running())
-  local deadline = vim.uv.now() + ms
-  while true do
-    local result = check()
-    if result or vim.uv.now() >= deadline then
-      return result
-    end
-    vim.defer_fn(function()
-      coroutine.resume(waiter)
-    end, POLL_MS)
-    coroutine.yield()
-  end
-end
-
----@class opal.ToolError
----@field text string
-
----@param text string
-local function fail(text)
-  error({ text = text }, 0)
-end
-
----@param bufnr integer
----@return string
-local function name(bufnr)
-  return vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ":~:.")
-end
-
---- The language servers of a buffer, or of all.
----@param method string
----@param bufnr? integer
----@return vim.lsp.Client[]
-local function servers_of(method, bufnr)
-  return vim.tbl_filter(function(server)
-    return server.name ~= "opal"
-  end, vim.lsp.get_clients({ bufnr = bufnr, method = method }))
-end
-
---- The buffer of a file, with the language servers that can answer. A file that is not open is opened.
----@param uri string
----@param method string
----@return integer bufnr, vim.lsp.Client[]
-local function open(uri, method)
-  local bufnr = vim.uri_to_bufnr(uri)
-  local patience = 0
-  if not vim.api.nvim_buf_is_loaded(bufnr) then
-    local objection = require("opal.documents").load(bufnr)
-    if objection then
-      fail(objection)
-    end
-    patience = ATTACH_MS
-  end
-  local servers = wait(patience, function()
-    local found = servers_of(method, bufnr)
-    return #found > 0 and found or nil
-  end)
-  if not servers then
-    fail(("no language server of %s can tell that"):format(name(bufnr)))
-  end
-  return bufnr, servers
-end
-
----@class opal.ServerAnswer
----@field server vim.lsp.Client
----@field result any
-
---- Asks all of them at once.
----@param servers vim.lsp.Client[]
----@param method string
----@param bufnr integer
----@param params fun(server: vim.lsp.Client): table
----@return opal.ServerAnswer[] those that know something, in the order of the servers
-local function ask(servers, method, bufnr, params)
-  local answers = {} ---@type table<integer, { err: lsp.ResponseError?, result: any }> by the place of the server
-  local requests = {} ---@type table<integer, integer>
-  for i, server in ipairs(servers) do
-    requests[i] = client.request(server, method, params(server), function(err, result)
-      answers[i] = { err = err, result = result }
-    end, bufnr)
-  end
-  wait(ANSWER_MS, function()
-    return vim.tbl_count(answers) == #servers
-  end)
-  local known, errors = {}, {}
-  for i, server in ipairs(servers) do
-    local answer = answers[i]
-    if not answer then
-      client.cancel(server, requests[i])
-      errors[#errors + 1] = ("%s: no answer in %d s"):format(server.name, ANSWER_MS / 1000)
-    elseif answer.err then
-      errors[#errors + 1] = ("%s: %s"):format(server.name, answer.err.message)
-    elseif answer.result then
-      known[#known + 1] = { server = server, result = answer.result }
-    end
-  end
-  if #known == 0 and #errors > 0 then
-    fail(table.concat(errors, "; "))
-  end
-  return known
 end
 
 ---@param place opal.PlaceArguments
@@ -193,29 +84,6 @@ local function locations(answers, encoding)
   return unique(list, place_of)
 end
 
---- Symbols of any shape that LSP knows, nested ones beside the others, in Opal's encoding.
----@param list opal.SymbolInformation[]
----@param symbols table[]
----@param uri? string of all, where they do not say
----@param container? string
----@param convert fun(uri: string, range: opal.Range): opal.Range
-local function flatten(list, symbols, uri, container, convert)
-  for _, symbol in ipairs(symbols) do
-    local location = symbol.location or { uri = uri, range = symbol.selectionRange }
-    local of = positions.uri(location.uri)
-    -- Some tell only the file.
-    local nowhere = { line = 0, character = 0 }
-    local range = location.range and convert(of, location.range) or { start = nowhere, ["end"] = nowhere }
-    list[#list + 1] = {
-      name = symbol.name,
-      kind = symbol.kind,
-      location = { uri = of, range = range },
-      containerName = symbol.containerName or container,
-    }
-    flatten(list, symbol.children or {}, uri, symbol.name, convert)
-  end
-end
-
 ---@param bufnr integer
 ---@param encoding string
 ---@return opal.Diagnostic[]
@@ -250,10 +118,10 @@ end
 ---@param buffers integer[]
 local function settle(buffers)
   local start = vim.uv.now()
-  wait(SETTLE_MS, function()
+  servers.wait(SETTLE_MS, function()
     local now = vim.uv.now()
     return not vim.iter(buffers):any(function(bufnr)
-      local awaits_news = edited[bufnr] and #servers_of("textDocument/publishDiagnostics", bufnr) > 0
+      local awaits_news = edited[bufnr] and #servers.of("textDocument/publishDiagnostics", bufnr) > 0
       return (awaits_news and now - start < NEWS_MS)
         or now - (heard[bufnr] or 0) < QUIET_MS
         or is_working(bufnr)
@@ -275,9 +143,9 @@ local function opened(uris)
     return bufnr
   end, uris)
   if #new > 0 then
-    wait(ATTACH_MS, function()
+    servers.wait(servers.ATTACH_MS, function()
       return vim.iter(new):all(function(bufnr)
-        return #servers_of("textDocument/publishDiagnostics", bufnr) > 0
+        return #servers.of("textDocument/publishDiagnostics", bufnr) > 0
       end)
     end)
   end
@@ -306,7 +174,7 @@ local tools = {
     for _, bufnr in ipairs(vim.tbl_filter(vim.api.nvim_buf_is_valid, buffers)) do
       local diagnostics = diagnostics_of(bufnr, encoding)
       -- Of others nobody knows that nothing is wrong.
-      if #diagnostics > 0 or #servers_of("textDocument/publishDiagnostics", bufnr) > 0 then
+      if #diagnostics > 0 or #servers.of("textDocument/publishDiagnostics", bufnr) > 0 then
         files[#files + 1] = { uri = vim.uri_from_bufnr(bufnr), diagnostics = diagnostics }
       end
     end
@@ -314,65 +182,63 @@ local tools = {
   end,
   references = function(arguments, encoding)
     local method = "textDocument/references"
-    local bufnr, servers = open(arguments.uri, method)
+    local bufnr, asked = servers.open(arguments.uri, method)
     local params = at(arguments, encoding, { context = { includeDeclaration = true } })
-    return { locations = locations(ask(servers, method, bufnr, params), encoding) }
+    return { locations = locations(servers.ask(asked, method, bufnr, params), encoding) }
   end,
   definition = function(arguments, encoding)
     local method = "textDocument/definition"
-    local bufnr, servers = open(arguments.uri, method)
-    return { locations = locations(ask(servers, method, bufnr, at(arguments, encoding)), encoding) }
+    local bufnr, asked = servers.open(arguments.uri, method)
+    return { locations = locations(servers.ask(asked, method, bufnr, at(arguments, encoding)), encoding) }
   end,
   symbols = function(arguments, encoding)
-    local answers
+    local found
     if arguments.uri then
-      local method = "textDocument/documentSymbol"
-      local bufnr, servers = open(arguments.uri, method)
-      answers = ask(servers, method, bufnr, function()
-        return { textDocument = { uri = vim.uri_from_bufnr(bufnr) } }
-      end)
+      local bufnr, asked = servers.open(arguments.uri, symbols.OF_FILE)
+      found = symbols.of_file(asked, bufnr)
     else
-      local servers = servers_of("workspace/symbol")
-      if #servers == 0 then
-        fail("no language server knows the symbols of the workspace")
+      local asked = servers.of(symbols.IN_WORKSPACE)
+      if #asked == 0 then
+        servers.fail("no language server knows the symbols of the workspace")
       end
-      answers = ask(servers, "workspace/symbol", 0, function()
-        return { query = arguments.query }
-      end)
+      found = symbols.in_workspace(asked, arguments.query)
     end
-    local symbols = {}
-    for _, answer in ipairs(answers) do
-      flatten(symbols, answer.result, arguments.uri, nil, function(uri, range)
-        return positions.convert_range(uri, range, answer.server.offset_encoding, encoding)
-      end)
-    end
+    local list = vim.tbl_map(function(symbol)
+      local range = positions.convert_range(symbol.uri, symbol.name_range, symbol.encoding, encoding)
+      return {
+        name = symbol.name,
+        kind = symbol.kind,
+        location = { uri = symbol.uri, range = range },
+        containerName = symbol.container,
+      }
+    end, found)
     return {
-      symbols = unique(symbols, function(symbol)
+      symbols = unique(list, function(symbol)
         return symbol.name .. "\n" .. place_of(symbol.location)
       end),
     }
   end,
   rename = function(arguments, encoding)
     local method = "textDocument/rename"
-    local bufnr, servers = open(arguments.uri, method)
+    local bufnr, asked = servers.open(arguments.uri, method)
     -- One after the other: two edits that do the same could not both be made.
-    for i, server in ipairs(servers) do
+    for i, server in ipairs(asked) do
       local params = at(arguments, encoding, { newName = arguments.new_name })
-      local ok, answers = pcall(ask, { server }, method, bufnr, params)
-      if not ok and i == #servers then
+      local ok, answers = pcall(servers.ask, { server }, method, bufnr, params)
+      if not ok and i == #asked then
         error(answers, 0)
       end
       local edit = ok and answers[1] and answers[1].result
       local changes = edit and positions.text_changes(edit, server.offset_encoding, encoding)
       if edit and not changes then
-        fail(
+        servers.fail(
           ("%s would also create, move or delete files; only text can be changed here"):format(server.name)
         )
       elseif edit and next(changes) then
         return { edit = { changes = changes } }
       end
     end
-    fail("the language server finds nothing to rename there")
+    servers.fail("the language server finds nothing to rename there")
   end,
 }
 

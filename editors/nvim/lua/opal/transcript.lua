@@ -46,7 +46,6 @@ function Transcript:create()
   end
   self.bufnr = vim.api.nvim_create_buf(false, true)
   by_buffer[self.bufnr] = self
-  self:begin()
   require("opal.text").name_buffer(self.bufnr, self.name)
   local options = vim.bo[self.bufnr]
   options.buftype = "nofile"
@@ -55,7 +54,7 @@ function Transcript:create()
   options.undolevels = -1
   options.modifiable = false
   options.filetype = "markdown"
-  pcall(vim.treesitter.start, self.bufnr, "markdown") -- without a parser there is Vim's own syntax
+  self:begin()
   vim.b[self.bufnr].opal_status = self.status
   require("opal.transcript.keys").map(self.bufnr)
   vim.api.nvim_create_autocmd("BufWipeout", {
@@ -228,12 +227,6 @@ end
 function Transcript:call_ended(call_id, result, is_command)
   self:flush()
   self.calls:ended(call_id, result, is_command)
-end
-
----@param path string
----@return string
-function Transcript:relative(path)
-  return self.calls:relative(path)
 end
 
 --- Goes to the next turn, or to the one before.

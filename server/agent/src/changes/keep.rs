@@ -5,7 +5,7 @@ use std::sync::Arc;
 use store::{NewBlob, Retention};
 use text::{EditSet, Rope, smallest_edits};
 
-use crate::context::Context;
+use crate::context::{Context, Left};
 use crate::event::Failure;
 use crate::journal::record::{self, BeforeRecord, ChangeRecord, LeftRecord};
 use crate::report::Reporter;
@@ -30,13 +30,6 @@ pub(crate) struct Kept {
     id: u64,
     name: FileName,
     before: Rope,
-}
-
-/// What the last change of a file in this turn left.
-#[derive(Debug, Clone)]
-pub(crate) struct Left {
-    change: u64,
-    text: Rope,
 }
 
 /// Stores a change. When this returns the text before it is durable.

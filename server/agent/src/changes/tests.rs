@@ -15,10 +15,11 @@ use text::{AbsPath, Encoding, Rope};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::undo::{UndoError, Undone, What};
+use super::undone::{Target, UndoError, Undone};
+use crate::command::{BranchTo, CommandError, Prompt};
 use crate::journal::{Journal, Loaded, testing};
 use crate::model::Model;
-use crate::session::{BranchTo, CommandError, Options, Prompt, SessionHandle};
+use crate::session::{Options, SessionHandle};
 use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, Workspace, WriteError, Written};
 use crate::{ClientTools, Context, Limits, Mode, Permissions, SessionId, Shell, Toolbox, TurnId};
 
@@ -232,7 +233,7 @@ impl Talk {
         self.context.name(&format!("f{file}"))
     }
 
-    /// What a file holds.
+    /// Target a file holds.
     fn expected(&self, file: usize) -> String {
         let mut text = format!("typed {}\n", self.typed[file]);
         for line in 0..LINES {
@@ -266,7 +267,7 @@ impl Talk {
             Step::Undo { which } if !self.done.is_empty() => {
                 let Done { turn_id, is_undo, was } = which.get(&self.done).clone();
                 let is_last = self.done.last().is_some_and(|last| last.turn_id == turn_id);
-                self.undo(What::Turn(turn_id), &was).await;
+                self.undo(Target::Turn(turn_id), &was).await;
                 // Of an earlier undo a part may be gone again, so it is not said what comes of its lines.
                 if is_undo && !is_last {
                     self.take_over(&was);
@@ -274,7 +275,7 @@ impl Talk {
             }
             Step::UndoFile { file } => {
                 let was: Vec<_> = (0..LINES).map(|line| ((*file, line), false)).collect();
-                self.undo(What::File(self.name(*file)), &was).await;
+                self.undo(Target::File(self.name(*file)), &was).await;
             }
             Step::GoTo { which } if !self.places.is_empty() => {
                 let (entry, standing) = *which.get(&self.places);
@@ -339,7 +340,7 @@ impl Talk {
     }
 
     /// Afterwards every line stands as it did, also when there was nothing left to take back.
-    async fn undo(&mut self, what: What, was: &[(Line, bool)]) {
+    async fn undo(&mut self, what: Target, was: &[(Line, bool)]) {
         for ((file, line), standing) in was {
             self.standing[*file][*line] = *standing;
         }

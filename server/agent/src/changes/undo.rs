@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use store::StoreError;
 use text::{EditSet, Rope, merge, revert_hunk, smallest_edits, unified};
 use tokio_util::sync::CancellationToken;
 
 use super::Log;
 use super::keep::{Planned, keep};
 use super::log::{Change, Texts};
+use super::undone::{Conflict, Target, UndoError, Undone, UndoneFile};
 use crate::context::Context;
 use crate::event::Failure;
 use crate::id::TurnId;
@@ -21,62 +21,6 @@ use crate::journal::StoredSession;
 use crate::journal::record::TookBackRecord;
 use crate::report::Reporter;
 use crate::workspace::{self, File, FileError, FileName, Origin, WriteError};
-
-/// What to take back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    /// A turn, or an earlier undo.
-    Turn(TurnId),
-    /// Everything the session changed in a file.
-    File(FileName),
-    /// One hunk of what [`super::list`] shows of a file, for the session or for a turn.
-    Hunk { file: FileName, hunk: String, turn: Option<TurnId> },
-    /// Everything since an entry.
-    Since(u64),
-}
-
-/// What came of it, file by file.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Undone {
-    /// The undo's own, by which it can be taken back.
-    pub turn_id: Option<TurnId>,
-    pub files: Vec<UndoneFile>,
-    /// Files that were left as they are.
-    pub conflicts: Vec<Conflict>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct UndoneFile {
-    pub name: FileName,
-    /// Unified, from before the undo to after it.
-    pub diff: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Conflict {
-    pub name: FileName,
-    pub why: String,
-    /// What clashes, with markers.
-    pub shown: Option<String>,
-}
-
-/// Why nothing could be taken back at all.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum UndoError {
-    #[error("there is nothing to take back: {0}")]
-    Nothing(String),
-    #[error("the session cannot be read: {0}")]
-    Store(String),
-    /// The session's own state could not be kept, so that nothing more was changed.
-    #[error("{}", .0.message)]
-    Failed(Failure),
-}
-
-impl From<StoreError> for UndoError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
-    }
-}
 
 /// One undo that runs.
 #[derive(Debug)]
@@ -98,7 +42,7 @@ struct OneFile {
 }
 
 impl Undo {
-    pub(crate) async fn run(&self, what: &What) -> Result<Undone, UndoError> {
+    pub(crate) async fn run(&self, what: &Target) -> Result<Undone, UndoError> {
         let log = Arc::new(self.stored.changes().await?);
         let files = self.files(&log, what).await?;
         let mut undone = Undone::default();
@@ -124,13 +68,13 @@ impl Undo {
     async fn files(
         &self,
         log: &Arc<Log>,
-        what: &What,
+        what: &Target,
     ) -> Result<Vec<(FileName, Result<OneFile, String>)>, UndoError> {
         let changes: Vec<&Change> = match what {
-            What::Turn(turn) => of_turn(log, turn)?,
-            What::File(name) => of_file(log, name, &self.context)?,
-            What::Hunk { file, hunk, turn } => return self.hunk(log, file, hunk, turn.as_ref()).await,
-            What::Since(leaf) => log.since(*leaf),
+            Target::Turn(turn) => of_turn(log, turn)?,
+            Target::File(name) => of_file(log, name, &self.context)?,
+            Target::Hunk { file, hunk, turn } => return self.hunk(log, file, hunk, turn.as_ref()).await,
+            Target::Since(leaf) => log.since(*leaf),
         };
         let mut by_file: Vec<(FileName, Vec<u64>)> = Vec::new();
         let mut place: HashMap<&FileName, usize> = HashMap::new();

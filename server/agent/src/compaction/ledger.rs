@@ -5,10 +5,10 @@ mod latest;
 use serde::Deserialize;
 
 use super::material::clip;
-use super::tokens;
 use crate::journal::history::fence;
 use crate::journal::record::{AssistantRecord, BlockRecord, StopRecord, ToolResultRecord, UndoRecord};
 use crate::journal::{Record, Stored};
+use crate::tokens;
 use latest::Latest;
 
 /// Of those changed, and of those read.

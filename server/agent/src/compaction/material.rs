@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 
 use text::HeadTail;
 
-use super::tokens;
 use crate::journal::record::{BlockRecord, NoteRecord};
 use crate::journal::{Record, Stored, history};
+use crate::tokens;
 
 /// Characters of one tool output.
 const OUTPUT: usize = 2_000;

@@ -241,14 +241,14 @@ fn what_the_model_is_shown() {
         2
         ```
         </ledger>
-    "#]].assert_eq(&shown(&summarise.with("## Goal\n\nWork.\n".into())));
+    "#]].assert_eq(&shown::summary(&summarise.with("## Goal\n\nWork.\n".into())));
 }
 
 #[test]
 fn what_came_since_the_last_measure() {
     let since = |records| {
         let entries = entries(records);
-        tokens::since_measured(&entries.iter().collect::<Vec<_>>())
+        size::since_measured(&entries.iter().collect::<Vec<_>>())
     };
     assert_eq!(since(vec![user("1"), answer("one")]), 9 + 9);
     assert_eq!(since(vec![user("1"), measured("one", 500), user(&long(10)), change("t1")]), 18);
@@ -258,7 +258,11 @@ fn what_came_since_the_last_measure() {
 #[test]
 fn images_are_long() {
     let image = Part::Image { mime_type: "image/png".into(), data: String::new() };
-    assert!(is_long(&[image]) && is_long(&[Part::Text(long(201))]) && !is_long(&[Part::Text(long(200))]));
+    assert!(
+        shown::is_long(&[image])
+            && shown::is_long(&[Part::Text(long(201))])
+            && !shown::is_long(&[Part::Text(long(200))])
+    );
 }
 
 #[derive(Debug, Clone)]
@@ -325,7 +329,7 @@ fn check_cut(entries: &[Entry], record: &CompactionRecord, keep: u64) {
     let kept: Vec<&Entry> = entries.iter().filter(|entry| entry.id >= EntryId(kept_from)).collect();
     assert!(cut::may_begin(&Record::read(kept[0]).unwrap()));
     assert!(Stored::read(&kept).len() == kept.len());
-    let unblanked: u64 = kept.iter().map(|entry| tokens::of_entry(entry)).sum();
+    let unblanked: u64 = kept.iter().map(|entry| size::of_entry(entry)).sum();
     assert!(unblanked <= keep || entries.iter().any(|entry| entry.payload.contains("blanked_before")));
 }
 

@@ -12,7 +12,7 @@ use store::{Entry, EntryId, LoadedSession};
 use super::entry::{Record, Stored};
 use super::record::{AssistantRecord, NoteRecord, QueuedRecord, SettingsRecord, ToolResultRecord};
 use super::view::View;
-use crate::compaction::{self, tokens};
+use super::{shown, size};
 use crate::event::Queued;
 use crate::id::{CallId, TurnId};
 use crate::transcript::Transcript;
@@ -65,7 +65,7 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
     loaded.window = window(&branch);
     loaded.transcript = transcript(branch);
 
-    loaded.transcript.set_unmeasured(tokens::since_measured(&on_branch));
+    loaded.transcript.set_unmeasured(size::since_measured(&on_branch));
 
     let lost = loaded.transcript.open_calls();
     loaded.missing = lost
@@ -109,7 +109,7 @@ pub(crate) fn transcript(branch: Vec<Stored>) -> Transcript {
     let mut transcript = Transcript::default();
     let view = View::of(&branch);
     if let Some(summary) = &view.summary {
-        transcript.push_told(compaction::shown(summary));
+        transcript.push_told(shown::summary(summary));
     }
     for Stored { id, record } in branch.into_iter().skip(view.begins_at) {
         push(&mut transcript, record, |output| view.blanks(id, output));
@@ -134,8 +134,7 @@ fn push(transcript: &mut Transcript, record: Record, blanks: impl FnOnce(&[Part]
                 transcript.push_answer(answer);
             }
             Some(ItemKind::ToolResult { call_id, output }) => {
-                let output =
-                    if blanks(&output) { vec![Part::Text(compaction::BLANKED.into())] } else { output };
+                let output = if blanks(&output) { vec![Part::Text(shown::BLANKED.into())] } else { output };
                 transcript.end_call(&CallId::new(call_id), output);
             }
             None => {}

@@ -5,7 +5,7 @@ use store::EntryId;
 
 use super::entry::{Record, Stored};
 use super::record::CompactionRecord;
-use crate::compaction;
+use super::shown::is_long;
 
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -35,6 +35,6 @@ impl View {
     }
 
     pub(crate) fn blanks(&self, id: EntryId, output: &[Part]) -> bool {
-        id.0 < self.blanked_before && compaction::is_long(output)
+        id.0 < self.blanked_before && is_long(output)
     }
 }

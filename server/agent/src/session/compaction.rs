@@ -6,9 +6,9 @@ use futures::FutureExt;
 use store::{EntryId, EntryKind};
 use tokio::sync::oneshot;
 
-use super::handle::CommandError;
 use super::state::{Phase, Work};
 use super::{Session, answering};
+use crate::command::CommandError;
 use crate::event::{Compacted, EndReason, Event, Failure, Trigger};
 use crate::journal::Loaded;
 use crate::journal::record::CompactionRecord;

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use provider::ThinkingLevel;
-use store::EntryId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BranchTo, Session, State};
-use crate::changes::undo::{UndoError, Undone, What};
+use super::{Session, State};
+use crate::changes::undone::{Target, Undone};
 use crate::client::{Answer, Client, ClientId};
+use crate::command::{BranchTo, Branched, CommandError, Prompt, Steered};
 use crate::context::Context;
-use crate::event::{Attachment, Failure, Queued};
+use crate::event::Queued;
 use crate::id::{MessageId, QuestionId, SessionId, TurnId};
 use crate::journal::record::SettingsRecord;
 use crate::journal::{Journal, Loaded};
@@ -36,35 +36,6 @@ pub struct Options {
     pub settings: SettingsRecord,
 }
 
-/// Why a session did not take a command.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum CommandError {
-    #[error("a turn is running")]
-    Busy,
-    #[error("the session has too many commands waiting")]
-    Overloaded,
-    #[error("the session has been closed")]
-    Closed,
-    /// Nothing was promised: it could not be stored.
-    #[error("{}", .0.message)]
-    Store(Failure),
-    #[error(transparent)]
-    Undo(#[from] UndoError),
-    #[error("there is nothing to compact yet")]
-    NothingToCompact,
-    #[error("the session has no entry {0}")]
-    UnknownEntry(EntryId),
-}
-
-/// Where the conversation goes on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Branched {
-    /// `None`: before the first entry.
-    pub leaf: Option<EntryId>,
-    /// The files that were put back.
-    pub restored: Undone,
-}
-
 /// Starts and stops turns. Cheap to clone; the session itself lives in its own task.
 #[derive(Debug, Clone)]
 pub struct SessionHandle {
@@ -82,29 +53,13 @@ pub(super) enum Command {
     FollowUp { text: String, reply: oneshot::Sender<MessageId> },
     SetModel { model: Option<Model>, thinking: Option<ThinkingLevel>, reply: oneshot::Sender<()> },
     SetMode { mode: Mode, reply: oneshot::Sender<()> },
-    Undo { what: What, reply: oneshot::Sender<Result<Undone, CommandError>> },
+    Undo { what: Target, reply: oneshot::Sender<Result<Undone, CommandError>> },
     Branch { to: BranchTo, reply: oneshot::Sender<Result<Branched, CommandError>> },
     Compact { keep: Option<u64>, reply: oneshot::Sender<Result<(), CommandError>> },
     CancelQueued { message_id: MessageId, reply: oneshot::Sender<bool> },
     Abort { reply: oneshot::Sender<Vec<Queued>> },
     State { reply: oneshot::Sender<State> },
     Answered { question: QuestionId, client: ClientId, answer: Option<Answer> },
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct Prompt {
-    pub text: String,
-    pub attachments: Vec<Attachment>,
-    /// Chosen by the client to make the prompt repeatable.
-    pub turn_id: Option<TurnId>,
-}
-
-/// Where a steering text went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Steered {
-    Queued(MessageId),
-    /// The session was idle: it began a turn.
-    Began(TurnId),
 }
 
 /// A command's answer. The command is on its way when this exists, before it is awaited.
@@ -167,7 +122,7 @@ impl SessionHandle {
     }
 
     /// Takes changes back; replies when the files stand as they were, or why not.
-    pub fn undo(&self, what: What) -> Reply<Result<Undone, CommandError>> {
+    pub fn undo(&self, what: Target) -> Reply<Result<Undone, CommandError>> {
         self.send(|reply| Command::Undo { what, reply })
     }
 

@@ -7,8 +7,8 @@ use store::EntryKind;
 use tokio::sync::watch;
 
 use super::Session;
-use super::handle::{CommandError, Prompt};
 use super::state::{Phase, Run, Work};
+use crate::command::{CommandError, Prompt};
 use crate::event::{Attachment, Event, Queued, QueuedKind};
 use crate::id::{MessageId, TurnId};
 use crate::journal::record::{self, QueuedRecord, SettingsRecord, SteeringRecord, UserRecord};

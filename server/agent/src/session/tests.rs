@@ -5,6 +5,7 @@ use text::AbsPath;
 
 use super::*;
 use crate::client::{Answer, Asked, ClientId, Question, QuestionKind};
+use crate::command::{Place, Prompt};
 use crate::context::Context;
 use crate::id::{QuestionId, SessionId};
 use crate::permission::Permissions;

@@ -7,39 +7,20 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 use provider::Part;
-use store::{EntryId, EntryKind, LoadedSession};
+use store::{EntryKind, LoadedSession};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::handle::{Branched, CommandError};
 use super::state::{Phase, Run, Work};
 use super::{Session, answering};
-use crate::changes::undo::{Undo, UndoError, Undone, What};
+use crate::changes::undo::Undo;
+use crate::changes::undone::{Target, UndoError, Undone};
+use crate::command::{BranchTo, Branched, CommandError, Place};
 use crate::event::{EndReason, Event, Failure};
 use crate::id::TurnId;
 use crate::journal::record::{self, NoteRecord, UndoRecord};
 use crate::journal::{self, Loaded};
 use crate::report::Report;
-
-/// Where to go in the tree.
-#[derive(Debug, Clone, Copy)]
-pub struct BranchTo {
-    pub entry: EntryId,
-    /// As if it had never been said.
-    pub before: bool,
-    /// Files become what they were there.
-    pub restore_files: bool,
-}
-
-/// A place in the tree that was found, and what the conversation is there.
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) leaf: Option<EntryId>,
-    pub(crate) loaded: Loaded,
-    pub(crate) restored: Undone,
-    /// Files were changed since, and not all were put back.
-    pub(crate) files_differ: bool,
-}
 
 const FILES_DIFFER: &str = "[The user went back to this point of the conversation. Files were changed since then and have not been put back: read them again before you rely on them.]";
 
@@ -47,7 +28,7 @@ const BRANCHED: &str =
     "Not run to its end on this branch of the conversation. Look before you rely on any effect of it.";
 
 impl Session {
-    pub(super) fn undo(&mut self, what: What, reply: oneshot::Sender<Result<Undone, CommandError>>) {
+    pub(super) fn undo(&mut self, what: Target, reply: oneshot::Sender<Result<Undone, CommandError>>) {
         if self.run.is_some() {
             return self.reply(answering(reply, Err(CommandError::Busy)));
         }
@@ -181,7 +162,7 @@ async fn place(undo: &Undo, to: BranchTo) -> Result<Place, CommandError> {
     let since = if to.before { entry.id.0.saturating_sub(1) } else { entry.id.0 };
     let (restored, files_differ);
     if to.restore_files {
-        restored = undo.run(&What::Since(since)).await.map_err(CommandError::Undo)?;
+        restored = undo.run(&Target::Since(since)).await.map_err(CommandError::Undo)?;
         files_differ = !restored.conflicts.is_empty() || undo.cancelled.is_cancelled();
     } else {
         restored = Undone::default();

@@ -7,9 +7,8 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use provider::{AnswerStream, Copilot, ModelInfo, Provider, ProviderError, Request, SignInError};
 
-use super::{Auth, CredentialsError};
+use super::{Auth, COPILOT, CredentialsError};
 use crate::errors::chain;
-use crate::models::COPILOT;
 
 /// The Copilot of whoever is signed in when it is asked: sessions outlive sign-ins.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `agent/*`.
 
-use ::agent::session::{Prompt, Steered};
+use ::agent::command::{Prompt, Steered};
 use ::agent::{MessageId, TurnId};
 use protocol::{
     AbortResult, CancelQueuedParams, CancelQueuedResult, FollowUpParams, FollowUpResult, PromptParams,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ::agent::changes::list;
-use ::agent::changes::undo::What;
+use ::agent::changes::undone::Target;
+use ::agent::command::BranchTo;
 use ::agent::journal::StoredSession;
-use ::agent::session::{BranchTo, SessionHandle};
+use ::agent::session::SessionHandle;
 use ::agent::{TurnId, Workspace};
 use protocol::{
     SessionBranchParams, SessionBranchResult, SessionChangesParams, SessionChangesResult,
@@ -44,11 +45,11 @@ impl Backend {
         let params: SessionUndoParams = decode(params)?;
         let session = self.session(&params.session_id)?;
         let what = match (params.turn_id, params.path, params.hunk_id) {
-            (Some(turn), None, None) => What::Turn(TurnId::new(turn)),
-            (None, Some(path), None) => What::File(resolved(&session, &path).await?),
+            (Some(turn), None, None) => Target::Turn(TurnId::new(turn)),
+            (None, Some(path), None) => Target::File(resolved(&session, &path).await?),
             (turn, Some(path), Some(hunk)) => {
                 let (file, turn) = (resolved(&session, &path).await?, turn.map(TurnId::new));
-                What::Hunk { file, hunk, turn }
+                Target::Hunk { file, hunk, turn }
             }
             _ => return Err(Error::invalid_params("turn_id: expected this, or path, or path and hunk_id")),
         };
@@ -62,7 +63,7 @@ impl Backend {
         let store = self.server.store().clone();
         let (stored, context) = match self.server.find(&params.session_id) {
             Ok(session) => {
-                // What was said so far is stored when the state comes.
+                // Target was said so far is stored when the state comes.
                 reply(session.state()).await?;
                 let id = store::SessionId::parse(session.id().as_str());
                 let id = id.map_err(|error| Error::invalid_params(error.to_string()))?;

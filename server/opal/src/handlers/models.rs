@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Result};
 
 use super::{Backend, decode};
-use crate::auth::{LoginError, Wanted};
-use crate::models::{COPILOT, Offer};
+use crate::auth::{COPILOT, LoginError, Wanted};
+use crate::models::Offer;
 use crate::{errors, to_proto};
 
 impl Backend {

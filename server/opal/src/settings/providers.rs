@@ -273,7 +273,7 @@ impl Settings {
         if let Some(server) = self.local_servers.iter().find(|server| server.name == name) {
             return NoModel::NotRunning { name: name.into(), port: server.port };
         }
-        let known: Vec<&str> = self.provider_names().chain([crate::models::COPILOT]).collect();
+        let known: Vec<&str> = self.provider_names().chain([crate::auth::COPILOT]).collect();
         NoModel::UnknownProvider { name: name.into(), known: known.join(", ") }
     }
 

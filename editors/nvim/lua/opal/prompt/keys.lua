@@ -59,9 +59,11 @@ function M.map(prompt)
       end
     end
   end
-  vim.keymap.set("i", "<Tab>", function()
-    return vim.fn.pumvisible() == 1 and "<C-y>" or "<Tab>"
-  end, { buffer = prompt.bufnr, expr = true, desc = "Opal: take the file that is offered" })
+  if not vim.g.opal_no_maps then
+    vim.keymap.set("i", "<Tab>", function()
+      return vim.fn.pumvisible() == 1 and "<C-y>" or "<Tab>"
+    end, { buffer = prompt.bufnr, expr = true, desc = "Opal: take what is offered" })
+  end
 end
 
 return M

@@ -1,134 +1,130 @@
---- Files that a prompt mentions, as `@path` or `@path:first-last`.
+--- What a prompt mentions: `@path`, `@path:first-last`, `@diagnostics`, `@diagnostics:path`.
+local problems = require("opal.prompt.problems")
+
 local M = {}
 
---- How many files are looked at and how many of them offered, and how long git may take to list them.
-local MOST_FILES = 20000
-local MOST_OFFERED = 50
-local GIT_MS = 2000
---- For how long a list is good.
-local FRESH_MS = 5000
+--- Mentions what is wrong in files.
+M.DIAGNOSTICS = "@diagnostics"
 
-local listed = {} ---@type table<string, { files: string[], at_ms: integer }> by directory
-
----@param dir string
----@return string[] paths relative to it
-local function walk(dir)
-  local files = {}
-  local function skip(name)
-    return not vim.startswith(vim.fs.basename(name), ".")
-  end
-  for name, kind in vim.fs.dir(dir, { depth = 8, skip = skip }) do
-    if kind == "file" then
-      files[#files + 1] = name
-    end
-    if #files == MOST_FILES then
-      break
-    end
-  end
-  return files
+---@param path string
+---@param dir string paths below it are mentioned relative to it
+---@return string
+local function name(path, dir)
+  return (require("opal.text").relative(vim.fs.normalize(path), dir):gsub(" ", "\\ "))
 end
 
---- What git knows of, else what is there.
+--- How a file is mentioned, or lines of it.
+---@param path string
 ---@param dir string
----@return string[] paths relative to it
-local function list(dir)
-  local command = { "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
-  local ok, result = pcall(function()
-    return vim.system(command, { cwd = dir }):wait(GIT_MS)
-  end)
-  if ok and result.code == 0 then
-    return vim.split(result.stdout, "\0", { plain = true, trimempty = true })
-  end
-  return walk(dir)
+---@param first? integer from 1
+---@param last? integer included
+---@return string
+function M.of_file(path, dir, first, last)
+  return "@" .. name(path, dir) .. (first and (":%d-%d"):format(first, last) or "")
 end
 
---- The files that fit what was typed, best first.
----@param dir string
----@param typed string without the @
----@return string[] mentions
-function M.matches(dir, typed)
-  local known = listed[dir]
-  if not known or vim.uv.now() - known.at_ms > FRESH_MS then
-    known = { files = list(dir), at_ms = vim.uv.now() }
-    listed[dir] = known
-  end
-  local files = known.files
-  if typed ~= "" then
-    files = vim.fn.matchfuzzy(files, (typed:gsub("\\ ", " ")))
-  end
-  return vim.tbl_map(function(path)
-    return "@" .. path:gsub(" ", "\\ ")
-  end, vim.list_slice(files, 1, MOST_OFFERED))
-end
-
---- Offers files for what is being typed, if that is a mention. Called for each change of the text: a popup menu
---- of Neovim's own keeps only what begins with the text.
----@param dir string
-function M.offer(dir)
-  local before = vim.api.nvim_get_current_line():sub(1, vim.api.nvim_win_get_cursor(0)[2])
-  local start, typed = before:gsub("\\ ", "\1\1"):match("()@(%S*)$")
-  if not start or before:sub(1, start - 1):match("%S$") then
-    return
-  end
-  typed = typed:gsub("\1\1", "\\ ")
-  local info = vim.fn.complete_info({ "selected", "items" })
-  local selected = info.items[info.selected + 1]
-  if selected and selected.word == "@" .. typed then
-    return -- the user goes through the menu
-  end
-  vim.fn.complete(start, M.matches(dir, typed))
-end
-
---- How lines of a file are mentioned.
----@param selection opal.Selection
+--- How what is wrong in a file is mentioned.
+---@param path string
 ---@param dir string
 ---@return string
-function M.of(selection, dir)
-  local path = vim.fs.normalize(vim.api.nvim_buf_get_name(selection.bufnr))
-  local prefix = dir:gsub("/?$", "/")
-  path = vim.startswith(path, prefix) and path:sub(#prefix + 1) or path
-  return ("@%s:%d-%d"):format(path:gsub(" ", "\\ "), selection.first, selection.last)
+function M.of_problems(path, dir)
+  return M.DIAGNOSTICS .. ":" .. name(path, dir)
 end
 
+---@class opal.Mentioned
+---@field attachments opal.Attachment[]
+---@field problems string[] lines that tell the model what is wrong; empty if nobody asks for that
+
+---@param path string
 ---@param dir string
----@param mentioned string
----@return opal.Attachment?
-local function attachment(dir, mentioned)
-  local path, first, last = mentioned:match("^(.+):(%d+)%-(%d+)$")
-  path = path or mentioned
+---@return string? path nil if there is no such file
+---@return integer bufnr -1 if it is in none
+local function find(path, dir)
   local is_absolute = path:match("^/") or path:match("^%a:[/\\]")
   local file = vim.fs.normalize(is_absolute and path or dir .. "/" .. path)
   local bufnr = vim.fn.bufnr("^" .. vim.fn.fnameescape(file) .. "$")
-  if vim.fn.filereadable(file) == 0 and bufnr == -1 then
+  return (bufnr ~= -1 or vim.fn.filereadable(file) == 1) and file or nil, bufnr
+end
+
+---@param file string
+---@param first integer from 1
+---@param last integer included
+---@return opal.Attachment
+local function lines(file, first, last)
+  local range = {
+    start = { line = math.max(first - 1, 0), character = 0 },
+    ["end"] = { line = last, character = 0 },
+  }
+  return { type = "selection", uri = vim.uri_from_fname(file), range = range }
+end
+
+---@param mentioned string
+---@param dir string
+---@return opal.Mentioned?
+local function read_problems(mentioned, dir)
+  if "@" .. mentioned == M.DIAGNOSTICS then
+    return { attachments = {}, problems = problems.tell(problems.of(), dir) }
+  end
+  local path = ("@" .. mentioned):match("^" .. M.DIAGNOSTICS .. ":(.+)$")
+  local file, bufnr
+  if path then
+    file, bufnr = find(path, dir)
+  end
+  if not file then
     return nil
   end
-  local uri = vim.uri_from_fname(file)
-  if not first then
-    return { type = "file", uri = uri }
+  local found = bufnr ~= -1 and problems.of(bufnr) or {}
+  local attachments = {}
+  if #found > 0 then
+    local last = vim.iter(found):fold(0, function(most, problem)
+      return math.max(most, (problem.end_lnum or problem.lnum) + 1)
+    end)
+    attachments[1] = lines(file, found[1].lnum + 1, last)
   end
-  local range = {
-    start = { line = math.max(tonumber(first) - 1, 0), character = 0 },
-    ["end"] = { line = tonumber(last), character = 0 },
-  }
-  return { type = "selection", uri = uri, range = range }
+  return { attachments = attachments, problems = problems.tell(found, dir) }
+end
+
+---@param mentioned string
+---@param dir string
+---@return opal.Mentioned?
+local function read_file(mentioned, dir)
+  local path, first, last = mentioned:match("^(.+):(%d+)%-(%d+)$")
+  local file = find(path or mentioned, dir)
+  if not file then
+    return nil
+  end
+  local attachment = path and lines(file, tonumber(first), tonumber(last))
+    or { type = "file", uri = vim.uri_from_fname(file) }
+  return { attachments = { attachment }, problems = {} }
 end
 
 --- What a text mentions and what there is.
 ---@param text string
 ---@param dir string
----@return opal.Attachment[]
-function M.attachments(text, dir)
-  local found, seen = {}, {}
-  for mentioned in (" " .. text:gsub("\\ ", "\1")):gmatch("%s@([^%s]+)") do
-    mentioned = mentioned:gsub("\1", " ")
-    local one = attachment(dir, mentioned) or attachment(dir, (mentioned:gsub("[%p]+$", "")))
-    local key = one and vim.inspect(one)
-    if key and not seen[key] then
+---@return opal.Mentioned
+function M.read(text, dir)
+  local all = { attachments = {}, problems = {} } ---@type opal.Mentioned
+  local seen = {}
+  local function add(list, one)
+    local key = vim.inspect(one)
+    if not seen[key] then
       seen[key] = true
-      found[#found + 1] = one
+      list[#list + 1] = one
     end
   end
-  return found
+  for mentioned in (" " .. text:gsub("\\ ", "\1")):gmatch("%s@([^%s]+)") do
+    mentioned = mentioned:gsub("\1", " ")
+    local bare = mentioned:gsub("[%p]+$", "")
+    local found = read_problems(mentioned, dir) or read_problems(bare, dir)
+    found = found or read_file(mentioned, dir) or read_file(bare, dir)
+    for _, attachment in ipairs(found and found.attachments or {}) do
+      add(all.attachments, attachment)
+    end
+    for _, line in ipairs(found and found.problems or {}) do
+      add(all.problems, line)
+    end
+  end
+  return all
 end
 
 return M

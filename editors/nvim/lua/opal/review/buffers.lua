@@ -80,7 +80,7 @@ function Buffers:map(bufnr, wanted)
   local mapped = self.keys[bufnr]
   if wanted and #mapped == 0 then
     vim.api.nvim_buf_call(bufnr, function()
-      for lhs, plug in pairs(plugs) do
+      for lhs, plug in pairs(vim.g.opal_no_maps and {} or plugs) do
         if vim.fn.hasmapto(plug, "n") == 0 and vim.tbl_isempty(vim.fn.maparg(lhs, "n", false, true)) then
           -- These keys have their own meaning where differences are shown.
           vim.keymap.set("n", lhs, function()

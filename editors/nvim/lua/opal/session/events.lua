@@ -1,6 +1,6 @@
 --- What becomes of a session's events.
 local compacted = require("opal.session.compacted")
-local short = require("opal.text").short
+local relative, short = require("opal.text").relative, require("opal.text").short
 
 local M = {}
 
@@ -82,7 +82,7 @@ local on = {
     end
     session:tell("Edit", { uri = event.uri, diff = event.diff })
     if not transcript:is_visible() then
-      local name = transcript:relative(vim.uri_to_fname(event.uri))
+      local name = relative(vim.uri_to_fname(event.uri), session.dir)
       vim.notify(("Opal edited %s (+%d −%d)"):format(name, added, removed))
     end
   end,

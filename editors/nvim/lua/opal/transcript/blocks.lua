@@ -3,6 +3,10 @@
 --- Windows whose cursor is on the last line follow it; in all others nothing moves.
 local M = {}
 
+--- Up to how many lines tree-sitter highlights them. It looks at all of the text after each change: of 40,000 lines
+--- that takes 0.2 s for each piece of an answer. A longer text gets Vim's own syntax, which looks at what is seen.
+local MOST_PARSED_LINES = 3000
+
 local namespace = vim.api.nvim_create_namespace("opal.transcript")
 
 ---@class opal.Blocks
@@ -14,9 +18,11 @@ Blocks.__index = Blocks
 
 Blocks.namespace = namespace
 
+--- Of a buffer that is empty.
 ---@param bufnr integer
 ---@return opal.Blocks
 function M.new(bufnr)
+  pcall(vim.treesitter.start, bufnr, "markdown") -- without a parser there is Vim's own syntax
   return setmetatable({ bufnr = bufnr, together = false }, Blocks)
 end
 
@@ -62,6 +68,9 @@ function Blocks:write(change)
   vim.bo[bufnr].modifiable = false
   vim.bo[bufnr].modified = false
   local last = vim.api.nvim_buf_line_count(bufnr)
+  if last > MOST_PARSED_LINES and vim.treesitter.highlighter.active[bufnr] then
+    vim.api.nvim_buf_call(bufnr, vim.treesitter.stop)
+  end
   for _, window in ipairs(followers) do
     vim.api.nvim_win_set_cursor(window, { last, 0 })
   end

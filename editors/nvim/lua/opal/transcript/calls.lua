@@ -46,13 +46,6 @@ function M.new(blocks, lines, dir)
   }, Calls)
 end
 
----@param path string
----@return string
-function Calls:relative(path)
-  local prefix = vim.fs.normalize(self.dir):gsub("/?$", "/")
-  return vim.startswith(path, prefix) and path:sub(#prefix + 1) or path
-end
-
 ---@private
 ---@param path string
 ---@return string
@@ -74,7 +67,7 @@ function Calls:describe(tool, args)
   if type(about) ~= "string" then
     return tool
   end
-  return tool .. " " .. text.short(self:relative(about))
+  return tool .. " " .. text.short(text.relative(about, self.dir))
 end
 
 ---@param tool string

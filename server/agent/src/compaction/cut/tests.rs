@@ -1,15 +1,14 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::compaction::tokens;
-use crate::journal::View;
 use crate::journal::testing::*;
+use crate::journal::{View, size};
 
 /// Shows each entry with its kind and tokens, and where the tail that is kept begins.
 #[track_caller]
 fn check(records: Vec<Record>, keep: u64, expected: Expect) {
     let stored = stored(records);
-    let tokens: Vec<u64> = stored.iter().map(|stored| tokens::of_stored(stored, &View::default())).collect();
+    let tokens: Vec<u64> = stored.iter().map(|stored| size::of_stored(stored, &View::default())).collect();
     let first = first_kept(&stored, &tokens, keep);
     let mut out = String::new();
     for (at, (stored, tokens)) in stored.iter().zip(&tokens).enumerate() {

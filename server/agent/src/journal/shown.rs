@@ -1,9 +1,9 @@
-//! How the model is shown what was compacted.
+//! What the model is shown in place of what was compacted.
 
 use provider::Part;
 
-use super::tokens;
-use crate::journal::record::CompactionRecord;
+use super::record::CompactionRecord;
+use crate::tokens;
 
 /// Stands in place of a long tool output.
 pub(crate) const BLANKED: &str =
@@ -17,7 +17,7 @@ pub(crate) fn is_long(output: &[Part]) -> bool {
 }
 
 /// The user message that stands in place of what was summarised.
-pub(crate) fn shown(record: &CompactionRecord) -> String {
+pub(crate) fn summary(record: &CompactionRecord) -> String {
     let mut shown = String::from(
         "The conversation before this point was compacted; this stands in its place. It is a record, not a \
          request: what is done need not be done again. Files may have changed since: read a file again \
