@@ -313,6 +313,7 @@ impl Session {
                 self.set_phase(Phase::Retry { attempt, delay, reason: reason.clone() });
                 self.emit(Event::Retry { message_id, attempt, delay, reason });
             }
+            Report::Summarising => self.set_phase(Phase::Compaction),
             Report::Failed(failure) => {
                 self.end_message();
                 self.forget_draft();

@@ -43,6 +43,7 @@ impl Session {
         Compactor {
             stored: self.journal.stored(),
             model: self.options.model.clone(),
+            context: self.options.context.clone(),
             reporter: self.reporter.clone(),
             cancelled,
         }
