@@ -534,10 +534,13 @@ async function slow_server(t) {
     async starting() {
       await t.eventually("it is starting", async () => (await t.status_bar()).includes("starting"));
     },
-    async killed() {
+    kill() {
       for (const pid of t.servers()) {
         process.kill(pid, "SIGKILL");
       }
+    },
+    async killed() {
+      this.kill();
       await this.starting();
     },
   };
@@ -597,6 +600,29 @@ story("a server that does not come up is ended by a restart", async (t) => {
   await t.prompt("go on");
   await t.shows("Here again.");
   t.expect("one server", t.servers().length, 1);
+});
+
+story("a server that keeps ending is left alone until it is needed", async (t) => {
+  const server = await slow_server(t);
+  await t.start([[say("Hello there.")], [say("Here again.")]], server.options);
+  await t.prompt("greet me");
+  await t.shows("Hello there.");
+  await t.idle();
+  for (let death = 1; death <= 3; death += 1) {
+    await server.hold();
+    await server.killed();
+    await server.go_on();
+    await t.eventually("it is there again", async () => !(await t.status_bar()).includes("starting"));
+  }
+  server.kill();
+  await t.dock_shows("Opal's server keeps ending.");
+  t.expect("none is started", t.servers(), []);
+  // A setting that changes clears the problem.
+  await t.file(".vscode/settings.json", t.on_disk(".vscode/settings.json").replace("{", '{"opal.thinkingLevel": "low", '));
+  await t.dock_shows_no("keeps ending");
+  await t.prompt("go on");
+  await t.shows("Here again.");
+  await t.shows("Hello there.");
 });
 
 story("an error is shown with what can be done", async (t) => {

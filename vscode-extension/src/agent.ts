@@ -37,6 +37,8 @@ export class Refused extends Error {
 
 export class Agent implements vscode.Disposable {
   session: Session | undefined;
+  /** Whether the server has the session: not if it is another server by now. */
+  is_attached = false;
   /** What is on its way: the session that there will be. */
   private beginning: Promise<Session> | undefined;
   private problem: Problem | undefined;
@@ -105,7 +107,7 @@ export class Agent implements vscode.Disposable {
 
   /** The session, started if there is none. After a problem it is attached again: the server may be another. */
   async ready(): Promise<Session> {
-    if (!this.beginning && this.session && !this.problem) {
+    if (!this.beginning && this.session && this.is_attached && !this.problem) {
       return this.session;
     }
     const { remembered } = this;
@@ -212,6 +214,7 @@ export class Agent implements vscode.Disposable {
   /** The session goes on where it stood, with another server. */
   server_died(too_often: boolean): void {
     this.questions().drop_all();
+    this.is_attached = false;
     const { session } = this;
     if (session) {
       this.patched.fire(session.lost());
@@ -334,6 +337,7 @@ export class Agent implements vscode.Disposable {
     session.load(state);
     session.load_history(entries);
     this.session = session;
+    this.is_attached = true;
     const held = this.held ?? [];
     this.held = undefined;
     for (const event of held) {

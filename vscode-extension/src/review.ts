@@ -60,7 +60,7 @@ export class Review
   refresh(): void {
     clearTimeout(this.refreshing);
     this.refreshing = setTimeout(() => {
-      if (this.agent.status().problem) {
+      if (!this.agent.is_attached) {
         return; // nobody has asked for a server to be started
       }
       this.read().catch((error) => (is_lost(error) ? undefined : report(error))); // read again with the next server

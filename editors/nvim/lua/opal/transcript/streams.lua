@@ -1,12 +1,13 @@
 --- Answers that stream into a transcript, and the thinking before them.
 ---
---- Deltas reach the buffer together with all that came in the same round of the event loop. The work depends on
---- their size, not on that of the transcript.
+--- Deltas reach the buffer a frame at a time: each change of it is parsed and drawn. The work depends on their size,
+--- not on that of the transcript.
 local split = require("opal.text").split
 local short = require("opal.text").short
 
 local M = {}
 
+local FRAME_MS = 30
 --- What each line of the model's thinking begins with.
 local THINKING = "┊ "
 
@@ -15,6 +16,7 @@ local THINKING = "┊ "
 ---@field messages table<string, opal.Stream> by message
 ---@field thoughts table<string, opal.Stream[]> by message, the last of them perhaps streaming
 ---@field deltas opal.Delta[] not in the buffer yet
+---@field flushed_ms integer when some last came there
 local Streams = {}
 Streams.__index = Streams
 
@@ -32,7 +34,7 @@ Streams.__index = Streams
 ---@param blocks opal.Blocks
 ---@return opal.Streams
 function M.new(blocks)
-  return setmetatable({ blocks = blocks, messages = {}, thoughts = {}, deltas = {} }, Streams)
+  return setmetatable({ blocks = blocks, messages = {}, thoughts = {}, deltas = {}, flushed_ms = 0 }, Streams)
 end
 
 --- More of an answer, or of the thinking before it.
@@ -47,18 +49,18 @@ function Streams:delta(id, delta, thinking)
   end
   self.deltas[#self.deltas + 1] = { id = id, thinking = thinking, parts = { delta } }
   if #self.deltas == 1 then
-    vim.schedule(function()
+    vim.defer_fn(function()
       if self.blocks:is_loaded() then
         self:flush()
       end
-    end)
+    end, math.max(self.flushed_ms + FRAME_MS - vim.uv.now(), 0))
   end
 end
 
 --- Puts the deltas into the buffer.
 function Streams:flush()
   local deltas = self.deltas
-  self.deltas = {}
+  self.deltas, self.flushed_ms = {}, vim.uv.now()
   for _, delta in ipairs(deltas) do
     self:append(self:open(delta.id, delta.thinking), table.concat(delta.parts), delta.thinking)
   end
