@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provider::{
-    CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price, Provider,
-    ProviderError, Secret, Timeouts,
+    Candidate, CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price,
+    Provider, ProviderError, Secret, Timeouts,
 };
 use serde::Deserialize;
 use tokio::process::Command;
@@ -260,9 +260,17 @@ impl Settings {
         self.providers.contains_key(name)
     }
 
-    /// Whether a server on this machine may have this name.
+    /// Whether what has this name runs on this machine or its network.
     pub(crate) fn is_local(&self, name: &str) -> bool {
-        !self.has_provider(name) && self.local_servers.iter().any(|server| server.name == name)
+        match self.providers.get(name) {
+            Some(provider) => Endpoint::is_local(&provider.base_url),
+            None => !self.local_server(name).is_empty(),
+        }
+    }
+
+    /// The server of this machine with this name, if there may be one.
+    pub(crate) fn local_server(&self, name: &str) -> Vec<Candidate> {
+        self.local_servers.iter().filter(|server| server.name == name).cloned().collect()
     }
 
     /// Why there is no provider of this name.
