@@ -260,6 +260,31 @@ async fn a_key_from_a_command() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_key_that_has_run_out_is_asked_for_again() {
+    let model = FakeModel::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let times = directory.path().join("times");
+    let prints = format!("echo run >> {0}; echo a-token-$(wc -l < {0})", times.display());
+    let command = format!("api_key_command = {}", json!(["sh", "-c", prints]));
+    let settings = provider("work", model.family(), &model.url(), &command);
+    let opal = Opal::start(&model).settings(&settings).session("model", "work/m").await;
+    let key = || model.last_request().header("authorization").map(str::to_owned);
+    model.next(|t| t.text("Hello."));
+    assert_eq!(opal.run("hello").await, "completed");
+    let first = key();
+    model.next(|t| t.status(401));
+    model.next(|t| t.text("Hello again."));
+    assert_eq!(opal.run("again").await, "completed");
+    assert_ne!(key(), first);
+    assert_eq!(opal.editor.count("retry"), 0);
+    // Another is refused as well: that is the answer.
+    model.next(|t| t.status(401));
+    model.next(|t| t.status(401));
+    assert_eq!(opal.run("once more").await, "error");
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_command_that_gives_no_key() {
     for (command, why) in [
         ("[\"sh\", \"-c\", \"echo sk-half; exit 3\"]", "sh ended with exit status: 3"),

@@ -12,6 +12,7 @@ use provider::{
 use serde::Deserialize;
 use tokio::process::Command;
 
+use super::rekeyed::Rekeyed;
 use super::{NoModel, Settings};
 
 /// How long a command may take that gives a key: it may ask the user for a passphrase.
@@ -308,14 +309,10 @@ impl Settings {
         timeouts: &Timeouts,
     ) -> Result<Arc<dyn Provider>, NoModel> {
         let settings = self.providers.get(name).ok_or_else(|| self.unknown_provider(name))?;
-        let endpoint = Endpoint {
-            name: name.into(),
-            base_url: settings.base_url.clone(),
-            api_key: settings.api_key.read(name).await?,
-            key_header: None,
-            headers: settings.headers.clone(),
-        };
-        connect(settings.api, endpoint, timeouts)
+        match settings.api_key {
+            ApiKey::Command(_) => Ok(Arc::new(Rekeyed::new(name, settings, timeouts).await?)),
+            _ => settings.connect(name, timeouts).await,
+        }
     }
 
     pub(crate) fn local_provider(
@@ -359,6 +356,23 @@ fn connect(api: Api, endpoint: Endpoint, timeouts: &Timeouts) -> Result<Arc<dyn 
         Api::Anthropic => provider::anthropic,
     };
     connect(endpoint, *timeouts).map_err(|source| NoModel::Provider { provider, source })
+}
+
+impl ProviderSettings {
+    pub(super) async fn connect(
+        &self,
+        name: &str,
+        timeouts: &Timeouts,
+    ) -> Result<Arc<dyn Provider>, NoModel> {
+        let endpoint = Endpoint {
+            name: name.into(),
+            base_url: self.base_url.clone(),
+            api_key: self.api_key.read(name).await?,
+            key_header: None,
+            headers: self.headers.clone(),
+        };
+        connect(self.api, endpoint, timeouts)
+    }
 }
 
 impl ApiKey {
