@@ -153,8 +153,8 @@ pub(crate) fn search(rows: &mut Vec<Row>) {
     /// In every entry, in many, in few, in none; both kinds together; side by side; a beginning.
     const WORDS: [&str; 8] =
         ["the", "w0", "w99998", "nowhere", "the w99998", "w0 w1 w2", "\"w0 w1\"", "w9999*"];
-    /// Hits that the server asks for to fill a page of 50 sessions.
-    const HITS: usize = 200;
+    /// A page.
+    const HITS: usize = 50;
     let model = Model::start();
     let mut stored = Stored::new();
     let mut seed = 1_u64;
@@ -183,7 +183,8 @@ pub(crate) fn search(rows: &mut Vec<Row>) {
     for words in WORDS {
         let run = |_| timed(|| client.request("session/list", json!({ "query": words }))).0;
         let times: Vec<_> = (0..RUNS).map(run).collect();
-        let plain: Vec<_> = (0..RUNS).map(|_| timed(|| store.search(words, HITS).unwrap()).0).collect();
+        let plain: Vec<_> =
+            (0..RUNS).map(|_| timed(|| store.search_sessions(words, None, HITS).unwrap()).0).collect();
         rows.push(
             Row::new(format!("session/list, query {words:?} in a million entries"), "ms", median(&times))
                 .target(Target::AtMost(100.0))

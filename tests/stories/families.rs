@@ -183,7 +183,7 @@ async fn refusals() {
         assert_eq!(opal.run("hello").await, "error", "{family:?}");
         let message = told(&opal, "error")[0]["message"].to_string();
         assert!(message.contains("scripted 401"), "{family:?}: {message}");
-        model.next(|t| t.status(429).retry_after("0"));
+        model.next(|t| t.status(429).retry_after("0.01"));
         model.next(|t| t.status(503));
         model.next(|t| t.text("Here."));
         assert_eq!(opal.run("again").await, "completed", "{family:?}");

@@ -177,3 +177,20 @@ async fn an_attached_image_that_is_none() {
     assert_eq!(turn.end().await, "error");
     assert_eq!(model.n_requests(), 0);
 }
+
+#[tokio::test]
+async fn an_attached_image_that_no_service_takes() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).await;
+    let data = "A".repeat(5_000_000);
+    let attachments = json!([{ "type": "image", "mime_type": "image/png", "data": data }]);
+    let params = json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
+    let turn = opal.prompt_with(params).await;
+    let error = turn.until("error").await;
+    assert!(error["message"].as_str().unwrap().contains("more than 3 MB"), "{:?}", error.params);
+    assert_eq!(turn.end().await, "error");
+    // It is no part of the conversation.
+    model.next(|t| t.text("Hello."));
+    assert_eq!(opal.run("hello").await, "completed");
+    assert!(!model.last_request().body.to_string().contains("AAAA"));
+}

@@ -727,7 +727,7 @@ story("a picture that is too large is said, and one that comes with its text is 
     );
   t.expect("the text is left to the box", await paste(10, "a\tb"), true);
   t.expect("the picture is taken", await paste(11_000_000), false);
-  await t.notified("more than 10 MB is not attached");
+  await t.notified("more than 3 MB is not attached");
   t.expect("nothing is attached", await t.view.$$eval(".chip", (all) => all.length), 0);
 });
 

@@ -393,7 +393,7 @@ export interface SessionListParams {
   cursor?: string;
   /** Sessions on a page; 50 if absent, at most 1,000. */
   limit?: number;
-  /** Words. With them the whole text of all sessions is searched, best hits first. */
+  /** Words. With them the whole text of the sessions is searched: each that has all of them in one entry is told once, by its best, and the best come first. */
   query?: string;
   /** Only those of this directory: absolute path or `file:` URI. */
   working_dir?: string;

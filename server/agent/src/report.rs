@@ -124,6 +124,8 @@ pub(crate) enum Next {
 pub(crate) struct Step {
     pub items: Arc<Vec<Arc<Item>>>,
     pub initiator: Initiator,
+    /// Tokens that they take, as far as is known.
+    pub used: u64,
 }
 
 /// The way from a turn and its calls to the session.

@@ -22,7 +22,7 @@ use provider::ToolSpec;
 use crate::client_tools::ClientTool;
 use crate::process::Shell;
 use crate::tool::Tool;
-pub(crate) use read::image_type;
+pub(crate) use read::{MAX_IMAGE, image_type};
 
 /// The model may call `shell` by this name whatever it is shown under.
 const SHELL: &str = "shell";

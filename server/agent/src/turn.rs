@@ -14,7 +14,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt};
-use provider::{AnswerEvent, Initiator, Item, ProviderError, Request, StopReason, ThinkingLevel, ToolCall};
+use provider::{AnswerEvent, Initiator, ProviderError, Request, StopReason, ThinkingLevel, ToolCall};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -145,7 +145,7 @@ impl Turn {
         let mut initiator = step.initiator;
         let mut retries = Retries::new(&self.context.limits);
         loop {
-            let tried = self.try_answer(step.items.clone(), initiator).await.map_err(Unanswered::Ended)?;
+            let tried = self.try_answer(&step, initiator).await.map_err(Unanswered::Ended)?;
             let error = match tried {
                 Ok(answered) => return Ok(answered),
                 Err(error @ ProviderError::ContextOverflow { .. }) => {
@@ -170,7 +170,7 @@ impl Turn {
     /// One request. The outer error is the turn's end, the inner one is the provider's.
     async fn try_answer(
         &self,
-        items: Arc<Vec<Arc<Item>>>,
+        step: &Step,
         initiator: Initiator,
     ) -> Result<Result<Answered, ProviderError>, EndReason> {
         let asking = &self.asking;
@@ -179,10 +179,10 @@ impl Turn {
             model: info.id.clone(),
             instructions: asking.instructions.clone(),
             tools: asking.toolbox.specs(),
-            items,
-            thinking: asking.thinking,
+            items: step.items.clone(),
+            thinking: asking.thinking.and_then(|wanted| info.thinking_near(wanted)),
             cache_key: asking.cache_key.clone(),
-            max_output_tokens: info.max_output_tokens,
+            max_output_tokens: info.max_output(step.used),
             context_window: info.context_window,
             images: info.images,
             streams: true,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent::Model;
 use futures::future::join_all;
-use provider::{LocalServer, ModelInfo, Provider, ProviderError, Timeouts, probe};
+use provider::{Candidate, LocalServer, ModelInfo, Provider, ProviderError, Timeouts, probe};
 use tokio::time::Instant;
 
 use crate::auth::{Auth, COPILOT, SignedIn};
@@ -23,7 +23,7 @@ pub(crate) struct Models {
     providers: Mutex<HashMap<String, Arc<dyn Provider>>>,
     lists: Mutex<HashMap<String, List>>,
     /// A model server found on this machine.
-    local: Mutex<Option<LocalServer>>,
+    local: Mutex<Vec<LocalServer>>,
 }
 
 /// What a service offers, as it said then.
@@ -94,12 +94,12 @@ impl Models {
         if let Some(name) = settings.implied_model() {
             return Ok(name);
         }
-        match self.find_local(settings).await {
-            Some(LocalServer { name, models, .. }) => match models.first() {
-                Some(model) => Ok(format!("{name}/{}", model.id)),
-                None => Err(NoModel::NoDefault(name)),
-            },
-            None => Err(NoModel::Unconfigured),
+        let servers = self.find_local(&settings.local_servers).await;
+        let with_models = servers.iter().find_map(|server| Some((server, server.models.first()?)));
+        match (with_models, servers.first()) {
+            (Some((server, model)), _) => Ok(format!("{}/{}", server.name, model.id)),
+            (None, Some(server)) => Err(NoModel::NoDefault(server.name.clone())),
+            (None, None) => Err(NoModel::Unconfigured),
         }
     }
 
@@ -131,7 +131,7 @@ impl Models {
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "who is signed in is not known"),
         }
-        names.extend(self.find_local(settings).await.map(|server| server.name));
+        names.extend(self.find_local(&settings.local_servers).await.into_iter().map(|server| server.name));
         // What is configured under the name of another has its place.
         let mut seen = HashSet::new();
         names.retain(|name| only.is_none_or(|only| only == name) && seen.insert(name.clone()));
@@ -191,9 +191,7 @@ impl Models {
         if name == COPILOT {
             return self.copilot().await?.ok_or(NoModel::SignedOut);
         }
-        if settings.is_local(name)
-            && let Some(server) = self.find_local(settings).await.filter(|server| server.name == name)
-        {
+        if let Some(server) = self.find_local(&settings.local_server(name)).await.pop() {
             let made = settings.local_provider(&server, &self.timeouts)?;
             return Ok(self.keep(name, made));
         }
@@ -210,13 +208,12 @@ impl Models {
         lock(&self.providers).entry(name.to_owned()).or_insert(made).clone()
     }
 
-    async fn find_local(&self, settings: &Settings) -> Option<LocalServer> {
-        let found = lock(&self.local).clone();
-        if found.is_some() {
-            return found;
-        }
-        let found = probe(&settings.local_servers).await;
-        lock(&self.local).clone_from(&found);
+    /// Those that run now: people start and stop them.
+    async fn find_local(&self, candidates: &[Candidate]) -> Vec<LocalServer> {
+        let found = probe(candidates).await;
+        let mut local = lock(&self.local);
+        local.retain(|server| candidates.iter().all(|candidate| candidate.name != server.name));
+        local.extend(found.iter().cloned());
         found
     }
 
@@ -240,10 +237,7 @@ impl Models {
             Some(listed) => find(&listed),
             None => {
                 let local = lock(&self.local);
-                local
-                    .as_ref()
-                    .filter(|server| server.name == provider)
-                    .and_then(|server| find(&server.models))
+                local.iter().find(|server| server.name == provider).and_then(|server| find(&server.models))
             }
         }
     }

@@ -4,6 +4,7 @@
 //! where requests go, and there is no way yet to say that a project is trusted.
 
 mod providers;
+mod rekeyed;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -53,7 +53,8 @@ pub struct SessionListParams {
     /// Only those of this directory: absolute path or `file:` URI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
-    /// Words. With them the whole text of all sessions is searched, best hits first.
+    /// Words. With them the whole text of the sessions is searched: each that has all of them in one entry is told
+    /// once, by its best, and the best come first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// Where the page before ended.

@@ -86,6 +86,13 @@ pub(crate) struct Target {
     secrets: Vec<Secret>,
 }
 
+impl Endpoint {
+    /// Whether a service at this address is on this machine or its network.
+    pub fn is_local(base_url: &str) -> bool {
+        Url::parse(base_url.trim()).is_ok_and(|url| is_local(&url))
+    }
+}
+
 impl Target {
     /// `path` is what this API adds to the base; the rest is what it sends unless the endpoint says otherwise.
     pub(crate) fn new(
@@ -161,26 +168,12 @@ impl Target {
 
     /// On this machine: no proxy leads there.
     pub(crate) fn is_loopback(&self) -> bool {
-        match self.ip() {
-            Some(ip) => ip.is_loopback(),
-            None => {
-                self.url.host_str().is_some_and(|host| host == "localhost" || host.ends_with(".localhost"))
-            }
-        }
+        is_loopback(&self.url)
     }
 
     /// On this machine or its network.
     pub(crate) fn is_local(&self) -> bool {
-        let private = match self.ip() {
-            Some(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local(),
-            Some(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
-            None => self.url.host_str().is_some_and(|host| host.ends_with(".local")),
-        };
-        private || self.is_loopback()
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        self.url.host_str()?.trim_matches(['[', ']']).parse().ok()
+        is_local(&self.url)
     }
 
     /// Takes another secret that may come back in what the service says.
@@ -193,6 +186,26 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("name", &self.name).field("base", &self.shown).finish_non_exhaustive()
     }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match ip(url) {
+        Some(ip) => ip.is_loopback(),
+        None => url.host_str().is_some_and(|host| host == "localhost" || host.ends_with(".localhost")),
+    }
+}
+
+fn is_local(url: &Url) -> bool {
+    let private = match ip(url) {
+        Some(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local(),
+        Some(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+        None => url.host_str().is_some_and(|host| host.ends_with(".local")),
+    };
+    private || is_loopback(url)
+}
+
+fn ip(url: &Url) -> Option<IpAddr> {
+    url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
 /// A URL without the parts that may hold secrets.

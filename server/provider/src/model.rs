@@ -9,6 +9,11 @@ mod registry;
 use self::registry::Weights;
 use crate::{ThinkingLevel, Usage};
 
+/// What is asked for even if there seems to be no room: the service knows better whether there is.
+const LEAST_OUTPUT: u64 = 4096;
+/// More than Opal's own instructions and tools take.
+const UNMEASURED: u64 = 8192;
+
 /// What is known of one model. `None` is unknown, never "no".
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelInfo {
@@ -74,7 +79,7 @@ impl ModelInfo {
     /// is often much less than it could take, so only the server can say.
     pub fn known_locally(id: &str) -> Self {
         match registry::find(id) {
-            (known, Weights::Open) => Self { context_window: None, ..known },
+            (known, Weights::Open) => Self { context_window: None, max_output_tokens: None, ..known },
             (known, Weights::Closed) => known,
         }
     }
@@ -100,16 +105,27 @@ impl ModelInfo {
         }
     }
 
-    /// How many tokens a prompt may have: the service's own limit, else what the largest answer leaves of the
-    /// window.
-    pub fn prompt_budget(&self) -> Option<u64> {
-        let of_window = || {
-            let window = self.context_window?;
-            let output = u64::from(self.max_output_tokens.unwrap_or(0));
-            // Some say that an answer may fill all of it, which leaves nothing to go by.
-            Some(if output < window { window - output } else { window })
+    /// The level to ask for: the one wanted, else the nearest below it, else the lowest. A model that does not
+    /// think is asked for none; of one of which nobody knows it is asked what is wanted.
+    pub fn thinking_near(&self, wanted: ThinkingLevel) -> Option<ThinkingLevel> {
+        match &self.thinking {
+            Some(levels) => levels.iter().rfind(|level| **level <= wanted).or(levels.first()).copied(),
+            None => Some(wanted),
+        }
+    }
+
+    /// How many tokens an answer to a prompt of so many tokens may have. Services refuse a request whose prompt
+    /// and longest answer do not fit into the window together, so a long prompt leaves less.
+    pub fn max_output(&self, prompt_tokens: u64) -> Option<u32> {
+        let limit = self.max_output_tokens?;
+        // Where the prompt has a limit of its own the answer has its own room.
+        let (Some(window), None) = (self.context_window, self.max_prompt_tokens) else {
+            return Some(limit);
         };
-        self.max_prompt_tokens.or_else(of_window)
+        // What was said since the last measure is estimated, and before the first one nobody has measured the
+        // instructions and the tools.
+        let room = window.saturating_sub(prompt_tokens + prompt_tokens / 20 + UNMEASURED);
+        Some(limit.min(u32::try_from(room.max(LEAST_OUTPUT.min(window / 4))).unwrap_or(u32::MAX)))
     }
 }
 

@@ -4,7 +4,10 @@
 //! short a text the words stand: asking the index for its own ranking would visit every entry that has a word, and
 //! a word that is in a million entries is not worth that.
 
-use rusqlite::{OptionalExtension, params};
+use std::collections::HashSet;
+use std::ops::{ControlFlow, RangeInclusive};
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::database::Database;
 use crate::id::SessionId;
@@ -14,6 +17,12 @@ use crate::write::ORDINAL_BITS;
 
 /// Entries that are ranked, newest sessions first.
 const MAX_CANDIDATES: usize = 1000;
+
+/// Entries of one session that are ranked to find its best, newest first.
+const MAX_OF_SESSION: usize = 20;
+
+/// The last key of a session is this many after its first.
+const MAX_ORDINAL: i64 = (1 << ORDINAL_BITS) - 1;
 
 /// Words of a query that count.
 const MAX_TERMS: usize = 16;
@@ -43,43 +52,133 @@ struct Phrase {
     is_prefix: bool,
 }
 
+/// The best entries of all sessions.
 pub(crate) fn search(database: &Database, query: &Query, limit: usize) -> Result<Vec<Hit>, ReadError> {
     if query.phrases.is_empty() {
         return Ok(Vec::new());
     }
     let snapshot = database.snapshot()?;
-    let mut matching = snapshot
-        .prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?2")?;
-    let mut text = snapshot.prepare_cached("SELECT text FROM texts WHERE key = ?1")?;
-    let keys = matching.query_map(params![query.to_fts(), MAX_CANDIDATES as i64], |row| row.get(0))?;
-    let mut ranked = Vec::new();
-    for key in keys {
-        let key: i64 = key?;
-        let rank = text.query_row([key], |row| Ok(query.rank(row.get_ref(0)?.as_str()?))).optional()?;
-        ranked.extend(rank.map(|rank| (rank, key)));
+    let mut candidates = Candidates::new(&snapshot, query)?;
+    matching(&snapshot, query, i64::MIN..=i64::MAX, |key| candidates.add(key))?;
+    candidates.best(limit)
+}
+
+/// The best entry of each session, of this directory if one is named; sub-agents' are left out.
+pub(crate) fn search_sessions(
+    database: &Database,
+    query: &Query,
+    working_dir: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Hit>, ReadError> {
+    let snapshot = database.snapshot()?;
+    let sessions = listed(&snapshot, working_dir)?;
+    let (Some(oldest), Some(newest)) = (sessions.first(), sessions.last()) else { return Ok(Vec::new()) };
+    if query.phrases.is_empty() || limit == 0 {
+        return Ok(Vec::new());
     }
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    ranked.truncate(limit);
-    let mut entry = snapshot.prepare_cached(
-        "SELECT sessions.id, entries.id, entries.kind, entries.created_at_ms, texts.text
-         FROM entries JOIN texts USING (key) JOIN sessions ON sessions.key = ?2 WHERE entries.key = ?1",
+    let keys = (oldest << ORDINAL_BITS)..=(newest << ORDINAL_BITS | MAX_ORDINAL);
+    // However many hits a session has, there is room for those of `limit` others.
+    let max_of_session = (MAX_CANDIDATES / limit).clamp(1, MAX_OF_SESSION);
+    let mut candidates = Candidates::new(&snapshot, query)?;
+    // The entries of a session lie side by side: it is looked up once.
+    let (mut session, mut n_left) = (None, 0);
+    matching(&snapshot, query, keys, |key| {
+        if session.replace(key >> ORDINAL_BITS) != Some(key >> ORDINAL_BITS) {
+            n_left = if sessions.binary_search(&(key >> ORDINAL_BITS)).is_ok() { max_of_session } else { 0 };
+        }
+        if n_left == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        n_left -= 1;
+        candidates.add(key)
+    })?;
+    candidates.keep_best_of_sessions();
+    candidates.best(limit)
+}
+
+/// The keys of the sessions that lists show.
+fn listed(snapshot: &Connection, working_dir: Option<&str>) -> rusqlite::Result<Vec<i64>> {
+    let in_directory = if working_dir.is_some() { "working_dir = ?1" } else { "?1 IS NULL" };
+    let sql = format!("SELECT key FROM sessions WHERE {in_directory} AND parent IS NULL ORDER BY key");
+    snapshot.prepare_cached(&sql)?.query_map([working_dir], |row| row.get(0))?.collect()
+}
+
+/// Visits the entries that have all the words, newest sessions first.
+fn matching(
+    snapshot: &Connection,
+    query: &Query,
+    keys: RangeInclusive<i64>,
+    mut visit: impl FnMut(i64) -> rusqlite::Result<ControlFlow<()>>,
+) -> rusqlite::Result<()> {
+    let mut matching = snapshot.prepare_cached(
+        "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC",
     )?;
-    let hits = ranked.into_iter().filter_map(|(rank, key)| {
-        entry
-            .query_row([key, key >> ORDINAL_BITS], |row| {
-                Ok(Hit {
-                    session: SessionId::stored(row.get(0)?),
-                    entry: entry_id(row.get(1)?),
-                    kind: EntryKind::from(row.get_ref(2)?.as_str()?),
-                    created_at_ms: row.get(3)?,
-                    line: query.best_line(row.get_ref(4)?.as_str()?),
-                    rank,
+    let mut rows = matching.query(params![query.to_fts(), keys.start(), keys.end()])?;
+    while let Some(row) = rows.next()? {
+        if visit(row.get(0)?)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Entries that are compared.
+struct Candidates<'a> {
+    snapshot: &'a Connection,
+    text: CachedStatement<'a>,
+    query: &'a Query,
+    /// With their keys.
+    ranked: Vec<(f64, i64)>,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(snapshot: &'a Connection, query: &'a Query) -> rusqlite::Result<Self> {
+        let text = snapshot.prepare_cached("SELECT text FROM texts WHERE key = ?1")?;
+        Ok(Self { snapshot, text, query, ranked: Vec::new() })
+    }
+
+    /// Ranks another entry; breaks when there are enough.
+    fn add(&mut self, key: i64) -> rusqlite::Result<ControlFlow<()>> {
+        let rank = self.text.query_row([key], |row| Ok(self.query.rank(row.get_ref(0)?.as_str()?)));
+        self.ranked.extend(rank.optional()?.map(|rank| (rank, key)));
+        let is_enough = self.ranked.len() >= MAX_CANDIDATES;
+        Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn keep_best_of_sessions(&mut self) {
+        self.sort();
+        let mut seen = HashSet::new();
+        self.ranked.retain(|(_, key)| seen.insert(key >> ORDINAL_BITS));
+    }
+
+    fn sort(&mut self) {
+        self.ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    }
+
+    fn best(mut self, limit: usize) -> Result<Vec<Hit>, ReadError> {
+        self.sort();
+        self.ranked.truncate(limit);
+        let mut entry = self.snapshot.prepare_cached(
+            "SELECT sessions.id, entries.id, entries.kind, entries.created_at_ms, texts.text
+             FROM entries JOIN texts USING (key) JOIN sessions ON sessions.key = ?2 WHERE entries.key = ?1",
+        )?;
+        let hits = self.ranked.into_iter().filter_map(|(rank, key)| {
+            entry
+                .query_row([key, key >> ORDINAL_BITS], |row| {
+                    Ok(Hit {
+                        session: SessionId::stored(row.get(0)?),
+                        entry: entry_id(row.get(1)?),
+                        kind: EntryKind::from(row.get_ref(2)?.as_str()?),
+                        created_at_ms: row.get(3)?,
+                        line: self.query.best_line(row.get_ref(4)?.as_str()?),
+                        rank,
+                    })
                 })
-            })
-            .optional()
-            .transpose()
-    });
-    Ok(hits.collect::<rusqlite::Result<_>>()?)
+                .optional()
+                .transpose()
+        });
+        Ok(hits.collect::<rusqlite::Result<_>>()?)
+    }
 }
 
 impl Query {

@@ -147,6 +147,23 @@ impl Store {
         Ok(self.inner.read(|database| search::search(database, &query, limit))?.unwrap_or_default())
     }
 
+    /// Finds the sessions that have all of `words` in one entry, each by its best, best first. With a directory only
+    /// those of it; never those of sub-agents. Words are as for [`search`](Self::search).
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn search_sessions(
+        &self,
+        words: &str,
+        working_dir: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Hit>, StoreError> {
+        let query = Query::parse(words);
+        let hits =
+            self.inner.read(|database| search::search_sessions(database, &query, working_dir, limit))?;
+        Ok(hits.unwrap_or_default())
+    }
+
     /// Reads a blob.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ import { button, h, icon_button } from "./dom";
 import { host, post } from "./host";
 
 const MOST_HISTORY = 100;
-const MOST_IMAGE_BYTES = 10_000_000;
+/** What every service takes. */
+const MOST_IMAGE_BYTES = 3_000_000;
 
 export class Composer {
   readonly element: HTMLElement;

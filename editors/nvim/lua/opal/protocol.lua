@@ -448,7 +448,7 @@ M.commands = {
 ---@class opal.SessionListParams
 ---@field cursor? string Where the page before ended.
 ---@field limit? integer Sessions on a page; 50 if absent, at most 1,000.
----@field query? string Words. With them the whole text of all sessions is searched, best hits first.
+---@field query? string Words. With them the whole text of the sessions is searched: each that has all of them in one entry is told once, by its best, and the best come first.
 ---@field working_dir? string Only those of this directory: absolute path or `file:` URI.
 
 ---@class opal.SessionListResult

@@ -268,7 +268,7 @@ impl Session {
         }
         self.set_phase(Phase::Model);
         let initiator = if self.transcript.last_is_typed() { Initiator::User } else { Initiator::Agent };
-        Some(Next::Ask(Step { items: self.transcript.items(), initiator }))
+        Some(Next::Ask(Step { items: self.transcript.items(), initiator, used: self.used_now() }))
     }
 
     pub(super) fn hand_back_queue(&mut self) -> Vec<Queued> {

@@ -18,7 +18,7 @@ use crate::tool::{Access, Tool, decode};
 use crate::workspace::{FileError, FileName};
 
 /// Bytes of an image; the smallest limit among the services (3 MiB at GitHub Copilot).
-const MAX_IMAGE: u64 = 3 * 1024 * 1024;
+pub(crate) const MAX_IMAGE: u64 = 3 * 1024 * 1024;
 
 /// Similar names shown when there is no such file.
 const SUGGESTIONS: usize = 3;

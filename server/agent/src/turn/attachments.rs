@@ -10,7 +10,7 @@ use text::{Rope, excerpt, to_offset};
 use crate::context::Context;
 use crate::event::{Attachment, Failure};
 use crate::model::Model;
-use crate::tools::image_type;
+use crate::tools::{MAX_IMAGE, image_type};
 
 /// The attachments as parts. Texts are taken from the open document, else the disk.
 ///
@@ -84,6 +84,14 @@ fn shown(text: &Rope, name: &str) -> String {
 
 /// An image of the kind that it is.
 fn image(mime_type: &str, data: &str) -> Result<Part, Failure> {
+    // Refused here, before it is part of a conversation that no service would take any more.
+    if data.len() as u64 / 4 * 3 > MAX_IMAGE {
+        return Err(Failure {
+            code: "attachment".into(),
+            message: format!("an attached image has more than {} MB", MAX_IMAGE / 1_000_000),
+            hint: Some("Make it smaller, and send the prompt again.".into()),
+        });
+    }
     // 12 bytes: as much as it takes to tell.
     let beginning = STANDARD.decode(data.get(..16).unwrap_or(data)).unwrap_or_default();
     match image_type(&beginning) {

@@ -33,7 +33,9 @@ impl<'a> Retries<'a> {
     /// After an error: how long to wait, or why it is of no use.
     pub(crate) fn after(&mut self, error: &ProviderError) -> Result<Pause, Failure> {
         let longest = self.limits.retry_after_max;
-        let delay = match (error.is_retryable(), error.retry_after(), self.delays.next()) {
+        // "At once" is no pause: a clock that is ahead makes one of every date.
+        let asked = error.retry_after().filter(|asked| !asked.is_zero());
+        let delay = match (error.is_retryable(), asked, self.delays.next()) {
             (true, Some(asked), Some(_)) if asked <= longest => asked,
             (true, None, Some(delay)) => jitter(*delay),
             (_, asked, _) => {

@@ -178,21 +178,13 @@ fn search(
     limit: usize,
 ) -> std::result::Result<Vec<protocol::SessionSummary>, StoreError> {
     let limit = if limit == 0 { 50 } else { limit };
-    let mut found: Vec<protocol::SessionSummary> = Vec::new();
-    for hit in store.search(words, limit.saturating_mul(4))? {
-        if found.len() == limit || found.iter().any(|summary| summary.session_id == hit.session.as_str()) {
-            continue;
-        }
-        let summary = match store.summary(&hit.session) {
+    let mut found = Vec::new();
+    for hit in store.search_sessions(words, working_dir, limit)? {
+        match store.summary(&hit.session) {
             // Deleted since it was found.
-            Err(StoreError::UnknownSession(_)) => None,
-            summary => Some(summary?),
-        };
-        let wanted = |summary: &store::SessionSummary| {
-            summary.record.parent.is_none()
-                && working_dir.is_none_or(|directory| summary.record.working_dir == directory)
-        };
-        found.extend(summary.filter(wanted).map(|summary| to_proto::summary(summary, Some(hit.line))));
+            Err(StoreError::UnknownSession(_)) => {}
+            summary => found.push(to_proto::summary(summary?, Some(hit.line))),
+        }
     }
     Ok(found)
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provider::{
-    CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price, Provider,
-    ProviderError, Secret, Timeouts,
+    Candidate, CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price,
+    Provider, ProviderError, Secret, Timeouts,
 };
 use serde::Deserialize;
 use tokio::process::Command;
 
+use super::rekeyed::Rekeyed;
 use super::{NoModel, Settings};
 
 /// How long a command may take that gives a key: it may ask the user for a passphrase.
@@ -260,9 +261,17 @@ impl Settings {
         self.providers.contains_key(name)
     }
 
-    /// Whether a server on this machine may have this name.
+    /// Whether what has this name runs on this machine or its network.
     pub(crate) fn is_local(&self, name: &str) -> bool {
-        !self.has_provider(name) && self.local_servers.iter().any(|server| server.name == name)
+        match self.providers.get(name) {
+            Some(provider) => Endpoint::is_local(&provider.base_url),
+            None => !self.local_server(name).is_empty(),
+        }
+    }
+
+    /// The server of this machine with this name, if there may be one.
+    pub(crate) fn local_server(&self, name: &str) -> Vec<Candidate> {
+        self.local_servers.iter().filter(|server| server.name == name).cloned().collect()
     }
 
     /// Why there is no provider of this name.
@@ -300,14 +309,10 @@ impl Settings {
         timeouts: &Timeouts,
     ) -> Result<Arc<dyn Provider>, NoModel> {
         let settings = self.providers.get(name).ok_or_else(|| self.unknown_provider(name))?;
-        let endpoint = Endpoint {
-            name: name.into(),
-            base_url: settings.base_url.clone(),
-            api_key: settings.api_key.read(name).await?,
-            key_header: None,
-            headers: settings.headers.clone(),
-        };
-        connect(settings.api, endpoint, timeouts)
+        match settings.api_key {
+            ApiKey::Command(_) => Ok(Arc::new(Rekeyed::new(name, settings, timeouts).await?)),
+            _ => settings.connect(name, timeouts).await,
+        }
     }
 
     pub(crate) fn local_provider(
@@ -351,6 +356,23 @@ fn connect(api: Api, endpoint: Endpoint, timeouts: &Timeouts) -> Result<Arc<dyn 
         Api::Anthropic => provider::anthropic,
     };
     connect(endpoint, *timeouts).map_err(|source| NoModel::Provider { provider, source })
+}
+
+impl ProviderSettings {
+    pub(super) async fn connect(
+        &self,
+        name: &str,
+        timeouts: &Timeouts,
+    ) -> Result<Arc<dyn Provider>, NoModel> {
+        let endpoint = Endpoint {
+            name: name.into(),
+            base_url: self.base_url.clone(),
+            api_key: self.api_key.read(name).await?,
+            key_header: None,
+            headers: self.headers.clone(),
+        };
+        connect(self.api, endpoint, timeouts)
+    }
 }
 
 impl ApiKey {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::future::join_all;
 use serde_json::Value;
 
 use super::openai::{self, text, tokens};
@@ -44,26 +44,17 @@ impl Candidate {
     }
 }
 
-/// The first of these servers that runs and has models, else the first that runs. All are asked at the same
-/// time, for no longer than 300 ms, and without a key.
+/// Those of these servers that run, in this order. All are asked at the same time, for no longer than 300 ms, and
+/// without a key.
 ///
 /// Whatever answers with something else than a list of models is no model server: the ports are popular.
-pub async fn probe(candidates: &[Candidate]) -> Option<LocalServer> {
+pub async fn probe(candidates: &[Candidate]) -> Vec<LocalServer> {
     probe_within(PROBE_LIMIT, candidates).await
 }
 
-pub(super) async fn probe_within(limit: Duration, candidates: &[Candidate]) -> Option<LocalServer> {
-    let found = stream::iter(candidates.to_vec())
-        .map(|candidate| async move { tokio::time::timeout(limit, find(candidate)).await.ok().flatten() });
-    let mut answers = found.buffered(candidates.len().max(1));
-    let mut first = None;
-    while let Some(answer) = answers.next().await {
-        match answer {
-            Some(server) if !server.models.is_empty() => return Some(server),
-            found => first = first.or(found),
-        }
-    }
-    first
+pub(super) async fn probe_within(limit: Duration, candidates: &[Candidate]) -> Vec<LocalServer> {
+    let asked = candidates.iter().map(|candidate| tokio::time::timeout(limit, find(candidate.clone())));
+    join_all(asked).await.into_iter().filter_map(|answer| answer.ok().flatten()).collect()
 }
 
 async fn find(candidate: Candidate) -> Option<LocalServer> {

@@ -251,14 +251,13 @@ async fn probed(servers: &[(&str, &Server)]) -> String {
     let port = |server: &Server| server.url().rsplit(':').next().unwrap().parse().unwrap();
     let candidates: Vec<_> =
         servers.iter().map(|(name, server)| Candidate::new(*name, port(server))).collect();
-    match local::probe_within(Duration::from_secs(20), &candidates).await {
-        Some(LocalServer { name, base_url, models }) => {
-            let (_, server) = servers.iter().find(|(of, _)| *of == name).unwrap();
-            assert_eq!(base_url, format!("{}/v1", server.url()));
-            format!("{name}: {}", models.iter().map(|model| &*model.id).collect::<Vec<_>>().join(" "))
-        }
-        None => "nothing".into(),
-    }
+    let found = local::probe_within(Duration::from_secs(20), &candidates).await;
+    let shown = found.iter().map(|LocalServer { name, base_url, models }| {
+        let (_, server) = servers.iter().find(|(of, _)| of == name).unwrap();
+        assert_eq!(*base_url, format!("{}/v1", server.url()));
+        format!("{name}: {}", models.iter().map(|model| &*model.id).collect::<Vec<_>>().join(" "))
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 #[tokio::test]
@@ -274,24 +273,30 @@ async fn a_local_server_is_known_by_its_list() {
     let llama_cpp =
         of(Reply::json(200, r#"{"object":"list","data":[{"id":"a.gguf","meta":{"n_ctx_train":8192}}]}"#));
 
-    assert_eq!(probed(&[("ollama", &ollama), ("llamacpp", &llama_cpp)]).await, "ollama: qwen3:8b");
-    assert_eq!(probed(&[("llamacpp", &llama_cpp), ("ollama", &ollama)]).await, "llamacpp: a.gguf");
+    assert_eq!(
+        probed(&[("ollama", &ollama), ("llamacpp", &llama_cpp)]).await,
+        "ollama: qwen3:8b, llamacpp: a.gguf"
+    );
+    assert_eq!(
+        probed(&[("llamacpp", &llama_cpp), ("ollama", &ollama)]).await,
+        "llamacpp: a.gguf, ollama: qwen3:8b"
+    );
     assert_eq!(probed(&[("page", &page), ("ollama", &ollama)]).await, "ollama: qwen3:8b");
-    assert_eq!(probed(&[("ollama", &empty), ("llamacpp", &llama_cpp)]).await, "llamacpp: a.gguf");
+    assert_eq!(probed(&[("ollama", &empty), ("llamacpp", &llama_cpp)]).await, "ollama: , llamacpp: a.gguf");
     assert_eq!(probed(&[("other", &other), ("ollama", &empty), ("bare", &bare)]).await, "ollama: ");
-    assert_eq!(probed(&[("missing", &missing), ("page", &page), ("other", &other)]).await, "nothing");
-    assert_eq!(probed(&[]).await, "nothing");
+    assert_eq!(probed(&[("missing", &missing), ("page", &page), ("other", &other)]).await, "");
+    assert_eq!(probed(&[]).await, "");
 }
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for() {
     let server = Server::start(|_| Reply::stream(vec![Step::Wait(Arc::default())])).unwrap();
     let port = server.url().rsplit(':').next().unwrap().parse().unwrap();
-    assert_eq!(probe(&[Candidate::new("silent", port)]).await, None);
+    assert_eq!(probe(&[Candidate::new("silent", port)]).await, vec![]);
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_no_error() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    assert_eq!(probe(&[Candidate::new("gone", port)]).await, None);
+    assert_eq!(probe(&[Candidate::new("gone", port)]).await, vec![]);
 }

@@ -107,7 +107,7 @@ impl Access for CopilotAccess {
         if !request.streams {
             headers.insert(ACCEPT, HeaderValue::from_static(JSON));
         }
-        if request.items.iter().any(|item| has_images(item)) {
+        if request.shows_images() && request.items.iter().any(|item| has_images(item)) {
             headers.insert(VISION, HeaderValue::from_static("true"));
         }
         if self.family == Some(Family::Messages) && anthropic::thinks_within_budget(request) {

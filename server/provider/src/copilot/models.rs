@@ -88,7 +88,11 @@ impl CopilotModel {
             max_output_tokens: self.max_output_tokens.and_then(|tokens| tokens.try_into().ok()),
             tools: Some(self.is_for_agents),
             images: Some(self.takes_images),
-            thinking: Some(self.thinking_levels.clone()),
+            thinking: Some(if self.thinking_levels.is_empty() && self.has_budget {
+                ThinkingLevel::ALL.to_vec()
+            } else {
+                self.thinking_levels.clone()
+            }),
             is_default: self.is_default,
             preview: self.is_preview,
             terms: self.terms().map(str::to_owned),
@@ -246,8 +250,10 @@ impl Models {
         request.streams = model.streams;
         if let Some(limit) = model.max_output_tokens.and_then(|limit| u32::try_from(limit).ok()) {
             // Whether or not the caller knows it by now: requests should not differ for that.
-            let wanted = request.max_output_tokens.unwrap_or(limit);
-            request.max_output_tokens = Some(wanted.min(limit));
+            let wanted = request.max_output_tokens.unwrap_or(limit).min(limit);
+            // Some of OpenAI's refuse to be told what holds anyway.
+            let is_said = model.family != Family::Responses || wanted < limit;
+            request.max_output_tokens = is_said.then_some(wanted);
         }
         Ok(model.family)
     }

@@ -1,10 +1,10 @@
 //! The models that Opal knows by itself.
 //!
 //! The figures are the vendors' published limits and list prices, as collected by <https://models.dev>
-//! (anomalyco/models.dev on GitHub) and compared with the vendors' own pages in September 2026. A price is
-//! left out where sources disagree. What long prompts cost more was compared with the same pages in November
-//! 2026: <https://developers.openai.com/api/docs/pricing>, <https://ai.google.dev/gemini-api/docs/pricing> and
-//! <https://docs.x.ai/developers/pricing>; Claude models with a long window have no such rate. Models come and go
+//! (anomalyco/models.dev on GitHub). A price is left out where sources disagree. What long prompts cost more was
+//! compared in November 2026 with copies of <https://developers.openai.com/api/docs/pricing> and
+//! <https://ai.google.dev/gemini-api/docs/pricing>; of Grok 4.3 xAI's own page says only that it is more. Claude
+//! models with a long window have no such rate. Models come and go
 //! faster than this table: what a service says in its list, and what the user configures, is believed over it.
 //! Windows of open models are those they were trained for, see [`ModelInfo::known_locally`].
 

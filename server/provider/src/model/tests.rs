@@ -130,7 +130,7 @@ fn the_table_holds_together() {
         let id = &info.id;
         assert_eq!(rows.iter().filter(|other| other.id == *id).count(), 1, "{id} is there twice");
         assert_ne!(*info, ModelInfo::new(id), "{id} says nothing");
-        assert!(info.prompt_budget().is_none_or(|budget| budget >= 32_000), "{id}");
+        assert!(info.max_output(0) == info.max_output_tokens, "{id}");
         if let (Some(window), Some(prompt)) = (info.context_window, info.max_prompt_tokens) {
             assert!(prompt < window, "{id}");
         }
@@ -179,10 +179,10 @@ fn what_the_other_knows_wins() {
 
 #[test]
 fn a_smaller_window_has_no_room_for_the_prompt_of_a_larger() {
-    for (window, budget) in [(32_000, 32_000), (272_000, 144_000), (300_000, 272_000)] {
+    for (window, prompt) in [(32_000, None), (272_000, None), (300_000, Some(272_000))] {
         let configured = ModelInfo { context_window: Some(window), ..ModelInfo::default() };
         let info = ModelInfo::known("gpt-5").overlay(configured);
-        assert_eq!(info.prompt_budget(), Some(budget), "{window}");
+        assert_eq!(info.max_prompt_tokens, prompt, "{window}");
     }
 }
 
@@ -197,22 +197,41 @@ fn a_local_server_alone_knows_what_fits_an_open_model() {
 }
 
 #[test]
-fn a_prompt_has_what_the_answer_leaves() {
-    for (window, prompt, output, budget) in [
-        (Some(400_000), Some(272_000), Some(128_000), Some(272_000)),
-        (Some(200_000), None, Some(64_000), Some(136_000)),
-        (Some(8192), None, None, Some(8192)),
-        (Some(500_000), None, Some(500_000), Some(500_000)),
-        (None, Some(64_000), None, Some(64_000)),
-        (None, None, Some(64_000), None),
+fn an_answer_has_what_the_prompt_leaves() {
+    for (window, max_prompt, output, prompt, expected) in [
+        (Some(200_000), None, Some(64_000), 0, Some(64_000)),
+        (Some(200_000), None, Some(64_000), 120_000, Some(64_000)),
+        (Some(200_000), None, Some(64_000), 160_000, Some(23_808)),
+        (Some(200_000), None, Some(64_000), 199_000, Some(4096)),
+        // Some services say that an answer may fill all of it.
+        (Some(500_000), None, Some(500_000), 0, Some(491_808)),
+        (Some(8192), None, Some(8192), 0, Some(2048)),
+        (Some(400_000), Some(272_000), Some(128_000), 270_000, Some(128_000)),
+        (None, None, Some(64_000), 500_000, Some(64_000)),
+        (Some(200_000), None, None, 0, None),
     ] {
         let info = ModelInfo {
             context_window: window,
-            max_prompt_tokens: prompt,
+            max_prompt_tokens: max_prompt,
             max_output_tokens: output,
             ..ModelInfo::new("m")
         };
-        assert_eq!(info.prompt_budget(), budget, "{info:?}");
+        assert_eq!(info.max_output(prompt), expected, "{info:?} {prompt}");
+    }
+}
+
+#[test]
+fn the_level_is_one_that_the_model_knows() {
+    use ThinkingLevel::*;
+    for (levels, wanted, expected) in [
+        (None, Max, Some(Max)),
+        (Some(vec![]), Medium, None),
+        (Some(vec![Low, Medium, High]), Medium, Some(Medium)),
+        (Some(vec![Low, Medium, High]), XHigh, Some(High)),
+        (Some(vec![Minimal, Low]), Off, Some(Minimal)),
+    ] {
+        let info = ModelInfo { thinking: levels, ..ModelInfo::new("m") };
+        assert_eq!(info.thinking_near(wanted), expected, "{info:?} {wanted:?}");
     }
 }
 

@@ -130,9 +130,13 @@ fn search_over_a_million_entries() {
         let x = (seed >> 33) as f64 / (1_u64 << 31) as f64;
         format!("w{}", (x.powi(4) * 100_000.0) as u64)
     };
-    for _ in 0..1000 {
+    for n in 0..1000 {
         let mut record = session("s");
         record.id = SessionId::random();
+        // Two that lie far apart, of which a search passes all between.
+        if n == 0 || n == 999 {
+            record.working_dir = "/few".to_owned();
+        }
         let create = store.create(record.clone());
         let entries = (1..=1000).map(|n| {
             let text: Vec<String> = (0..30).map(|_| word()).collect();
@@ -146,14 +150,19 @@ fn search_over_a_million_entries() {
     let size = std::fs::metadata(directory.path().join("sessions.db")).unwrap().len();
     println!("file: {} MiB", size >> 20);
     for words in ["the", "w0", "the w0", "w0 w1 w2", "w99998", "the w99998", "\"w0 w1\"", "w9999*", "w12*"] {
-        let mut times = Vec::new();
-        let mut n_hits = 0;
-        for _ in 0..5 {
-            let start = Instant::now();
-            n_hits = store.search(words, 20).unwrap().len();
-            times.push(start.elapsed());
-        }
-        println!("search {words:12} {n_hits:2} hits: {}", percentiles(times));
+        let measure = |name: &str, find: &dyn Fn() -> usize| {
+            let mut times = Vec::new();
+            let mut n_hits = 0;
+            for _ in 0..5 {
+                let start = Instant::now();
+                n_hits = find();
+                times.push(start.elapsed());
+            }
+            println!("search {name:11} {words:12} {n_hits:2} hits: {}", percentiles(times));
+        };
+        measure("entries", &|| store.search(words, 20).unwrap().len());
+        measure("sessions", &|| store.search_sessions(words, None, 20).unwrap().len());
+        measure("a directory", &|| store.search_sessions(words, Some("/few"), 20).unwrap().len());
     }
     store.close();
 }

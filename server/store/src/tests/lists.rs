@@ -163,3 +163,35 @@ fn a_search_finds_words_paths_and_beginnings() {
     "#]],
     );
 }
+
+#[test]
+fn a_search_for_sessions_finds_each_once_by_its_best_entry() {
+    let fixture = fixture();
+    talk(&fixture.store, "long", &["the parser"; 300]);
+    let mut child = session("child");
+    child.parent = Some(id("long"));
+    fixture.store.create(child).wait().unwrap();
+    fixture.store.append(&id("child"), prompt(1, "parser")).wait().unwrap();
+    fixture
+        .store
+        .append(&id("aa1"), prompt(2, "a parser is no more than this: parser, parser"))
+        .wait()
+        .unwrap();
+    let find = |working_dir: Option<&str>, limit| {
+        let hits = fixture.store.search_sessions("parser", working_dir, limit).unwrap();
+        hits.iter().map(|hit| format!("{}/{}", hit.session, hit.entry)).collect::<Vec<_>>().join(" ")
+    };
+    expect!["aa1/2 long/300 ab3/1"].assert_eq(&find(None, 10));
+    expect!["aa1/2 long/300"].assert_eq(&find(None, 2));
+    expect![""].assert_eq(&find(Some("/home"), 10));
+}
+
+#[test]
+fn better_hits_of_other_directories_hide_none_of_this_one() {
+    let fixture = fixture();
+    for n in 0..50 {
+        talk(&fixture.store, &format!("other{n}"), &["größe"; 40]);
+    }
+    let hits = fixture.store.search_sessions("größe", Some("/home"), 3).unwrap();
+    expect!["Write Größe tests"].assert_eq(&hits.iter().map(|hit| hit.line.as_str()).collect::<String>());
+}

@@ -127,8 +127,8 @@ async fn each_model_through_its_api() {
             &format!("{model}: {}{}; {} {calls:?}\n", last.path, asked.collect::<String>(), answer.text());
     }
     expect![[r#"
-        gpt-5.4: /responses reasoning={"effort":"xhigh","summary":"auto"} max_output_tokens=128000; Checking `Cargo.toml` first. ["read_file"]
-        gpt-5-mini: /responses reasoning={"effort":"xhigh","summary":"auto"} max_output_tokens=64000; Checking `Cargo.toml` first. ["read_file"]
+        gpt-5.4: /responses reasoning={"effort":"xhigh","summary":"auto"}; Checking `Cargo.toml` first. ["read_file"]
+        gpt-5-mini: /responses reasoning={"effort":"xhigh","summary":"auto"}; Checking `Cargo.toml` first. ["read_file"]
         claude-sonnet-4.5: /v1/messages thinking={"budget_tokens":30976,"type":"enabled"} max_tokens=32000; I will open the failing test. ["read_file"]
         gemini-3-pro-preview: /chat/completions max_tokens=64000; Looking. ["list_dir", "shell"]
         gpt-4.1: /chat/completions max_tokens=16384; Looking. ["list_dir", "shell"]
