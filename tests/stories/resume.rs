@@ -188,7 +188,9 @@ async fn a_prompt_that_cannot_be_kept_is_refused_and_its_turn_stops() {
     // When the trouble is over the same session goes on, and is stored.
     std::fs::remove_dir(root.join("data/sessions.db")).unwrap();
     model.always(|t| t.text("Here."));
+    model.expect_new_prefix();
     assert_eq!(run.run(&session, "again").await, "completed");
+    assert_eq!(model.last_request().user_texts(), ["again"], "what was refused is not said");
     let history = run.editor.request("session/history", json!({ "session_id": session })).await.unwrap();
     assert!(history.to_string().contains("again"), "{history}");
     run.kill().await;
