@@ -189,24 +189,66 @@ async fn a_window_that_fills_at_once_again_ends_the_turn() {
 
 #[tokio::test]
 async fn when_asked_for() {
-    let (model, opal) = start(|start| start).await;
+    let (model, opal) = start(|start| start.fast_retries()).await;
     let params = json!({ "session_id": opal.session, "keep_recent": 100 });
     let compact = async || opal.editor.request("session/compact", params.clone()).await;
     assert!(compact().await.unwrap_err().message.contains("nothing to compact yet"));
     model.next(|t| t.text("hello"));
     assert_eq!(opal.run(&long()).await, "completed");
     let from = opal.editor.place();
-    // The model fails, and it goes on all the same.
-    model.next(|t| t.status(500));
+    // The model fails again and again, and it goes on all the same.
+    for _ in 0..4 {
+        model.next(|t| t.status(500));
+    }
     compact().await.unwrap();
     let end = opal.editor.until(None, from, "compaction_end", |_| true).await;
     assert_eq!(end["fallback"], true);
+    assert_eq!(model.n_requests(), 5);
     assert!(end["summary"].as_str().unwrap().contains("## Goal"), "{end:?}");
     opal.editor.until(None, from, "agent_end", |_| true).await;
     model.expect_new_prefix();
     model.next(|t| t.text("On."));
     assert_eq!(opal.run("go on").await, "completed");
     assert!(model.last_request().user_texts()[0].contains("was compacted"));
+}
+
+#[tokio::test]
+async fn a_service_that_is_busy_for_a_moment_is_asked_again() {
+    let (model, opal) = start(|start| start.fast_retries()).await;
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    let from = opal.editor.place();
+    let gate = Gate::new();
+    model.next(|t| t.status(429));
+    model.next(|t| t.status(503));
+    model.next(|t| t.pause_until(&gate).text("a summary"));
+    let params = json!({ "session_id": opal.session, "keep_recent": 100 });
+    opal.editor.request("session/compact", params).await.unwrap();
+    model.request(4).await;
+    gate.open();
+    let end = opal.editor.until(None, from, "compaction_end", |_| true).await;
+    assert_eq!((&end["summary"], &end["fallback"]), (&json!("a summary"), &Value::Null));
+    opal.editor.until(None, from, "agent_end", |_| true).await;
+    assert_eq!(told(&opal, "retry").len(), 2);
+    let waits: Vec<_> =
+        told(&opal, "status_update").iter().map(|told| told["waiting_for"]["kind"].clone()).collect();
+    let waits: Vec<_> = waits.iter().skip_while(|wait| **wait != "compaction").collect();
+    assert_eq!(waits[..5], ["compaction", "retry", "compaction", "retry", "compaction"]);
+}
+
+#[tokio::test]
+async fn an_abort_ends_the_pause_too() {
+    let (model, opal) = start(|start| start.slow_retries()).await;
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    let from = opal.editor.place();
+    model.next(|t| t.status(503));
+    let params = json!({ "session_id": opal.session, "keep_recent": 100 });
+    opal.editor.request("session/compact", params).await.unwrap();
+    opal.editor.until(None, from, "retry", |_| true).await;
+    opal.editor.request("agent/abort", json!({ "session_id": opal.session })).await.unwrap();
+    let end = opal.editor.until(None, from, "compaction_end", |_| true).await;
+    assert_eq!(end["error"], "aborted by the user");
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::FakeModel;
 use tests::editor::{Editor, Options, Profile, RpcError};
 use tests::process::Process;
+use tests::{FakeModel, Gate};
 
 use crate::crash::{Announced, Random, history, number};
 
@@ -300,6 +300,38 @@ async fn a_database_that_is_locked_for_a_moment_is_waited_for() {
     assert_eq!(house.n_stopped, 0, "seed {}", house.seed);
 }
 
+#[tokio::test]
+async fn a_follow_up_that_began_before_a_crash_is_said_once() {
+    let mut house = House::new().await;
+    let mut run = house.start().await;
+    let gate = Gate::new();
+    house.model.next(|t| t.text("First").pause_until(&gate).text("."));
+    house.model.next(|t| t.text("Then."));
+    let from = run.editor.place();
+    for (method, text) in [("agent/prompt", "first"), ("agent/follow_up", "then")] {
+        run.editor.request(method, json!({ "session_id": run.session, "text": text })).await.unwrap();
+    }
+    let settings = || Connection::open(house.data().join("sessions.db")).unwrap();
+    let queued: String =
+        settings().query_row("SELECT settings_json FROM sessions", [], |row| row.get(0)).unwrap();
+    assert!(queued.contains("then"), "{queued}");
+    gate.open();
+    run.editor.until(Some(&run.session), from, "agent_end", |_| true).await;
+    run.editor.forgive();
+    run.process.kill().await;
+    // As if it had ended when the turn was stored, and the queue without the message was not.
+    settings().execute("UPDATE sessions SET settings_json = ?1", [queued]).unwrap();
+
+    let mut run = house.start().await;
+    let state = run.editor.request("agent/state", json!({ "session_id": run.session })).await.unwrap();
+    assert_eq!(state["queue"], json!([]));
+    house.goes_on(&run, "next").await;
+    let said = house.model.last_request().user_texts();
+    assert_eq!(said.iter().filter(|said| *said == "then").count(), 1, "{said:?}");
+    run.editor.forgive();
+    run.process.kill().await;
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs::File;
@@ -337,6 +369,70 @@ mod linux {
         house.wrapper = disk.wrapper();
         house.faults(rounds(), async |_, _| disk.fill()).await;
         assert!(house.n_stopped > 0 || rounds() < 10, "seed {}: it was never felt", house.seed);
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_not_done() {
+        let mut house = House::new().await;
+        let mut run = house.start().await;
+        let (editor, session) = (&run.editor, run.session.as_str());
+        let ask = async |method: &str, params: Value| {
+            let mut params = params;
+            params["session_id"] = json!(session);
+            editor.request(method, params).await
+        };
+        let first = history(editor, json!({ "session_id": session })).await["entries"][0]["entry_id"].clone();
+        house.model.next(|t| t.text("I wait").hang());
+        let from = editor.place();
+        ask("agent/prompt", json!({ "text": "work" })).await.unwrap();
+        let later = ask("agent/follow_up", json!({ "text": "later" })).await.unwrap();
+        editor.until(Some(session), from, "message_delta", |_| true).await;
+
+        let fault = FileLimit::zero(run.process.id());
+        let refused = async |method: &str, params: Value| {
+            let error = ask(method, params).await.unwrap_err();
+            assert!(
+                error.code == -31007 && error.message.contains("sessions.db failed"),
+                "{method}: {error}"
+            );
+            assert!(error.data["hint"].is_string(), "{method}: {error:?}");
+        };
+        refused("agent/steer", json!({ "text": "refused" })).await;
+        let end = editor.until(Some(session), from, "agent_end", |_| true).await;
+        assert_eq!(end["reason"], "error");
+        refused("agent/cancel_queued", json!({ "message_id": later["message_id"] })).await;
+        refused("session/set", json!({ "permission_mode": "read_only" })).await;
+        refused("session/set", json!({ "thinking_level": "high" })).await;
+        refused("session/branch", json!({ "entry_id": first, "before": true })).await;
+        refused("agent/follow_up", json!({ "text": "refused" })).await;
+        for method in ["agent/prompt", "agent/steer"] {
+            let from = editor.place();
+            refused(method, json!({ "text": "refused" })).await;
+            editor.until(Some(session), from, "agent_end", |_| true).await;
+        }
+        drop(fault);
+        // The model may have been asked before it was known that the prompt is not kept.
+        house.model.forgive();
+
+        let state = ask("agent/state", json!({})).await.unwrap();
+        assert_eq!(state["permission_mode"], "full");
+        let queue: Vec<_> = state["queue"].as_array().unwrap().iter().map(|queued| &queued["text"]).collect();
+        assert_eq!(queue, ["later"]);
+        house.model.take_back();
+        house.model.expect_new_prefix();
+        house.model.next(|t| t.text("On."));
+        house.model.next(|t| t.text("Later."));
+        let from = editor.place();
+        ask("agent/prompt", json!({ "text": "go on" })).await.unwrap();
+        let end = editor.until(Some(session), from, "agent_end", |_| true).await;
+        assert_eq!(end["reason"], "completed");
+        let said = house.model.last_request().user_texts();
+        let said: Vec<_> = said.iter().map(String::as_str).filter(|said| !said.starts_with('[')).collect();
+        assert_eq!(said, ["begin", "work", "go on", "later"]);
+        let stored = history(editor, json!({ "session_id": session, "limit": 1000 })).await;
+        assert!(!stored.to_string().contains("refused"), "{stored}");
+        editor.forgive();
+        run.process.kill().await;
     }
 
     /// A process can write no file; over when dropped.

@@ -208,6 +208,24 @@ async fn what_clashes_is_shown_and_left() {
 }
 
 #[tokio::test]
+async fn a_made_file_that_another_program_wrote_under_the_editor_stays() {
+    for profile in [Profile::Opal, Profile::Plain] {
+        let model = FakeModel::start().await;
+        let opal = Opal::start(&model).mode("auto_edit").profile(profile).await;
+        let id = turn(&model, &opal, "1", &[("write", calls::write("b", "made\n"))]).await;
+        opal.editor.open("b");
+        opal.put_file("b", "made\nand much more\n");
+        let undone = opal.undo(json!({ "turn_id": id })).await;
+        assert_eq!(opal.file("b"), "made\nand much more\n", "{profile:?}");
+        assert_eq!(undone["conflicts"][0]["reason"], "the file on disk is not what the editor shows");
+        // What was not done can be done later.
+        opal.put_file("b", "made\n");
+        opal.undo(json!({ "turn_id": id })).await;
+        assert!(!opal.has_file("b"), "{profile:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_goes_back_to_where_it_was_before_the_session() {
     let (model, opal) = numbers().await;
     turn(&model, &opal, "1", &[("edit", calls::edit("a", "two", "2"))]).await;

@@ -65,6 +65,13 @@ impl SessionId {
     }
 }
 
+impl MessageId {
+    /// The number in an id that Opal gave, as in `m12`.
+    pub(crate) fn number(&self) -> u64 {
+        self.as_str().strip_prefix('m').and_then(|number| number.parse().ok()).unwrap_or_default()
+    }
+}
+
 /// Counts ids of one session: `t1`, `t2`, …
 #[derive(Debug, Default)]
 pub(crate) struct Counter(u64);

@@ -212,6 +212,11 @@ impl Journal {
         vec![self.store.create(record)]
     }
 
+    /// Whether settings are on their way.
+    pub(crate) fn has_pending_settings(&self) -> bool {
+        self.pending.iter().any(|pending| matches!(pending, Pending::Settings))
+    }
+
     /// The oldest write on its way is stored, or never will be. When all that built on a failed one has
     /// failed too, the journal goes on behind what is stored: the trouble may be over by the next prompt.
     pub(crate) fn settled(&mut self, is_stored: bool) {

@@ -7,6 +7,7 @@ use provider::{AnswerEvent, Initiator, Item, Part};
 use serde_json::Value;
 use store::{EntryId, NewBlob};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::changes::undone::{UndoError, Undone};
 use crate::client::{Asked, QuestionKind};
@@ -16,6 +17,7 @@ use crate::id::CallId;
 use crate::journal::Loaded;
 use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord, TookBackRecord};
 use crate::result::ToolResult;
+use crate::turn::retry::Pause;
 
 /// What a turn tells its session, in order.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub(crate) enum Report {
         delay: Duration,
         reason: String,
     },
+    /// The pause is over, and the summary is asked for again.
+    Summarising,
     /// The answer failed for good.
     Failed(Failure),
     CallStarted {
@@ -140,6 +144,13 @@ impl Reporter {
     /// Waits while the session has fallen behind. A session that is gone hears nothing.
     pub(crate) async fn report(&self, report: Report) {
         let _ = self.reports.send(report).await;
+    }
+
+    /// Tells of a pause, and waits for its end. Whether there was one: a cancelled turn goes on no more.
+    pub(crate) async fn pause(&self, pause: Pause, cancelled: &CancellationToken) -> bool {
+        let Pause { attempt, delay, reason } = pause;
+        self.report(Report::Retry { attempt, delay, reason }).await;
+        cancelled.run_until_cancelled(tokio::time::sleep(delay)).await.is_some()
     }
 
     pub(crate) async fn step(&self, may_compact: bool) -> Option<Next> {

@@ -31,8 +31,8 @@ use crate::journal::{Journal, Loaded};
 use crate::model::Model;
 use crate::report::{Report, Reporter};
 use crate::transcript::Transcript;
-use handle::Command;
-pub use handle::{Options, Reply, SessionHandle};
+use handle::{AnswerTo, Command};
+pub use handle::{Attempt, Options, Reply, SessionHandle};
 use outgoing::Outgoing;
 use questions::Questions;
 pub use state::State;
@@ -65,6 +65,8 @@ struct Session {
     journal: Journal,
     transcript: Transcript,
     queue: VecDeque<Queued>,
+    /// What is to be queued when it is stored, and so promised.
+    arriving: Vec<Queued>,
     questions: Questions,
     run: Option<Run>,
     usage: ContextUsage,
@@ -107,6 +109,7 @@ impl Session {
             journal,
             transcript: loaded.transcript,
             queue: loaded.queue,
+            arriving: Vec::new(),
             questions: Questions::default(),
             run: None,
             usage,
@@ -172,8 +175,14 @@ impl Session {
 
     fn handle(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Command(command) => self.command(command),
-            Incoming::Report(report) => self.report(report),
+            Incoming::Command(command) => {
+                self.outgoing.answers_for_itself();
+                self.command(command);
+            }
+            Incoming::Report(report) => {
+                self.outgoing.answers_for_all();
+                self.report(report);
+            }
             Incoming::Committed(result) => self.committed(result),
         }
     }
@@ -191,12 +200,7 @@ impl Session {
             Command::Detach { client } => self.detach(client),
             Command::Prompt { prompt, reply } => {
                 let answer = self.prompt(prompt);
-                self.reply(move |failure| {
-                    let _ = reply.send(match failure {
-                        Some(failure) => Err(CommandError::Store(failure.clone())),
-                        None => answer,
-                    });
-                });
+                self.answer(reply, answer);
             }
             Command::Steer { text, reply } => {
                 let steered = if self.run.is_some() {
@@ -206,30 +210,23 @@ impl Session {
                     self.start_run(turn_id.clone(), text, Vec::new());
                     Steered::Began(turn_id)
                 };
-                self.reply(answering(reply, steered));
+                self.answer(reply, Ok(steered));
             }
             Command::FollowUp { text, reply } => {
-                let message_id = self.enqueue(text, QueuedKind::FollowUp);
-                self.reply(answering(reply, message_id));
-                if self.run.is_none() {
-                    self.outgoing.run_begins();
-                    self.emit(Event::AgentStart);
-                    self.start_queued();
-                }
+                let message_id = self.follow_up(text);
+                self.answer(reply, Ok(message_id));
             }
             Command::SetModel { model, thinking, reply } => {
                 self.set_model(model, thinking);
-                self.reply(answering(reply, ()));
+                self.answer(reply, Ok(()));
             }
             Command::SetMode { mode, reply } => {
-                self.options.context.permissions().mode = mode;
-                self.options.settings.permission_mode = Some(mode.as_str().to_owned());
-                self.keep_settings();
-                self.reply(answering(reply, ()));
+                self.set_mode(mode);
+                self.answer(reply, Ok(()));
             }
             Command::CancelQueued { message_id, reply } => {
                 let withdrawn = self.withdraw(&message_id);
-                self.reply(answering(reply, withdrawn));
+                self.answer(reply, Ok(withdrawn));
             }
             Command::Abort { reply } => self.abort(Some(reply)),
             Command::Answered { question, client, answer } => self.answered(&question, client, answer),
@@ -283,6 +280,8 @@ impl Session {
 
     fn report(&mut self, report: Report) {
         match report {
+            // Nothing builds on a prompt that was refused.
+            Report::Opened { .. } | Report::Answer(_) if self.is_refused() => {}
             Report::Opened { parts } => {
                 if !parts.is_empty() {
                     self.record(EntryKind::Note, &NoteRecord::Shown(record::parts(&parts)), None);
@@ -299,7 +298,7 @@ impl Session {
                     self.spend(&usage.into());
                 }
                 let id = self.compacted(&record);
-                self.reply(move |failure| {
+                self.reply(move |_, failure| {
                     let _ = reply.send(failure.map_or(Ok(id), |failure| Err(failure.clone())));
                 });
             }
@@ -314,6 +313,7 @@ impl Session {
                 self.set_phase(Phase::Retry { attempt, delay, reason: reason.clone() });
                 self.emit(Event::Retry { message_id, attempt, delay, reason });
             }
+            Report::Summarising => self.set_phase(Phase::Compaction),
             Report::Failed(failure) => {
                 self.end_message();
                 self.forget_draft();
@@ -342,7 +342,7 @@ impl Session {
                     change.turn_id = turn_id.to_string();
                 }
                 let id = self.record_with(EntryKind::Note, &NoteRecord::Change(*change), None, blob);
-                self.reply(move |failure| {
+                self.reply(move |_, failure| {
                     let _ = reply.send(failure.map_or(Ok(id.0), |failure| Err(failure.clone())));
                 });
             }
@@ -355,15 +355,15 @@ impl Session {
             Report::Edited { uri, diff } => self.emit(Event::DocumentEdited { uri, diff }),
             Report::Undone { result, reply } => {
                 let undone = self.undone(result);
-                self.reply(answering(reply, undone));
+                self.answer(reply, undone);
             }
-            Report::Branched { result, reply } => {
-                let branched = result.map(|place| self.branched(place));
-                self.reply(answering(reply, branched));
-            }
-            Report::Announce { reply } => self.reply(answering(reply, ())),
+            Report::Branched { result, reply } => match *result {
+                Ok(place) => self.branched(place, reply),
+                Err(error) => self.answer(reply, Err(error)),
+            },
+            Report::Announce { reply } => self.reply(unless_it_failed(reply, ())),
             Report::Ask { question, reply } => self.ask(question, reply),
-            Report::Ended(reason) => self.end_turn(reason),
+            Report::Ended(reason) => self.when_kept(reason),
         }
     }
 
@@ -384,6 +384,16 @@ impl Session {
         }
         *sent += delta.len();
         self.emit(Event::ToolOutput { call_id, delta });
+    }
+
+    /// Answers a command once what it did is durable, or says that it never will be.
+    fn answer<T: Send + 'static>(&mut self, reply: AnswerTo<T>, answer: Result<T, CommandError>) {
+        self.reply(move |_, failure| {
+            let _ = reply.send(match failure {
+                Some(failure) => Err(CommandError::Store(failure.clone())),
+                None => answer,
+            });
+        });
     }
 
     fn abort(&mut self, reply: Option<oneshot::Sender<Vec<Queued>>>) {
@@ -427,6 +437,9 @@ impl Session {
         } else {
             self.transcript.close_open("not finished: the turn ended before it");
         }
+        if let Some(mark) = run.refused {
+            self.transcript.go_back(mark);
+        }
         if let Some(turn_id) = run.turn_id.clone() {
             let message = run.last_text.clone();
             self.emit(Event::TurnEnd { turn_id, message, usage: run.usage, cost: run.cost });
@@ -444,7 +457,7 @@ impl Session {
         self.emit(Event::AgentEnd { reason });
         if !run.aborts.is_empty() {
             let queued = self.hand_back_queue();
-            self.reply(move |_| {
+            self.reply(move |_, _| {
                 for reply in run.aborts {
                     let _ = reply.send(queued.clone());
                 }
@@ -472,12 +485,12 @@ impl Session {
     }
 }
 
-/// Sends the answer once it is durable. If it never will be, whoever waits learns that by the sender's end.
-fn answering<T: Send + 'static>(
+/// Sends what a turn waits for, unless the turn is being stopped: it learns that by the sender's end.
+fn unless_it_failed<T: Send + 'static>(
     reply: oneshot::Sender<T>,
     answer: T,
-) -> impl FnOnce(Option<&Failure>) + Send + 'static {
-    move |failure| {
+) -> impl FnOnce(&mut Session, Option<&Failure>) + Send + 'static {
+    move |_, failure| {
         if failure.is_none() {
             let _ = reply.send(answer);
         }

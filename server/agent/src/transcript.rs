@@ -23,6 +23,14 @@ pub(crate) struct Transcript {
     unmeasured: u64,
 }
 
+/// A place in the transcript, where no call is open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    n_items: usize,
+    typed: bool,
+    unmeasured: u64,
+}
+
 #[derive(Debug)]
 struct OpenCall {
     call: ToolCall,
@@ -34,6 +42,20 @@ impl Transcript {
     pub(crate) fn items(&self) -> Arc<Vec<Arc<Item>>> {
         debug_assert!(self.open.is_empty(), "a request must not hold calls without results");
         self.items.clone()
+    }
+
+    /// Where it ends now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { n_items: self.items.len(), typed: self.typed, unmeasured: self.unmeasured }
+    }
+
+    /// Forgets what came since.
+    pub(crate) fn go_back(&mut self, mark: Mark) {
+        if mark.n_items < self.items.len() {
+            Arc::make_mut(&mut self.items).truncate(mark.n_items);
+            (self.typed, self.unmeasured) = (mark.typed, mark.unmeasured);
+            self.open.clear();
+        }
     }
 
     /// Whether the last word is not the model's.

@@ -8,10 +8,10 @@ mod attachments;
 mod calls;
 pub(crate) mod compact;
 mod repetition;
+pub(crate) mod retry;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use provider::{AnswerEvent, Initiator, ProviderError, Request, StopReason, ThinkingLevel, ToolCall};
@@ -25,6 +25,7 @@ use crate::report::{Next, Report, Reporter, Step};
 use crate::tools::Toolbox;
 use compact::{Compactor, Outcome};
 use repetition::Repetition;
+use retry::Retries;
 
 /// The model and how it is asked; fixed for a turn.
 #[derive(Debug, Clone)]
@@ -141,10 +142,9 @@ impl Turn {
 
     /// Asks the model until it has answered, or it is clear that it will not.
     async fn answer(&self, step: Step) -> Result<Answered, Unanswered> {
-        let limits = &self.context.limits;
         let mut initiator = step.initiator;
-        let mut delays = limits.retry_delays.iter();
-        for attempt in 1.. {
+        let mut retries = Retries::new(&self.context.limits);
+        loop {
             let tried = self.try_answer(&step, initiator).await.map_err(Unanswered::Ended)?;
             let error = match tried {
                 Ok(answered) => return Ok(answered),
@@ -153,31 +153,18 @@ impl Turn {
                 }
                 Err(error) => error,
             };
-            // "At once" is no pause: a clock that is ahead makes one of every date.
-            let asked = error.retry_after().filter(|asked| !asked.is_zero());
-            let delay = match (error.is_retryable(), asked, delays.next()) {
-                (true, Some(asked), Some(_)) if asked <= limits.retry_after_max => asked,
-                (true, None, Some(delay)) => jitter(*delay),
-                (_, asked, _) => {
-                    let mut failure = Failure::from(&error);
-                    if let Some(asked) = asked.filter(|asked| *asked > limits.retry_after_max) {
-                        failure.message.push_str(&format!("; it asks to wait {} s", asked.as_secs()));
-                    }
+            let pause = match retries.after(&error) {
+                Ok(pause) => pause,
+                Err(failure) => {
                     self.reporter.report(Report::Failed(failure)).await;
                     return Err(Unanswered::Ended(EndReason::Error));
                 }
             };
-            tracing::info!(%error, attempt, ?delay, "the model's answer failed, trying again");
-            let reason = Failure::from(&error).message;
-            self.reporter.report(Report::Retry { attempt, delay, reason }).await;
-            tokio::select! {
-                biased;
-                () = self.cancelled.cancelled() => return Err(Unanswered::Ended(EndReason::Aborted)),
-                () = tokio::time::sleep(delay) => {}
+            if !self.reporter.pause(pause, &self.cancelled).await {
+                return Err(Unanswered::Ended(EndReason::Aborted));
             }
             initiator = Initiator::Agent;
         }
-        Err(Unanswered::Ended(EndReason::Error))
     }
 
     /// One request. The outer error is the turn's end, the inner one is the provider's.
@@ -267,9 +254,4 @@ impl Answered {
             _ => None,
         }
     }
-}
-
-/// ±20 %, so that many sessions do not come back at once.
-fn jitter(delay: Duration) -> Duration {
-    delay.mul_f64(rand::random_range(0.8..=1.2))
 }

@@ -124,6 +124,9 @@ pub enum WriteError {
     /// The edit was sent and something else stands there now. It must not be sent again.
     #[error("the editor did not apply the edit as it was sent")]
     Diverged { now: Rope },
+    /// The disk holds something that was not in what was read, which is the open document.
+    #[error("the file on disk is not what the editor shows")]
+    DiskDiffers,
     #[error("the editor refused the edit: {reason}")]
     Refused { reason: String },
     /// Whether it was applied is not known.

@@ -10,7 +10,7 @@ mod sessions;
 use std::sync::Arc;
 
 use ::agent::command::CommandError;
-use ::agent::session::SessionHandle;
+use ::agent::session::{Attempt, Reply, SessionHandle};
 use protocol::{Request, methods};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -78,8 +78,13 @@ fn decode<T: DeserializeOwned>(params: Value) -> Result<T> {
     })
 }
 
-/// Waits for a session's reply.
-async fn reply<T>(reply: ::agent::session::Reply<T>) -> Result<T> {
+/// Waits for what a session says to a command.
+async fn reply<T>(reply: Attempt<T>) -> Result<T> {
+    told(reply).await?.map_err(errors::command)
+}
+
+/// Waits for a session's answer to what it does not refuse.
+async fn told<T>(reply: Reply<T>) -> Result<T> {
     let reply = reply.map_err(errors::command)?;
     reply.await.map_err(|_gone| errors::command(CommandError::Closed))
 }

@@ -259,6 +259,16 @@ impl SessionWorkspace {
         if stands.is_none_or(|text| text != file.text) {
             return Err(WriteError::Stale);
         }
+        // Nobody has looked at what another program has written under an open document. What is empty holds
+        // nothing to lose: an editor makes such a file before it saves.
+        let differs = match self.on_disk(path).await {
+            Ok(read) => read.text != file.text && read.text.len_bytes() > 0,
+            Err(FileError::NotFound { .. }) => false,
+            Err(_) => true,
+        };
+        if differs {
+            return Err(WriteError::DiskDiffers);
+        }
         let editor = match held {
             Some(held) => Some(held.connection),
             None => self.editor_for_closed(),

@@ -376,7 +376,7 @@ impl Talk {
     /// Asks when nothing runs any more, which is a moment after the reply to the last one.
     async fn idle<T>(
         &self,
-        ask: impl Fn(&SessionHandle) -> crate::session::Reply<Result<T, CommandError>>,
+        ask: impl Fn(&SessionHandle) -> crate::session::Attempt<T>,
     ) -> Result<T, CommandError> {
         loop {
             match ask(&self.session).unwrap().await.unwrap() {

@@ -14,7 +14,7 @@ use super::record::{AssistantRecord, NoteRecord, QueuedRecord, SettingsRecord, T
 use super::view::View;
 use super::{shown, size};
 use crate::event::Queued;
-use crate::id::{CallId, TurnId};
+use crate::id::{CallId, MessageId, TurnId};
 use crate::transcript::Transcript;
 
 /// A stored session, ready to go on.
@@ -52,7 +52,7 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
     let settings: SettingsRecord = serde_json::from_str(&session.record.settings_json).unwrap_or_default();
     loaded.queue = settings.queue.into_iter().map(|queued: QueuedRecord| queued.into()).collect();
     for queued in &loaded.queue {
-        loaded.last_message = loaded.last_message.max(number(queued.message_id.as_str()));
+        loaded.last_message = loaded.last_message.max(queued.message_id.number());
     }
     let understood = |entry: &Entry| Some((entry.id, Record::read(entry)?));
     let mut records: HashMap<EntryId, Record> = session.entries.iter().filter_map(understood).collect();
@@ -166,6 +166,9 @@ impl Loaded {
         match record {
             Record::User(user) => {
                 self.turn_ids.insert(TurnId::new(user.turn_id.as_str()));
+                if let Some(message_id) = &user.message_id {
+                    self.was_applied(message_id);
+                }
             }
             Record::Undo(undo) => {
                 self.turn_ids.insert(TurnId::new(undo.turn_id.as_str()));
@@ -174,11 +177,11 @@ impl Loaded {
                 self.turn_ids.insert(TurnId::new(change.turn_id.as_str()));
             }
             Record::Steering(steering) => {
-                self.last_message = self.last_message.max(number(&steering.message_id));
-                self.queue.retain(|queued| queued.message_id.as_str() != steering.message_id);
+                self.was_applied(&steering.message_id);
             }
             Record::Assistant(assistant) => {
-                self.last_message = self.last_message.max(number(&assistant.message_id));
+                self.last_message =
+                    self.last_message.max(MessageId::new(assistant.message_id.as_str()).number());
                 if let Some(usage) = assistant.usage {
                     self.usage.add(&usage.into());
                 }
@@ -194,16 +197,18 @@ impl Loaded {
         }
     }
 
+    /// A queued message is in the conversation, whatever the settings say that were stored before.
+    fn was_applied(&mut self, message_id: &str) {
+        let message_id = MessageId::new(message_id);
+        self.last_message = self.last_message.max(message_id.number());
+        self.queue.retain(|queued| queued.message_id != message_id);
+    }
+
     fn pay(&mut self, cost: Option<f64>) {
         if let Some(cost) = cost {
             self.cost = Some(self.cost.unwrap_or_default() + cost);
         }
     }
-}
-
-/// The number in an id that Opal gave, as in `m12`.
-fn number(id: &str) -> u64 {
-    id.strip_prefix('m').and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use crate::workspace::FileName;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct UserRecord {
     pub(crate) turn_id: String,
+    /// The queued message that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message_id: Option<String>,
     pub(crate) text: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) attachments: Vec<AttachmentRecord>,

@@ -9,7 +9,18 @@ use super::record::*;
 use crate::transcript::Transcript;
 
 pub(crate) fn user(text: &str) -> Record {
-    Record::User(UserRecord { turn_id: "t1".into(), text: text.into(), attachments: Vec::new() })
+    Record::User(UserRecord {
+        turn_id: "t1".into(),
+        message_id: None,
+        text: text.into(),
+        attachments: Vec::new(),
+    })
+}
+
+/// A turn that a queued message began.
+pub(crate) fn follow_up(message_id: &str, text: &str) -> Record {
+    let Record::User(user) = user(text) else { unreachable!() };
+    Record::User(UserRecord { message_id: Some(message_id.into()), ..user })
 }
 
 pub(crate) fn steering(text: &str) -> Record {

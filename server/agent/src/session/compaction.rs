@@ -6,8 +6,9 @@ use futures::FutureExt;
 use store::{EntryId, EntryKind};
 use tokio::sync::oneshot;
 
+use super::handle::AnswerTo;
 use super::state::{Phase, Work};
-use super::{Session, answering};
+use super::{Session, unless_it_failed};
 use crate::command::CommandError;
 use crate::event::{Compacted, EndReason, Event, Failure, Trigger};
 use crate::journal::Loaded;
@@ -42,21 +43,22 @@ impl Session {
         Compactor {
             stored: self.journal.stored(),
             model: self.options.model.clone(),
+            context: self.options.context.clone(),
             reporter: self.reporter.clone(),
             cancelled,
         }
     }
 
     /// Begins a compaction that a client asked for.
-    pub(super) fn compact(&mut self, keep: Option<u64>, reply: oneshot::Sender<Result<(), CommandError>>) {
+    pub(super) fn compact(&mut self, keep: Option<u64>, reply: AnswerTo<()>) {
         if self.run.is_some() {
-            return self.reply(answering(reply, Err(CommandError::Busy)));
+            return self.answer(reply, Err(CommandError::Busy));
         }
         if !self.transcript.has_answer() {
-            return self.reply(answering(reply, Err(CommandError::NothingToCompact)));
+            return self.answer(reply, Err(CommandError::NothingToCompact));
         }
         let cancelled = self.begin(Work::Compaction, None, Phase::Compaction);
-        self.reply(answering(reply, Ok(())));
+        self.answer(reply, Ok(()));
         let compactor = self.compactor(cancelled);
         let reporter = self.reporter.clone();
         self.tasks.spawn(async move {
@@ -75,7 +77,7 @@ impl Session {
         let used = self.used_now();
         self.set_phase(Phase::Compaction);
         self.emit(Event::CompactionStart { trigger, used });
-        self.reply(answering(reply, used));
+        self.reply(unless_it_failed(reply, used));
     }
 
     pub(super) fn compacted(&mut self, record: &CompactionRecord) -> EntryId {

@@ -44,19 +44,22 @@ pub struct SessionHandle {
     commands: mpsc::Sender<Command>,
 }
 
+/// Where the answer goes of a command that may be refused.
+pub(super) type AnswerTo<T> = oneshot::Sender<Result<T, CommandError>>;
+
 #[derive(Debug)]
 pub(super) enum Command {
     Attach { client: Arc<dyn Client>, reply: oneshot::Sender<State> },
     Detach { client: ClientId },
-    Prompt { prompt: Prompt, reply: oneshot::Sender<Result<TurnId, CommandError>> },
-    Steer { text: String, reply: oneshot::Sender<Steered> },
-    FollowUp { text: String, reply: oneshot::Sender<MessageId> },
-    SetModel { model: Option<Model>, thinking: Option<ThinkingLevel>, reply: oneshot::Sender<()> },
-    SetMode { mode: Mode, reply: oneshot::Sender<()> },
-    Undo { what: Target, reply: oneshot::Sender<Result<Undone, CommandError>> },
-    Branch { to: BranchTo, reply: oneshot::Sender<Result<Branched, CommandError>> },
-    Compact { keep: Option<u64>, reply: oneshot::Sender<Result<(), CommandError>> },
-    CancelQueued { message_id: MessageId, reply: oneshot::Sender<bool> },
+    Prompt { prompt: Prompt, reply: AnswerTo<TurnId> },
+    Steer { text: String, reply: AnswerTo<Steered> },
+    FollowUp { text: String, reply: AnswerTo<MessageId> },
+    SetModel { model: Option<Model>, thinking: Option<ThinkingLevel>, reply: AnswerTo<()> },
+    SetMode { mode: Mode, reply: AnswerTo<()> },
+    Undo { what: Target, reply: AnswerTo<Undone> },
+    Branch { to: BranchTo, reply: AnswerTo<Branched> },
+    Compact { keep: Option<u64>, reply: AnswerTo<()> },
+    CancelQueued { message_id: MessageId, reply: AnswerTo<bool> },
     Abort { reply: oneshot::Sender<Vec<Queued>> },
     State { reply: oneshot::Sender<State> },
     Answered { question: QuestionId, client: ClientId, answer: Option<Answer> },
@@ -64,6 +67,9 @@ pub(super) enum Command {
 
 /// A command's answer. The command is on its way when this exists, before it is awaited.
 pub type Reply<T> = Result<oneshot::Receiver<T>, CommandError>;
+
+/// The answer of a command that may be refused.
+pub type Attempt<T> = Reply<Result<T, CommandError>>;
 
 impl SessionHandle {
     /// Starts a session. It ends when `stop` fires or every handle is gone.
@@ -99,44 +105,44 @@ impl SessionHandle {
         let _ = self.commands.send(Command::Detach { client }).await;
     }
 
-    pub fn prompt(&self, prompt: Prompt) -> Reply<Result<TurnId, CommandError>> {
+    pub fn prompt(&self, prompt: Prompt) -> Attempt<TurnId> {
         self.send(|reply| Command::Prompt { prompt, reply })
     }
 
-    pub fn steer(&self, text: String) -> Reply<Steered> {
+    pub fn steer(&self, text: String) -> Attempt<Steered> {
         self.send(|reply| Command::Steer { text, reply })
     }
 
-    pub fn follow_up(&self, text: String) -> Reply<MessageId> {
+    pub fn follow_up(&self, text: String) -> Attempt<MessageId> {
         self.send(|reply| Command::FollowUp { text, reply })
     }
 
     /// Changes who answers, and how long it thinks, from the next turn on. What is `None` stays.
-    pub fn set_model(&self, model: Option<Model>, thinking: Option<ThinkingLevel>) -> Reply<()> {
+    pub fn set_model(&self, model: Option<Model>, thinking: Option<ThinkingLevel>) -> Attempt<()> {
         self.send(|reply| Command::SetModel { model, thinking, reply })
     }
 
     /// Changes how much runs unasked, from now on.
-    pub fn set_mode(&self, mode: Mode) -> Reply<()> {
+    pub fn set_mode(&self, mode: Mode) -> Attempt<()> {
         self.send(|reply| Command::SetMode { mode, reply })
     }
 
     /// Takes changes back; replies when the files stand as they were, or why not.
-    pub fn undo(&self, what: Target) -> Reply<Result<Undone, CommandError>> {
+    pub fn undo(&self, what: Target) -> Attempt<Undone> {
         self.send(|reply| Command::Undo { what, reply })
     }
 
     /// Moves to another entry of the tree, from where the conversation goes on.
-    pub fn branch(&self, to: BranchTo) -> Reply<Result<Branched, CommandError>> {
+    pub fn branch(&self, to: BranchTo) -> Attempt<Branched> {
         self.send(|reply| Command::Branch { to, reply })
     }
 
     /// Begins a compaction that leaves about `keep` tokens of the latest conversation as they are.
-    pub fn compact(&self, keep: Option<u64>) -> Reply<Result<(), CommandError>> {
+    pub fn compact(&self, keep: Option<u64>) -> Attempt<()> {
         self.send(|reply| Command::Compact { keep, reply })
     }
 
-    pub fn cancel_queued(&self, message_id: MessageId) -> Reply<bool> {
+    pub fn cancel_queued(&self, message_id: MessageId) -> Attempt<bool> {
         self.send(|reply| Command::CancelQueued { message_id, reply })
     }
 

@@ -8,6 +8,7 @@ use crate::compaction;
 use crate::event::Event;
 use crate::journal::record::{self, ModelChangeRecord};
 use crate::model::Model;
+use crate::permission::Mode;
 
 impl Session {
     /// Another model, or another level, from the next turn on.
@@ -16,6 +17,8 @@ impl Session {
         let has_changed = model.as_ref().is_some_and(is_new)
             || thinking.is_some_and(|level| self.options.thinking != Some(level));
         let window = self.usage.window;
+        let was =
+            (self.options.model.clone(), self.options.thinking, self.options.settings.thinking_level.clone());
         if let Some(model) = model {
             self.options.model = model;
             self.measure();
@@ -39,8 +42,32 @@ impl Session {
             let change = ModelChangeRecord { model: model.clone(), thinking_level };
             self.record(EntryKind::ModelChange, &change, None);
         }
-        self.emit(Event::ModelChanged { model, thinking: self.options.thinking });
-        self.emit(Event::UsageUpdate { usage: self.usage });
+        let thinking = self.options.thinking;
+        self.reply(move |session, failure| {
+            if failure.is_some() {
+                let options = &mut session.options;
+                (options.model, options.thinking, options.settings.thinking_level) = was;
+                session.measure();
+                session.take_back_settings();
+            } else {
+                session.tell(&Event::ModelChanged { model, thinking });
+                session.tell(&Event::UsageUpdate { usage: session.usage });
+            }
+        });
+    }
+
+    /// Another mode, from now on.
+    pub(super) fn set_mode(&mut self, mode: Mode) {
+        let was_kept = self.options.settings.permission_mode.replace(mode.as_str().to_owned());
+        let was = std::mem::replace(&mut self.options.context.permissions().mode, mode);
+        self.keep_settings();
+        self.reply(move |session, failure| {
+            if failure.is_some() {
+                session.options.context.permissions().mode = was;
+                session.options.settings.permission_mode = was_kept;
+                session.take_back_settings();
+            }
+        });
     }
 
     /// How much the model takes.

@@ -14,8 +14,8 @@ use super::handle::Command;
 use crate::event::{EndReason, Event, Failure};
 use crate::id::QuestionId;
 
-/// Called when everything before it is durable, or with what went wrong.
-type Reply = Box<dyn FnOnce(Option<&Failure>) + Send>;
+/// Called when what it answers is durable, or with what went wrong.
+type Reply = Box<dyn FnOnce(&mut Session, Option<&Failure>) + Send>;
 
 #[derive(Default)]
 pub(super) struct Outgoing {
@@ -23,6 +23,10 @@ pub(super) struct Outgoing {
     commits: FuturesOrdered<Commit>,
     n_recorded: u64,
     n_committed: u64,
+    /// Appends after this one concern who is being answered.
+    since: u64,
+    /// The last append that failed.
+    failed: Option<(u64, Failure)>,
     waiting: VecDeque<Waiting>,
     /// The first thing that went wrong, while what follows from it still goes wrong.
     cause: Option<Failure>,
@@ -31,7 +35,8 @@ pub(super) struct Outgoing {
 }
 
 struct Waiting {
-    /// So many appends must be durable first.
+    /// So many appends must be durable first; those after `since` are its own.
+    since: u64,
     after: u64,
     what: What,
 }
@@ -42,6 +47,8 @@ enum What {
     Question(QuestionId),
     /// A command whose answer must include everything before it.
     Command(Command),
+    /// The end of a run, which is not over before it is stored.
+    Ended(EndReason),
 }
 
 impl Outgoing {
@@ -67,7 +74,17 @@ impl Outgoing {
     }
 
     fn hold(&mut self, what: What) {
-        self.waiting.push_back(Waiting { after: self.n_recorded, what });
+        self.waiting.push_back(Waiting { since: self.since, after: self.n_recorded, what });
+    }
+
+    /// What is answered from here on fails with what is recorded from here on.
+    pub(super) fn answers_for_itself(&mut self) {
+        self.since = self.n_recorded;
+    }
+
+    /// What is answered from here on fails also with what is on its way.
+    pub(super) fn answers_for_all(&mut self) {
+        self.since = self.n_committed;
     }
 
     /// A run begins, which may fail anew.
@@ -75,19 +92,12 @@ impl Outgoing {
         self.failure_told = false;
     }
 
-    /// A run whose end waits to be told has not completed after all.
-    fn end_in_error(&mut self) {
-        for waiting in &mut self.waiting {
-            if let What::Event(Event::AgentEnd { reason: reason @ EndReason::Completed }) = &mut waiting.what
-            {
-                *reason = EndReason::Error;
-            }
-        }
-    }
-
-    fn ready(&mut self) -> Option<What> {
+    /// What need not wait any more, and what went wrong with that.
+    fn ready(&mut self) -> Option<(What, Option<Failure>)> {
         let is_ready = self.waiting.front().is_some_and(|waiting| waiting.after <= self.n_committed);
-        if is_ready { self.waiting.pop_front().map(|waiting| waiting.what) } else { None }
+        let Waiting { since, what, .. } = if is_ready { self.waiting.pop_front()? } else { return None };
+        let failed = self.failed.as_ref().filter(|(nth, _)| *nth > since);
+        Some((what, failed.map(|(_, failure)| failure.clone())))
     }
 }
 
@@ -100,10 +110,10 @@ impl Session {
         }
     }
 
-    /// Replies when everything that was recorded so far is durable.
-    pub(super) fn reply(&mut self, reply: impl FnOnce(Option<&Failure>) + Send + 'static) {
+    /// Replies when everything that was recorded so far is durable, or will never be.
+    pub(super) fn reply(&mut self, reply: impl FnOnce(&mut Self, Option<&Failure>) + Send + 'static) {
         if self.outgoing.is_clear() {
-            reply(None);
+            reply(self, None);
         } else {
             self.outgoing.hold(What::Reply(Box::new(reply)));
         }
@@ -127,19 +137,33 @@ impl Session {
         }
     }
 
+    /// Ends the run now, or when everything before its end is durable or will never be.
+    pub(super) fn when_kept(&mut self, reason: EndReason) {
+        if self.outgoing.is_clear() {
+            self.end_turn(reason);
+        } else {
+            self.outgoing.hold(What::Ended(reason));
+        }
+    }
+
     /// An append is durable, or will never be.
     pub(super) fn committed(&mut self, result: Result<(), StoreError>) {
         self.journal.settled(result.is_ok());
-        let failure = result.err().map(|error| self.store_failed(&error));
+        if let Err(error) = result {
+            let failure = self.store_failed(&error);
+            self.outgoing.failed = Some((self.outgoing.n_committed, failure));
+        }
         if !self.outgoing.has_commits() {
             self.outgoing.cause = None;
         }
-        while let Some(what) = self.outgoing.ready() {
+        while let Some((what, failure)) = self.outgoing.ready() {
+            self.outgoing.answers_for_itself();
             match what {
                 What::Event(event) => self.tell(&event),
-                What::Reply(reply) => reply(failure.as_ref()),
+                What::Reply(reply) => reply(self, failure.as_ref()),
                 What::Question(id) => self.put_to_all(&id),
                 What::Command(command) => self.command_now(command),
+                What::Ended(reason) => self.end_turn(reason),
             }
         }
     }
@@ -159,7 +183,6 @@ impl Session {
         tracing::error!(session = %self.options.id, message, "an append failed");
         let failure = Failure { code: "store".into(), message, hint: error.hint().map(Into::into) };
         self.outgoing.cause = Some(failure.clone());
-        self.outgoing.end_in_error();
         if let Some(run) = &mut self.run {
             run.store_failed = true;
             run.cancel.cancel();
@@ -176,7 +199,7 @@ impl Session {
 
     /// Events are numbered when they are told, so that the error of an append can come before what was held
     /// for it.
-    fn tell(&mut self, event: &Event) {
+    pub(super) fn tell(&mut self, event: &Event) {
         self.seq += 1;
         for client in &self.clients {
             client.event(&self.options.id, self.seq, event);

@@ -15,6 +15,7 @@ use crate::id::{CallId, MessageId, SessionId, TurnId};
 use crate::model::Model;
 use crate::permission::Mode;
 use crate::tool::about;
+use crate::transcript::Mark;
 
 /// Everything there is to know about a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +56,8 @@ pub(super) struct Run {
     pub(super) abort_told: bool,
     /// The session could not be stored; the user was told.
     pub(super) store_failed: bool,
+    /// What began it, or was said to it, could not be stored: the conversation ends here again.
+    pub(super) refused: Option<Mark>,
     /// When the answer so far was last kept.
     pub(super) drafted: Option<Instant>,
     /// True while a steering message waits.
@@ -123,6 +126,7 @@ impl Run {
             cancel,
             abort_told: false,
             store_failed: false,
+            refused: None,
             drafted: None,
             steering,
             phase: Phase::Model,

@@ -8,11 +8,12 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt;
 use provider::Part;
 use store::{EntryKind, LoadedSession};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::Session;
+use super::handle::AnswerTo;
 use super::state::{Phase, Run, Work};
-use super::{Session, answering};
 use crate::changes::undo::Undo;
 use crate::changes::undone::{Target, UndoError, Undone};
 use crate::command::{BranchTo, Branched, CommandError, Place};
@@ -28,9 +29,9 @@ const BRANCHED: &str =
     "Not run to its end on this branch of the conversation. Look before you rely on any effect of it.";
 
 impl Session {
-    pub(super) fn undo(&mut self, what: Target, reply: oneshot::Sender<Result<Undone, CommandError>>) {
+    pub(super) fn undo(&mut self, what: Target, reply: AnswerTo<Undone>) {
         if self.run.is_some() {
-            return self.reply(answering(reply, Err(CommandError::Busy)));
+            return self.answer(reply, Err(CommandError::Busy));
         }
         let undo = self.start_work(Work::Undo, Phase::Undo);
         self.spawn(async move {
@@ -72,9 +73,9 @@ impl Session {
         told
     }
 
-    pub(super) fn branch(&mut self, to: BranchTo, reply: oneshot::Sender<Result<Branched, CommandError>>) {
+    pub(super) fn branch(&mut self, to: BranchTo, reply: AnswerTo<Branched>) {
         if self.run.is_some() {
-            return self.reply(answering(reply, Err(CommandError::Busy)));
+            return self.answer(reply, Err(CommandError::Busy));
         }
         let undo = self.start_work(Work::Branch, Phase::Undo);
         self.spawn(async move {
@@ -83,12 +84,26 @@ impl Session {
         });
     }
 
-    pub(super) fn branched(&mut self, place: Place) -> Branched {
-        let Place { leaf, loaded, mut restored, files_differ } = place;
+    /// Moves to the place once it is stored that the conversation goes on there; else it stays where it is.
+    pub(super) fn branched(&mut self, mut place: Place, reply: AnswerTo<Branched>) {
         // On the branch that is left: who comes back to it is told.
-        self.record_undo(&mut restored);
-        let commit = self.journal.move_to(leaf);
+        let told = self.record_undo(&mut place.restored);
+        self.outgoing.answers_for_itself();
+        let commit = self.journal.move_to(place.leaf);
         self.outgoing.expect(vec![commit]);
+        self.reply(move |session, failure| {
+            if let Some(failure) = failure {
+                told.into_iter().for_each(|told| session.transcript.push_told(told));
+                let _ = reply.send(Err(CommandError::Store(failure.clone())));
+                return;
+            }
+            let branched = session.go_to(place);
+            session.reply(move |_, _| drop(reply.send(Ok(branched))));
+        });
+    }
+
+    fn go_to(&mut self, place: Place) -> Branched {
+        let Place { leaf, loaded, restored, files_differ } = place;
         self.rebase(loaded);
         self.is_cramped = false;
         self.options.context.forget_seen();

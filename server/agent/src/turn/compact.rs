@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use provider::{AnswerEvent, Initiator, Item, Request};
+use provider::{Answer, AnswerEvent, Initiator, Item, ProviderError, Request};
 use store::{Entry, LoadedSession};
 use tokio_util::sync::CancellationToken;
 
+use super::retry::Retries;
 use crate::compaction::{self, Input, PROMPT, Plan, Summarise};
+use crate::context::Context;
 use crate::event::{Compacted, Failure, Trigger};
 use crate::journal::record::CompactionRecord;
 use crate::journal::{self, StoredSession};
@@ -23,6 +25,7 @@ const SUMMARY: u32 = 8_192;
 pub(crate) struct Compactor {
     pub(crate) stored: StoredSession,
     pub(crate) model: Model,
+    pub(crate) context: Arc<Context>,
     pub(crate) reporter: Reporter,
     pub(crate) cancelled: CancellationToken,
 }
@@ -93,13 +96,41 @@ impl Compactor {
         planned.await.map_err(|_panic| Outcome::Failed(Failure::bug("the compaction")))
     }
 
-    /// Asks the model; without its answer the summary is put together here.
+    /// Asks the model until it has answered, or it is clear that it will not: then the summary is put together
+    /// here.
     async fn summarise(&self, summarise: Summarise) -> Result<CompactionRecord, Outcome> {
-        let mut answer = self.model.provider.answer(Request {
+        let mut retries = Retries::new(&self.context.limits);
+        let answer = loop {
+            let error = match self.ask(&summarise.request).await? {
+                Ok(answer) => break answer,
+                Err(error) => error,
+            };
+            let Ok(pause) = retries.after(&error) else {
+                tracing::warn!(%error, "no model could summarise the conversation");
+                return Ok(summarise.without_model());
+            };
+            if !self.reporter.pause(pause, &self.cancelled).await {
+                return Err(Outcome::Aborted);
+            }
+            self.reporter.report(Report::Summarising).await;
+        };
+        let text = answer.text();
+        let record = match text.trim() {
+            "" => summarise.without_model(),
+            text => summarise.with(text.to_owned()),
+        };
+        let cost = answer.usage.and_then(|usage| self.model.cost(&usage));
+        Ok(CompactionRecord { usage: answer.usage.map(Into::into), cost, ..record })
+    }
+
+    /// One request. The outer error is the compaction's end, the inner one is the provider's.
+    async fn ask(&self, request: &str) -> Result<Result<Box<Answer>, ProviderError>, Outcome> {
+        let provider = &self.model.provider;
+        let mut stream = provider.answer(Request {
             model: self.model.info.id.clone(),
             instructions: PROMPT.into(),
             tools: Arc::new([]),
-            items: Arc::new(vec![Arc::new(Item::user(summarise.request.as_str()))]),
+            items: Arc::new(vec![Arc::new(Item::user(request))]),
             thinking: None,
             // Another conversation than the session's, whose cache it would only disturb.
             cache_key: format!("{}-compaction", self.stored.session),
@@ -113,25 +144,21 @@ impl Compactor {
             let events = tokio::select! {
                 biased;
                 () = self.cancelled.cancelled() => return Err(Outcome::Aborted),
-                events = answer.next() => events,
+                events = stream.next() => events,
             };
             match events {
                 Some(Ok(mut events)) => {
                     if let Some(AnswerEvent::Finished(answer)) = events.pop() {
-                        let text = answer.text();
-                        let record = match text.trim() {
-                            "" => summarise.without_model(),
-                            text => summarise.with(text.to_owned()),
-                        };
-                        let cost = answer.usage.and_then(|usage| self.model.cost(&usage));
-                        return Ok(CompactionRecord { usage: answer.usage.map(Into::into), cost, ..record });
+                        return Ok(Ok(answer));
                     }
                 }
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "no model could summarise the conversation");
-                    return Ok(summarise.without_model());
+                Some(Err(error)) => return Ok(Err(error)),
+                None => {
+                    return Ok(Err(ProviderError::Cut {
+                        provider: provider.name().into(),
+                        message: "the stream ended without an answer".into(),
+                    }));
                 }
-                None => return Ok(summarise.without_model()),
             }
         }
     }

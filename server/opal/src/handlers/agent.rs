@@ -9,8 +9,8 @@ use protocol::{
 use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, Result};
 
-use super::{Backend, decode, reply};
-use crate::{errors, from_proto, to_proto};
+use super::{Backend, decode, reply, told};
+use crate::{from_proto, to_proto};
 
 impl Backend {
     pub(super) async fn prompt(&self, params: Value) -> Result<PromptResult> {
@@ -31,7 +31,7 @@ impl Backend {
             turn_id: params.turn_id.map(TurnId::new),
         };
         let turn_id = reply(self.session(&params.session_id)?.prompt(prompt)).await?;
-        Ok(PromptResult { ok: true, turn_id: turn_id.map_err(errors::command)?.to_string() })
+        Ok(PromptResult { ok: true, turn_id: turn_id.to_string() })
     }
 
     pub(super) async fn steer(&self, params: Value) -> Result<SteerResult> {
@@ -63,13 +63,13 @@ impl Backend {
 
     pub(super) async fn abort(&self, params: Value) -> Result<AbortResult> {
         let params: SessionParams = decode(params)?;
-        let queued = reply(self.session(&params.session_id)?.abort()).await?;
+        let queued = told(self.session(&params.session_id)?.abort()).await?;
         Ok(AbortResult { ok: true, queued: queued.into_iter().map(to_proto::returned).collect() })
     }
 
     pub(super) async fn state(&self, params: Value) -> Result<SessionState> {
         let params: SessionParams = decode(params)?;
-        Ok(to_proto::state(reply(self.session(&params.session_id)?.state()).await?))
+        Ok(to_proto::state(told(self.session(&params.session_id)?.state()).await?))
     }
 }
 

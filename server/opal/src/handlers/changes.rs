@@ -16,7 +16,7 @@ use serde_json::Value;
 use store::EntryId;
 use tower_lsp::jsonrpc::{Error, Result};
 
-use super::{Backend, decode, reply};
+use super::{Backend, decode, reply, told};
 use crate::{errors, to_proto};
 
 impl Backend {
@@ -27,7 +27,7 @@ impl Backend {
         })?;
         let session = self.session(&params.session_id)?;
         let to = BranchTo { entry, before: params.before, restore_files: params.restore_files };
-        let branched = reply(session.branch(to)).await?.map_err(errors::command)?;
+        let branched = reply(session.branch(to)).await?;
         Ok(SessionBranchResult {
             leaf: branched.leaf.map(|leaf| leaf.to_string()),
             restored: to_proto::undone(branched.restored, session.context()),
@@ -37,7 +37,7 @@ impl Backend {
     pub(super) async fn session_compact(&self, params: Value) -> Result<SessionDone> {
         let params: SessionCompactParams = decode(params)?;
         let session = self.session(&params.session_id)?;
-        reply(session.compact(params.keep_recent)).await?.map_err(errors::command)?;
+        reply(session.compact(params.keep_recent)).await?;
         Ok(SessionDone { ok: true })
     }
 
@@ -53,7 +53,7 @@ impl Backend {
             }
             _ => return Err(Error::invalid_params("turn_id: expected this, or path, or path and hunk_id")),
         };
-        let undone = reply(session.undo(what)).await?.map_err(errors::command)?;
+        let undone = reply(session.undo(what)).await?;
         Ok(to_proto::undone(undone, session.context()))
     }
 
@@ -64,7 +64,7 @@ impl Backend {
         let (stored, context) = match self.server.find(&params.session_id) {
             Ok(session) => {
                 // Target was said so far is stored when the state comes.
-                reply(session.state()).await?;
+                told(session.state()).await?;
                 let id = store::SessionId::parse(session.id().as_str());
                 let id = id.map_err(|error| Error::invalid_params(error.to_string()))?;
                 (StoredSession { store, session: id }, session.context().clone())

@@ -4,7 +4,7 @@ use protocol::{SessionResumeParams, SessionStartParams, SessionStartResult};
 use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, Result};
 
-use super::{Backend, decode, reply};
+use super::{Backend, decode, told};
 use crate::server::Which;
 use crate::{errors, to_proto};
 
@@ -28,7 +28,7 @@ impl Backend {
 
     async fn attach(&self, session: agent::SessionHandle) -> Result<SessionStartResult> {
         self.server.attach(&session, &self.connection);
-        let state = reply(session.attach(self.connection.clone())).await?;
+        let state = told(session.attach(self.connection.clone())).await?;
         Ok(SessionStartResult { session_id: session.id().to_string(), state: to_proto::state(state) })
     }
 }

@@ -340,16 +340,24 @@ fn what_is_unique_in_a_session_is_counted_on_every_branch() {
         change("t7"),
         undo("t8", &["x"]),
         user("other branch"),
+        follow_up("m11", "then"),
     ]);
     entries[6].parent = Some(EntryId(1));
     entries[6].payload = entries[6].payload.replace("t1", "t5");
     let mut session = session(entries);
-    session.record.settings_json = r#"{"queue":[{"message_id":"m9","text":"quick","steering":true}]}"#.into();
+    session.record.settings_json = serde_json::json!({ "queue": [
+        { "message_id": "m9", "text": "quick", "steering": true },
+        { "message_id": "m11", "text": "then" },
+        { "message_id": "m12", "text": "and then" },
+    ] })
+    .to_string();
+    session.record.leaf = Some(EntryId(7));
     let loaded = load(&session);
     let mut turn_ids: Vec<_> = loaded.turn_ids.iter().map(TurnId::as_str).collect();
     turn_ids.sort_unstable();
     assert_eq!(turn_ids, ["t1", "t5", "t7", "t8"]);
-    assert_eq!((loaded.last_message, loaded.usage.total, loaded.used), (9, 700, 0));
-    assert!(loaded.queue.is_empty());
+    assert_eq!((loaded.last_message, loaded.usage.total, loaded.used), (12, 700, 0));
+    let queue: Vec<_> = loaded.queue.iter().map(|queued| queued.text.as_str()).collect();
+    assert_eq!(queue, ["and then"], "the others are in the conversation");
     assert_eq!(show(&loaded.transcript), "user: 1\nuser: other branch\n");
 }
