@@ -250,6 +250,43 @@ async fn sessions_on_the_command_line() {
 }
 
 #[tokio::test]
+async fn what_an_imported_session_brings_does_nothing_by_itself() {
+    let (root, model) = (house(), FakeModel::start().await);
+    let root = root.path();
+    std::fs::create_dir(root.join("workspace")).unwrap();
+    model.next(|t| t.tool("write", calls::write("made.txt", "theirs\n")));
+    model.next(|t| t.text("Written."));
+    let (code, said) = opal(root, &model, &["run", "--permission-mode", "full", "write it"]);
+    assert_eq!(code, 0, "{said}");
+    let (_, listed) = opal(root, &model, &["sessions"]);
+    let (_, exported) = opal(root, &model, &["sessions", "export", listed.split(' ').next().unwrap()]);
+    let file = root.join("exported.jsonl");
+    std::fs::write(
+        &file,
+        exported.replace("{\"json\":{\"permission", "{\"json\":{\"shell\":\"sh\",\"permission"),
+    )
+    .unwrap();
+    let (code, imported) = opal(root, &model, &["sessions", "import", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{imported}");
+    let (session, told) = imported.split_once('\n').unwrap();
+    assert_eq!(
+        told,
+        "These of its settings are left out: permission_mode, shell.\n\
+         What it changed in files cannot be taken back here.\n"
+    );
+
+    let run = Run::start(root, &model).await;
+    let params = json!({ "session_id": session });
+    let resumed = run.editor.request("session/resume", params.clone()).await.unwrap();
+    assert_eq!(resumed["state"]["permission_mode"], "ask");
+    let params = json!({ "session_id": session, "path": "made.txt" });
+    let error = run.editor.request("session/undo", params).await.unwrap_err();
+    assert!(error.message.contains("changed nothing in made.txt"), "{error:?}");
+    assert_eq!(std::fs::read_to_string(root.join("workspace/made.txt")).unwrap(), "theirs\n");
+    run.kill().await;
+}
+
+#[tokio::test]
 async fn a_damaged_store_is_set_aside_and_said_so() {
     let (root, model) = (house(), FakeModel::start().await);
     let root = root.path();
