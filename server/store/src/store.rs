@@ -76,7 +76,7 @@ impl Store {
         self.write(Write::Rename(session.clone(), name))
     }
 
-    /// Changes model and settings.
+    /// Changes directory, model and settings.
     pub fn update(&self, session: &SessionId, update: SessionUpdate) -> Commit {
         self.write(Write::Update(session.clone(), update))
     }
