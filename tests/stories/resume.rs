@@ -147,6 +147,79 @@ async fn what_was_queued_is_listed_and_starts_only_when_told() {
 }
 
 #[tokio::test]
+async fn the_latest_of_a_directory_is_not_one_that_was_just_begun() {
+    let (root, model) = (house(), FakeModel::start().await);
+    let root = root.path();
+    model.next(|t| t.text("Mine."));
+    let run = Run::start(root, &model).await;
+    let session = run.new_session(root).await;
+    assert_eq!(run.run(&session, "hello").await, "completed");
+    run.kill().await;
+
+    let run = Run::start(root, &model).await;
+    run.new_session(root).await;
+    assert_eq!(run.resume(root).await["session_id"], session.as_str());
+    run.kill().await;
+}
+
+#[tokio::test]
+async fn a_session_goes_on_without_what_is_gone() {
+    let (root, model) = (house(), FakeModel::start().await);
+    let root = root.path();
+    let (old, new) = (root.join("old"), root.join("workspace"));
+    std::fs::create_dir(&old).unwrap();
+    model.next(|t| t.text("Here."));
+    let run = Run::start(root, &model).await;
+    let params = json!({ "working_dir": old, "tools": ["read", "shell"] });
+    let started = run.editor.request("session/start", params).await.unwrap();
+    let session = started["session_id"].as_str().unwrap().to_owned();
+    assert_eq!(run.run(&session, "hello").await, "completed");
+    run.kill().await;
+    std::fs::remove_dir(&old).unwrap();
+    let settings = r#"{"tools":["read","gone","nosh"],"shell":"nosh"}"#;
+    let database = rusqlite::Connection::open(root.join("data/sessions.db")).unwrap();
+    database.execute("UPDATE sessions SET settings_json = ?1", [settings]).unwrap();
+    drop(database);
+
+    let run = Run::start(root, &model).await;
+    let params = json!({ "session_id": session });
+    let error = run.editor.request("session/resume", params).await.unwrap_err();
+    assert!(error.message.contains("old is gone"), "{error:?}");
+    assert!(error.data["hint"].as_str().unwrap().contains("working_dir"));
+    let from = run.editor.place();
+    let params = json!({ "session_id": session, "working_dir": new });
+    let resumed = run.editor.request("session/resume", params).await.unwrap();
+    assert_eq!(resumed["state"]["working_dir"], new.to_str().unwrap());
+    run.editor.until(None, from, "window/showMessage", |told| says(told, "no shell nosh")).await;
+    run.editor.until(None, from, "window/showMessage", |told| says(told, "no tool `gone`")).await;
+    // It has moved.
+    run.kill().await;
+    let run = Run::start(root, &model).await;
+    assert_eq!(run.resume(root).await["session_id"], session.as_str());
+    run.kill().await;
+}
+
+#[tokio::test]
+async fn on_the_command_line_a_session_without_its_directory_goes_on_in_this_one() {
+    let (root, model) = (house(), FakeModel::start().await);
+    let root = root.path();
+    let old = root.join("old");
+    std::fs::create_dir(&old).unwrap();
+    std::fs::create_dir(root.join("workspace")).unwrap();
+    model.next(|t| t.text("Here."));
+    assert_eq!(opal(root, &model, &["run", "-C", old.to_str().unwrap(), "hello"]).0, 0);
+    let (_, listed) = opal(root, &model, &["sessions"]);
+    std::fs::remove_dir(&old).unwrap();
+    model.next(|t| t.text("There."));
+    model.expect_new_prefix();
+    let resume = format!("--resume={}", listed.split(' ').next().unwrap());
+    let (code, said) = opal(root, &model, &["run", &resume, "again"]);
+    assert!(code == 0 && said.contains("old is gone") && said.contains("There."), "{said}");
+    let (_, listed) = opal(root, &model, &["sessions"]);
+    assert!(listed.contains("workspace") && !listed.contains("/old"), "{listed}");
+}
+
+#[tokio::test]
 async fn only_one_process_writes_a_session() {
     let (root, model) = (house(), FakeModel::start().await);
     let root = root.path();
@@ -194,6 +267,10 @@ async fn a_prompt_that_cannot_be_kept_is_refused_and_its_turn_stops() {
     let history = run.editor.request("session/history", json!({ "session_id": session })).await.unwrap();
     assert!(history.to_string().contains("again"), "{history}");
     run.kill().await;
+}
+
+fn says(told: &Value, text: &str) -> bool {
+    told["message"].as_str().is_some_and(|message| message.contains(text))
 }
 
 /// `opal` with arguments, on the data directory of the runs.
@@ -249,6 +326,43 @@ async fn sessions_on_the_command_line() {
     let (code, gone) = opal(root, &model, &["sessions", "show", &id]);
     assert!(code == 1 && gone.contains("no session"), "{gone}");
     assert!(opal(root, &model, &["sessions", "show", imported.trim()]).1.contains("In Australia."));
+}
+
+#[tokio::test]
+async fn what_an_imported_session_brings_does_nothing_by_itself() {
+    let (root, model) = (house(), FakeModel::start().await);
+    let root = root.path();
+    std::fs::create_dir(root.join("workspace")).unwrap();
+    model.next(|t| t.tool("write", calls::write("made.txt", "theirs\n")));
+    model.next(|t| t.text("Written."));
+    let (code, said) = opal(root, &model, &["run", "--permission-mode", "full", "write it"]);
+    assert_eq!(code, 0, "{said}");
+    let (_, listed) = opal(root, &model, &["sessions"]);
+    let (_, exported) = opal(root, &model, &["sessions", "export", listed.split(' ').next().unwrap()]);
+    let file = root.join("exported.jsonl");
+    std::fs::write(
+        &file,
+        exported.replace("{\"json\":{\"permission", "{\"json\":{\"shell\":\"sh\",\"permission"),
+    )
+    .unwrap();
+    let (code, imported) = opal(root, &model, &["sessions", "import", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{imported}");
+    let (session, told) = imported.split_once('\n').unwrap();
+    assert_eq!(
+        told,
+        "These of its settings are left out: permission_mode, shell.\n\
+         What it changed in files cannot be taken back here.\n"
+    );
+
+    let run = Run::start(root, &model).await;
+    let params = json!({ "session_id": session });
+    let resumed = run.editor.request("session/resume", params.clone()).await.unwrap();
+    assert_eq!(resumed["state"]["permission_mode"], "ask");
+    let params = json!({ "session_id": session, "path": "made.txt" });
+    let error = run.editor.request("session/undo", params).await.unwrap_err();
+    assert!(error.message.contains("changed nothing in made.txt"), "{error:?}");
+    assert_eq!(std::fs::read_to_string(root.join("workspace/made.txt")).unwrap(), "theirs\n");
+    run.kill().await;
 }
 
 #[tokio::test]

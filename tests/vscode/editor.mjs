@@ -239,7 +239,7 @@ export class Editor {
     const action = `.action-widget :text("${title}")`;
     await this.eventually(`the light bulb offers: ${title}`, async () => {
       await this.page.keyboard.press("Control+.");
-      const found = await this.page.waitForSelector(action, { timeout: 1000 }).catch(() => undefined);
+      const found = await this.page.waitForSelector(action, { timeout: 5000 }).catch(() => undefined);
       await (found ? found.click() : this.page.keyboard.press("Escape"));
       return found;
     });

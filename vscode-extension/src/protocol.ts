@@ -383,7 +383,7 @@ export type WaitingFor =
 export interface SessionResumeParams {
   /** The session's id, or the beginning of it if only one session begins so. */
   session_id?: string;
-  /** Attaches to the latest session of this directory, if no id is given. */
+  /** Without an id: the latest session of this directory. With one: where it works from now on. */
   working_dir?: string;
 }
 

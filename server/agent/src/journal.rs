@@ -4,6 +4,7 @@
 //! it before it is durable waits for the [`Commit`].
 
 mod entry;
+pub mod foreign;
 pub mod history;
 mod load;
 pub mod record;

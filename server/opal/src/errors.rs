@@ -87,6 +87,11 @@ pub(crate) fn start(error: StartError) -> Error {
     match error {
         StartError::NoModel(error) => no_model(error),
         StartError::Params { .. } => Error::invalid_params(error.to_string()),
+        StartError::DirectoryGone(_) => own(
+            ErrorCode::InvalidParams.code(),
+            &error,
+            "Make it again, or resume the session with another as working_dir.",
+        ),
     }
 }
 

@@ -77,6 +77,9 @@ pub(crate) enum StartError {
     NoModel(#[source] NoModel),
     #[error("{name}: {problem}")]
     Params { name: &'static str, problem: String },
+    /// That of a stored session.
+    #[error("the session's directory {0} is gone")]
+    DirectoryGone(String),
 }
 
 impl Server {

@@ -42,7 +42,7 @@ pub struct SessionResumeParams {
     /// The session's id, or the beginning of it if only one session begins so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// Attaches to the latest session of this directory, if no id is given.
+    /// Without an id: the latest session of this directory. With one: where it works from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
 }

@@ -111,6 +111,10 @@ impl NewBlob {
     pub fn hash(&self) -> BlobHash {
         self.hash
     }
+
+    pub fn retention(&self) -> Retention {
+        self.retention
+    }
 }
 
 impl fmt::Debug for NewBlob {

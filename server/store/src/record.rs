@@ -129,6 +129,7 @@ pub enum Draft {
 /// A change of the session itself; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionUpdate {
+    pub working_dir: Option<String>,
     pub model: Option<String>,
     pub settings_json: Option<String>,
 }

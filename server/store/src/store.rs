@@ -76,7 +76,7 @@ impl Store {
         self.write(Write::Rename(session.clone(), name))
     }
 
-    /// Changes model and settings.
+    /// Changes directory, model and settings.
     pub fn update(&self, session: &SessionId, update: SessionUpdate) -> Commit {
         self.write(Write::Update(session.clone(), update))
     }
@@ -193,12 +193,17 @@ impl Store {
     }
 
     /// Stores what [`export`](Self::export) wrote, under a new id if its own is taken, and blocks until the disk
-    /// has it.
+    /// has it. `admit` changes it before: the file may be anybody's.
     ///
     /// # Errors
     /// [`ImportError::Line`] names the first line that is damaged; then nothing is stored.
-    pub fn import(&self, input: &mut dyn io::BufRead) -> Result<SessionId, ImportError> {
-        let (mut record, append) = export::read(input)?;
+    pub fn import(
+        &self,
+        input: &mut dyn io::BufRead,
+        admit: impl FnOnce(&mut SessionRecord, &mut Append),
+    ) -> Result<SessionId, ImportError> {
+        let (mut record, mut append) = export::read(input)?;
+        admit(&mut record, &mut append);
         loop {
             let id = record.id.clone();
             match self.write(Write::Import(record.clone(), append.clone())).wait() {

@@ -104,12 +104,13 @@ pub(crate) fn apply(
             let (key, _) = find(connection, &session)?;
             connection.execute("UPDATE sessions SET name = ?2 WHERE key = ?1", params![key, name])?;
         }
-        Write::Update(session, SessionUpdate { model, settings_json }) => {
+        Write::Update(session, SessionUpdate { working_dir, model, settings_json }) => {
             let (key, _) = find(connection, &session)?;
             connection.execute(
-                "UPDATE sessions SET model = coalesce(?2, model), settings_json = coalesce(?3, settings_json)
+                "UPDATE sessions SET working_dir = coalesce(?2, working_dir), model = coalesce(?3, model),
+                     settings_json = coalesce(?4, settings_json)
                  WHERE key = ?1",
-                params![key, model, settings_json],
+                params![key, working_dir, model, settings_json],
             )?;
         }
         Write::Delete(session) => {

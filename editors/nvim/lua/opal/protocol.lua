@@ -442,7 +442,7 @@ M.commands = {
 --- Names a session by id, or the latest of a directory.
 ---@class opal.SessionResumeParams
 ---@field session_id? string The session's id, or the beginning of it if only one session begins so.
----@field working_dir? string Attaches to the latest session of this directory, if no id is given.
+---@field working_dir? string Without an id: the latest session of this directory. With one: where it works from now on.
 
 --- Which stored sessions to list, latest first.
 ---@class opal.SessionListParams

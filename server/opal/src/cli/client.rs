@@ -108,10 +108,11 @@ impl Client {
         let answer = answer.await.map_err(|_| gone())?;
         if let Some(error) = answer.error {
             let message = error["message"].as_str().unwrap_or("no reason given");
-            match error["data"]["hint"].as_str() {
-                Some(hint) => bail!("{message}. {hint}"),
-                None => bail!("{message}"),
-            }
+            let text = match error["data"]["hint"].as_str() {
+                Some(hint) => format!("{message}. {hint}"),
+                None => message.to_owned(),
+            };
+            return Err(Refused { code: error["code"].as_i64().unwrap_or_default(), text }.into());
         }
         Ok(answer.result)
     }
@@ -164,6 +165,21 @@ impl Client {
     fn send(&self, message: Value) {
         // A server that is gone is noticed by whoever waits for an answer.
         let _ = self.outgoing.send(message);
+    }
+}
+
+/// What the server answers instead of a result.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(super) struct Refused {
+    code: i64,
+    text: String,
+}
+
+impl Refused {
+    /// Whether other params may do.
+    pub(super) fn is_of_params(&self) -> bool {
+        self.code == -32602
     }
 }
 

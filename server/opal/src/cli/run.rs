@@ -14,9 +14,9 @@ use serde_json::Value;
 use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::client::{Client, Incoming};
+use super::client::{Client, Incoming, Refused};
 use super::inside::with_server;
-use super::show::Show;
+use super::show::{Show, tell};
 use super::terminal;
 
 /// As a shell reports a program ended by Ctrl-C.
@@ -146,13 +146,21 @@ async fn resume(
     directory: &AbsPath,
     arguments: &Arguments,
 ) -> anyhow::Result<String> {
-    let params = match id {
-        "" => {
-            SessionResumeParams { working_dir: Some(directory.to_string()), ..SessionResumeParams::default() }
+    let named = Some(id.to_owned()).filter(|id| !id.is_empty());
+    let in_this = SessionResumeParams { working_dir: Some(directory.to_string()), session_id: named.clone() };
+    let as_it_was = SessionResumeParams { working_dir: None, session_id: named };
+    // A session that was named works where it did, unless told otherwise or that is gone.
+    let moves = as_it_was.session_id.is_none() || arguments.directory.is_some();
+    let params = if moves { &in_this } else { &as_it_was };
+    let resumed = match client.request::<methods::SessionResume>(params).await {
+        Err(error) if !moves && error.downcast_ref::<Refused>().is_some_and(Refused::is_of_params) => {
+            let resumed = client.request::<methods::SessionResume>(&in_this).await?;
+            tell!("It goes on in {directory}: {error}");
+            resumed
         }
-        id => SessionResumeParams { session_id: Some(id.to_owned()), ..SessionResumeParams::default() },
+        resumed => resumed?,
     };
-    let session_id = client.request::<methods::SessionResume>(&params).await?.session_id;
+    let session_id = resumed.session_id;
     let params = SessionSetParams {
         session_id: session_id.clone(),
         name: None,

@@ -1,16 +1,20 @@
 //! `opal sessions`: what is stored, without a server.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufReader, Write};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use agent::journal::foreign::{LeftOut, disarm};
 use agent::journal::{markdown, now_ms};
 use anyhow::{Context as _, bail};
 use opal::{Outputs, Settings};
 use serde_json::json;
 use store::{ListQuery, SessionRecord, SessionSummary, Store, StoreError};
+
+use super::show::{printable, tell};
 
 /// Sessions shown when no number is given.
 const SHOWN: usize = 20;
@@ -90,7 +94,7 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
                 if as_json {
                     writeln!(out, "{}", to_json(summary))?;
                 } else {
-                    writeln!(out, "{}", line(summary))?;
+                    writeln!(out, "{}", shown(&line(summary)))?;
                 }
             }
             if page.sessions.is_empty() && !as_json {
@@ -108,14 +112,9 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
                     });
                     writeln!(out, "{hit}")?;
                 } else {
-                    let age = age(hit.created_at_ms);
-                    writeln!(
-                        out,
-                        "{}  {age:>4}  {:<11}  {}",
-                        short(hit.session.as_str()),
-                        hit.kind.as_str(),
-                        hit.line
-                    )?;
+                    let (id, age) = (short(hit.session.as_str()), age(hit.created_at_ms));
+                    let line = format!("{id}  {age:>4}  {:<11}  {}", hit.kind.as_str(), hit.line);
+                    writeln!(out, "{}", shown(&line))?;
                 }
             }
             if hits.is_empty() && !as_json {
@@ -124,7 +123,7 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
         }
         Command::Show { id } => {
             let loaded = store.load(&find(store, &id)?.id).map_err(hinted)?;
-            write!(out, "{}", markdown(&loaded))?;
+            write!(out, "{}", shown(&markdown(&loaded)))?;
         }
         Command::Name { id, name } => {
             let name = Some(name.join(" ").trim().to_owned()).filter(|name| !name.is_empty());
@@ -142,22 +141,41 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
         }
         Command::Export { id, markdown: true } => {
             let loaded = store.load(&find(store, &id)?.id).map_err(hinted)?;
-            write!(out, "{}", markdown(&loaded))?;
+            write!(out, "{}", shown(&markdown(&loaded)))?;
         }
         Command::Export { id, markdown: false } => store.export(&find(store, &id)?.id, &mut out)?,
         Command::Import { file } => {
-            let id = match file {
+            let mut input: Box<dyn BufRead> = match file {
                 Some(file) => {
                     let opened = File::open(&file).with_context(|| format!("opening {}", file.display()))?;
-                    store.import(&mut BufReader::new(opened))
+                    Box::new(BufReader::new(opened))
                 }
-                None => store.import(&mut std::io::stdin().lock()),
+                None => Box::new(std::io::stdin().lock()),
             };
-            writeln!(out, "{}", id?)?;
+            let (mut left_out, mut working_dir) = (LeftOut::default(), String::new());
+            let id = store.import(&mut input, |record, append| {
+                left_out = disarm(record, append);
+                working_dir.clone_from(&record.working_dir);
+            })?;
+            writeln!(out, "{id}")?;
+            tell_left_out(&left_out);
+            if std::env::current_dir().is_ok_and(|current| current != Path::new(&working_dir)) {
+                tell!("It works in {}.", line_of(&working_dir));
+            }
         }
     }
     out.flush()?;
     Ok(())
+}
+
+fn tell_left_out(left_out: &LeftOut) {
+    let settings: Vec<_> = left_out.settings.iter().map(|name| line_of(name)).collect();
+    if !settings.is_empty() {
+        tell!("These of its settings are left out: {}.", settings.join(", "));
+    }
+    if left_out.changes {
+        tell!("What it changed in files cannot be taken back here.");
+    }
 }
 
 fn find(store: &Store, id: &str) -> anyhow::Result<SessionRecord> {
@@ -175,17 +193,28 @@ fn hinted(error: StoreError) -> anyhow::Error {
     }
 }
 
+/// A text as stdout gets it: what is stored may be anybody's, and a terminal would obey it.
+fn shown(text: &str) -> Cow<'_, str> {
+    if std::io::stdout().is_terminal() { printable(text) } else { Cow::Borrowed(text) }
+}
+
+/// A text as a terminal may show it on one line.
+fn line_of(text: &str) -> String {
+    printable(text).replace('\n', " ")
+}
+
 fn line(summary: &SessionSummary) -> String {
     let record = &summary.record;
     let called = record.name.as_ref().or(summary.first_prompt.as_ref()).map_or("", String::as_str);
-    format!(
+    let line = format!(
         "{}  {:>4}  {:>7}  {}  {}  {called}",
         short(record.id.as_str()),
         age(record.updated_at_ms),
         size(summary.bytes),
         record.model.as_deref().unwrap_or("-"),
         record.working_dir,
-    )
+    );
+    line.replace('\n', " ")
 }
 
 fn to_json(summary: &SessionSummary) -> serde_json::Value {
@@ -209,7 +238,7 @@ fn short(id: &str) -> &str {
 
 /// How long ago, as in `5m` or `3d`.
 fn age(at_ms: i64) -> String {
-    let elapsed = Duration::from_millis(u64::try_from(now_ms() - at_ms).unwrap_or_default());
+    let elapsed = Duration::from_millis(u64::try_from(now_ms().saturating_sub(at_ms)).unwrap_or_default());
     match elapsed.as_secs() {
         seconds @ 0..60 => format!("{seconds}s"),
         seconds @ 60..3_600 => format!("{}m", seconds / 60),

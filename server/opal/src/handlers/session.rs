@@ -18,7 +18,7 @@ impl Backend {
     pub(super) async fn session_resume(&self, params: Value) -> Result<SessionStartResult> {
         let params: SessionResumeParams = decode(params)?;
         let which = match (params.session_id, params.working_dir) {
-            (Some(id), _) => Which::Id(id),
+            (Some(id), working_dir) => Which::Id { id, working_dir },
             (None, Some(directory)) => Which::LatestIn(directory),
             (None, None) => return Err(Error::invalid_params("session_id: expected this or working_dir")),
         };

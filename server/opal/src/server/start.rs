@@ -10,7 +10,7 @@ use agent::permission::Permissions;
 use agent::session::{Options, SessionHandle};
 use agent::{Context, Model, SessionId, Shell, Toolbox};
 use protocol::SessionStartParams;
-use store::{LoadedSession, LockError, SessionLock, SessionRecord, Store, StoreError};
+use store::{LockError, SessionRecord, SessionUpdate, Store, StoreError};
 use text::AbsPath;
 use tokio_util::sync::CancellationToken;
 
@@ -32,8 +32,8 @@ struct Setup {
 /// Which session to go on with.
 #[derive(Debug, Clone)]
 pub(crate) enum Which {
-    /// By id, or by the beginning of it.
-    Id(String),
+    /// By id, or by the beginning of it; to work in this directory, if one is named.
+    Id { id: String, working_dir: Option<String> },
     /// The latest of a directory.
     LatestIn(String),
 }
@@ -94,27 +94,42 @@ impl Server {
 
     /// A session that lives here, or one from the store.
     pub(crate) async fn resume(&self, which: Which) -> Result<SessionHandle, ResumeError> {
-        let live = match &which {
-            Which::Id(id) => self.find(id).ok(),
-            Which::LatestIn(name) => directory(name).ok().and_then(|path| self.latest_live(&path)),
-        };
-        if let Some(session) = live {
+        if let Which::Id { id, .. } = &which
+            && let Ok(session) = self.find(id)
+        {
             return Ok(session);
         }
         let _one_at_a_time = self.shared.loading.lock().await;
+        let (store, wanted) = (self.shared.store.clone(), which.clone());
+        let record = match blocking(move || find(&store, &wanted)).await {
+            Ok(record) => record,
+            // One that was just begun is not stored yet.
+            Err(error) => return self.latest_live(&which).ok_or(error),
+        };
+        if let Ok(session) = self.find(record.id.as_str()) {
+            return Ok(session);
+        }
+        let moved_to = match &which {
+            Which::Id { working_dir: Some(name), .. } => Some(directory(name).map_err(ResumeError::Start)?),
+            _ => None,
+        };
         let store = self.shared.store.clone();
         // Decoding thousands of entries takes milliseconds: other sessions go on meanwhile.
-        let (loaded, lock, conversation) = blocking(move || {
-            let (loaded, lock) = read(&store, &which)?;
+        let (mut loaded, lock, conversation) = blocking(move || {
+            // Locked before it is read: nobody adds to it in between.
+            let lock = store.lock(&record.id, "opal").map_err(ResumeError::Held)?;
+            let loaded = store.load(&record.id).map_err(ResumeError::Store)?;
             let conversation = agent::journal::load(&loaded);
             Ok((loaded, lock, conversation))
         })
         .await?;
-        if let Ok(session) = self.find(loaded.record.id.as_str()) {
-            return Ok(session);
+        if let Some(directory) = moved_to {
+            self.move_to(&mut loaded.record, &directory);
         }
-        let lock = lock.map_err(ResumeError::Held)?;
-        let setup = setup(&loaded.record).map_err(ResumeError::Start)?;
+        let mut setup = setup(&loaded.record).map_err(ResumeError::Start)?;
+        for notice in self.mend(&mut setup.settings).map_err(ResumeError::Start)? {
+            self.notify(notice);
+        }
         let model = self.kept_model(setup.model.as_deref()).await;
         let model = model.map_err(|error| ResumeError::Start(StartError::NoModel(error)))?;
         let (options, workspace) = self.options(&setup, model).map_err(ResumeError::Start)?;
@@ -124,10 +139,23 @@ impl Server {
         Ok(session)
     }
 
+    /// The session works in this directory from now on, and is found there.
+    fn move_to(&self, record: &mut SessionRecord, directory: &AbsPath) {
+        let working_dir = directory.to_string();
+        if record.working_dir != working_dir {
+            record.working_dir.clone_from(&working_dir);
+            let update = SessionUpdate { working_dir: Some(working_dir), ..SessionUpdate::default() };
+            // If it is not stored, the next resume has to name the directory again.
+            drop(self.shared.store.update(&record.id, update));
+        }
+    }
+
     /// The latest session of a directory that lives here; it may not be stored yet.
-    fn latest_live(&self, directory: &AbsPath) -> Option<SessionHandle> {
+    fn latest_live(&self, which: &Which) -> Option<SessionHandle> {
+        let Which::LatestIn(name) = which else { return None };
+        let directory = directory(name).ok()?;
         let sessions = self.sessions();
-        let latest = sessions.iter().rev().find(|live| live.handle.context().working_dir == *directory);
+        let latest = sessions.iter().rev().find(|live| live.handle.context().working_dir == directory);
         latest.map(|live| live.handle.clone())
     }
 
@@ -174,19 +202,46 @@ impl Server {
         record: &SessionRecord,
         connection: &Arc<Connection>,
     ) -> Result<Arc<Context>, StartError> {
-        let setup = setup(record)?;
+        let mut setup = setup(record)?;
+        self.mend(&mut setup.settings)?;
         let (context, workspace) = self.context(&setup)?;
         workspace.attach(connection);
         Ok(context)
     }
 
+    /// Leaves out of a stored session's settings what is not there any more, and tells what is done without it.
+    fn mend(&self, settings: &mut SettingsRecord) -> Result<Vec<String>, StartError> {
+        let mut told = Vec::new();
+        let named = settings.shell.clone().unwrap_or_default();
+        let gone = settings.shell.take_if(|name| Shell::named(name).is_err());
+        let shell = self.shell(settings)?;
+        if gone.is_some() {
+            told.push(format!(
+                "there is no shell {named} on the PATH any more, so {} runs this session's commands",
+                shell.name()
+            ));
+            // It may be among the tools under its own name.
+            let tools = settings.tools.iter_mut().flatten();
+            tools.filter(|tool| **tool == named).for_each(|tool| shell.name().clone_into(tool));
+        }
+        while let Err(unknown) = Toolbox::new(&shell, settings.tools.as_deref()) {
+            told.push(format!("{unknown}; this session goes on without it"));
+            settings.tools.iter_mut().for_each(|tools| tools.retain(|tool| *tool != unknown.name));
+        }
+        Ok(told)
+    }
+
+    fn shell(&self, settings: &SettingsRecord) -> Result<Shell, StartError> {
+        match settings.shell.as_ref().or(self.shared.settings.shell.as_ref()) {
+            Some(name) => Shell::named(name)
+                .map_err(|error| StartError::Params { name: "shell", problem: error.to_string() }),
+            None => Ok(Shell::usual()),
+        }
+    }
+
     fn context(&self, setup: &Setup) -> Result<(Arc<Context>, Arc<SessionWorkspace>), StartError> {
         let settings = &self.shared.settings;
-        let shell = match setup.settings.shell.as_ref().or(settings.shell.as_ref()) {
-            Some(name) => Shell::named(name)
-                .map_err(|error| StartError::Params { name: "shell", problem: error.to_string() })?,
-            None => Shell::usual(),
-        };
+        let shell = self.shell(&setup.settings)?;
         let workspace = Arc::new(SessionWorkspace::new(setup.id.clone(), self.shared.limits.clone()));
         let mode = setup.settings.permission_mode.as_deref().and_then(of_word);
         let mode = mode.or(settings.permission_mode).unwrap_or_default();
@@ -238,34 +293,28 @@ impl Server {
     }
 }
 
-/// Finds and reads a stored session, and takes the right to write it.
-fn read(
-    store: &Store,
-    which: &Which,
-) -> Result<(LoadedSession, Result<SessionLock, LockError>), ResumeError> {
-    let record = match which {
-        Which::Id(id) => store.find(id).map_err(|error| match error {
+/// The stored session that is meant.
+fn find(store: &Store, which: &Which) -> Result<SessionRecord, ResumeError> {
+    match which {
+        Which::Id { id, .. } => store.find(id).map_err(|error| match error {
             StoreError::UnknownSession(_) => ResumeError::None(NoSession::Unknown(id.clone())),
             StoreError::Ambiguous { .. } => ResumeError::None(NoSession::Ambiguous(id.clone())),
             error => ResumeError::Store(error),
-        })?,
+        }),
         Which::LatestIn(name) => {
             let none = || ResumeError::None(NoSession::NoneIn(name.clone()));
             let path = directory(name).map_err(|_| none())?;
-            store.latest(&path.to_string()).map_err(ResumeError::Store)?.ok_or_else(none)?
+            store.latest(&path.to_string()).map_err(ResumeError::Store)?.ok_or_else(none)
         }
-    };
-    // Locked before it is read: nobody adds to it in between.
-    let lock = store.lock(&record.id, "opal");
-    let loaded = store.load(&record.id).map_err(ResumeError::Store)?;
-    Ok((loaded, lock))
+    }
 }
 
 fn setup(record: &SessionRecord) -> Result<Setup, StartError> {
     Ok(Setup {
         id: SessionId::new(record.id.as_str()),
         model: record.model.clone(),
-        working_dir: directory(&record.working_dir)?,
+        working_dir: directory(&record.working_dir)
+            .map_err(|_| StartError::DirectoryGone(record.working_dir.clone()))?,
         settings: serde_json::from_str(&record.settings_json).unwrap_or_default(),
     })
 }

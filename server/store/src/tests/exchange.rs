@@ -55,7 +55,7 @@ fn an_export_is_lines_that_can_be_read() {
 fn a_session_goes_out_and_in_again() {
     let (fixture, out) = exported();
     let other = Fixture::new();
-    let session = other.store.import(&mut out.as_bytes()).unwrap();
+    let session = other.store.import(&mut out.as_bytes(), |_, _| {}).unwrap();
     assert_eq!(session, id("s"));
     let (was, is) = (fixture.store.load(&session).unwrap(), other.store.load(&session).unwrap());
     assert_eq!(is.record, was.record);
@@ -75,7 +75,7 @@ fn a_session_goes_out_and_in_again() {
 #[test]
 fn a_taken_id_is_replaced() {
     let (fixture, out) = exported();
-    let copy = fixture.store.import(&mut out.as_bytes()).unwrap();
+    let copy = fixture.store.import(&mut out.as_bytes(), |_, _| {}).unwrap();
     assert_ne!(copy, id("s"));
     assert_eq!(fixture.store.load(&copy).unwrap().entries.len(), 3);
     assert_eq!(fixture.store.load(&id("s")).unwrap().entries.len(), 3);
@@ -86,7 +86,7 @@ fn check_damaged(damage: impl Fn(Vec<&str>) -> String, expected: Expect) {
     let (fixture, out) = exported();
     let damaged = damage(out.lines().collect());
     let other = Fixture::new();
-    let problem = match other.store.import(&mut damaged.as_bytes()) {
+    let problem = match other.store.import(&mut damaged.as_bytes(), |_, _| {}) {
         Ok(session) => format!("imported as {session}"),
         Err(error @ ImportError::Line { .. }) => error.to_string(),
         Err(error) => format!("unexpected: {error}"),
@@ -162,7 +162,7 @@ fn damaged_input_is_refused_with_its_line() {
 #[test]
 fn bytes_that_are_no_text_are_refused() {
     let fixture = Fixture::new();
-    let error = fixture.store.import(&mut [0xff_u8, 0xfe, b'\n'].as_slice()).unwrap_err();
+    let error = fixture.store.import(&mut [0xff_u8, 0xfe, b'\n'].as_slice(), |_, _| {}).unwrap_err();
     expect!["line 1: not UTF-8"].assert_eq(&error.to_string());
 }
 
