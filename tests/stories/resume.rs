@@ -232,6 +232,10 @@ async fn only_one_process_writes_a_session() {
     let params = json!({ "session_id": session });
     let error = second.editor.request("session/resume", params.clone()).await.unwrap_err();
     assert_eq!(error.code, -31005, "{error:?}");
+    let holder = format!("session {session} is held by process {} (fake ", first.process.id());
+    assert!(error.message.starts_with(&holder), "{error:?}");
+    let (_, told) = opal(root, &model, &["sessions", "delete", &session]);
+    assert!(told.contains(&holder), "{told}");
     let listed = second.editor.request("session/list", json!({})).await.unwrap();
     assert_eq!(listed["sessions"][0]["session_id"], session.as_str());
     // A dead holder's lock is free at once.

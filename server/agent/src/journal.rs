@@ -39,6 +39,8 @@ pub struct Journal {
     /// What is to be stored with the first entry; a session without any is not kept.
     unborn: Option<SessionRecord>,
     lock: Option<SessionLock>,
+    /// Who is told to have it, where another wants it.
+    client: String,
     next: u64,
     /// Where the next entry goes, if everything on its way is stored.
     leaf: Option<EntryId>,
@@ -97,12 +99,19 @@ impl Journal {
             session: record.id.clone(),
             unborn: Some(record),
             lock: None,
+            client: "opal".into(),
             next: 1,
             leaf: None,
             durable_leaf: None,
             pending: VecDeque::new(),
             failed: false,
         }
+    }
+
+    /// What the client that begins it calls itself: others who want the session are told.
+    #[must_use]
+    pub fn of_client(self, client: String) -> Self {
+        Self { client, ..self }
     }
 
     /// Goes on with a session that was loaded.
@@ -113,6 +122,7 @@ impl Journal {
             session: loaded.record.id.clone(),
             unborn: None,
             lock: Some(lock),
+            client: String::new(),
             next: last + 1,
             leaf: loaded.record.leaf,
             durable_leaf: loaded.record.leaf,
@@ -203,7 +213,7 @@ impl Journal {
     fn be_born(&mut self) -> Vec<Commit> {
         let Some(record) = self.unborn.take() else { return Vec::new() };
         if self.lock.is_none() {
-            match self.store.lock(&self.session, "opal") {
+            match self.store.lock(&self.session, &self.client) {
                 Ok(lock) => self.lock = Some(lock),
                 // A new id is nobody else's; without the file the store will say what is wrong.
                 Err(error) => tracing::warn!(%error, "a new session could not be locked"),

@@ -40,6 +40,8 @@ pub(crate) struct Connection {
 /// What the client said of itself in `initialize`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Profile {
+    /// What it calls itself.
+    pub(crate) client: Option<String>,
     /// `None`: a plain LSP client.
     pub(crate) opal: Option<wire::ClientCapabilities>,
     pub(crate) document_changes: bool,
@@ -80,6 +82,11 @@ impl Connection {
 
     pub(crate) fn profile(&self) -> Profile {
         self.profile.get().cloned().unwrap_or_default()
+    }
+
+    /// What the client calls itself, for others who want its sessions.
+    pub(crate) fn client(&self) -> String {
+        self.profile.get().and_then(|profile| profile.client.clone()).unwrap_or_else(|| "opal".into())
     }
 
     pub(crate) fn is_initialized(&self) -> bool {

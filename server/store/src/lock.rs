@@ -36,8 +36,8 @@ pub struct Holder {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LockError {
     /// Another has it. `None` if it has not yet noted who it is.
-    #[error("session {session} is held elsewhere")]
-    Held { session: SessionId, holder: Option<Holder> },
+    #[error("session {session} is held {}", by(.holder.as_ref(), *.at_ms))]
+    Held { session: SessionId, holder: Option<Holder>, at_ms: i64 },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -53,7 +53,8 @@ impl SessionLock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    return Err(LockError::Held { session: session.clone(), holder: read_note(&path) });
+                    let (holder, at_ms) = (read_note(&path), (files.options.clock)());
+                    return Err(LockError::Held { session: session.clone(), holder, at_ms });
                 }
                 Err(TryLockError::Error(error)) => return Err(failed(error).into()),
             }
@@ -84,6 +85,19 @@ impl Drop for SessionLock {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Who has it, and for how long: the hours of this process may not be those of whoever reads it.
+fn by(holder: Option<&Holder>, at_ms: i64) -> String {
+    let Some(Holder { process_id, client, since_ms }) = holder else { return "elsewhere".to_owned() };
+    let seconds = at_ms.saturating_sub(*since_ms).max(0) / 1000;
+    let (n, unit) = match seconds {
+        0..60 => (seconds, "s"),
+        60..3_600 => (seconds / 60, "min"),
+        3_600..86_400 => (seconds / 3_600, "h"),
+        _ => (seconds / 86_400, "d"),
+    };
+    format!("by process {process_id} ({client}) for {n} {unit}")
 }
 
 #[cfg(unix)]

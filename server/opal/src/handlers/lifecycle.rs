@@ -17,6 +17,9 @@ use super::Backend;
 use crate::connection::Profile;
 use crate::documents::resolve;
 
+/// Characters of a client's name that are told.
+const MAX_NAME: usize = 60;
+
 impl LanguageServer for Backend {
     // No await here: the router takes nothing else until this has been answered.
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
@@ -65,6 +68,11 @@ fn encoding(params: &InitializeParams) -> PositionEncoding {
     offered.and_then(|kinds| kinds.iter().find_map(known)).unwrap_or(PositionEncoding::Utf16)
 }
 
+/// A client's name as others are shown it, in messages and terminals.
+fn plain_name(name: &str) -> String {
+    name.chars().filter(|char| !char.is_control()).take(MAX_NAME).collect()
+}
+
 fn profile(params: &InitializeParams) -> Profile {
     let opal = params.capabilities.experimental.as_ref().and_then(|experimental| experimental.get("opal"));
     let opal = opal.and_then(|opal| {
@@ -78,6 +86,7 @@ fn profile(params: &InitializeParams) -> Profile {
     let window = params.capabilities.window.as_ref();
     let show_document = window.and_then(|window| window.show_document.as_ref());
     Profile {
+        client: params.client_info.as_ref().map(|info| plain_name(&info.name)),
         show_document: show_document.is_some_and(|able| able.support),
         opal,
         document_changes: edit.and_then(|edit| edit.document_changes).unwrap_or(false),

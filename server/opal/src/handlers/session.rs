@@ -22,7 +22,7 @@ impl Backend {
             (None, Some(directory)) => Which::LatestIn(directory),
             (None, None) => return Err(Error::invalid_params("session_id: expected this or working_dir")),
         };
-        let session = self.server.resume(which).await.map_err(errors::resume)?;
+        let session = self.server.resume(which, &self.connection).await.map_err(errors::resume)?;
         self.attach(session).await
     }
 

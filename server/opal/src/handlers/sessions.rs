@@ -90,9 +90,9 @@ impl Backend {
             return Err(errors::live());
         }
         let id = self.stored(params.session_id).await?;
-        let (store, locked) = (self.server.store().clone(), id.clone());
+        let (store, locked, client) = (self.server.store().clone(), id.clone(), self.connection.client());
         // Nobody must be writing it.
-        let lock = tokio::task::spawn_blocking(move || store.lock(&locked, "opal")).await;
+        let lock = tokio::task::spawn_blocking(move || store.lock(&locked, &client)).await;
         let _lock = lock.map_err(|_| Error::internal_error())?.map_err(errors::held)?;
         self.server.store().delete(&id).await.map_err(errors::stored)?;
         let outputs = self.server.outputs().clone();

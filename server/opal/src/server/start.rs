@@ -43,7 +43,7 @@ pub(crate) enum Which {
 pub(crate) enum ResumeError {
     #[error("{0}")]
     None(NoSession),
-    #[error("the session is open elsewhere: {0}")]
+    #[error("{0}")]
     Held(LockError),
     #[error("{0}")]
     Store(StoreError),
@@ -86,14 +86,18 @@ impl Server {
             parent: None,
             settings_json: serde_json::to_string(&setup.settings).unwrap_or_default(),
         };
-        let journal = Journal::new(self.shared.store.clone(), record);
+        let journal = Journal::new(self.shared.store.clone(), record).of_client(connection.client());
         let session = self.run(options, journal, Loaded::default(), workspace);
         tracing::info!(session = %session.id(), client = connection.id().0, "session started");
         Ok(session)
     }
 
     /// A session that lives here, or one from the store.
-    pub(crate) async fn resume(&self, which: Which) -> Result<SessionHandle, ResumeError> {
+    pub(crate) async fn resume(
+        &self,
+        which: Which,
+        connection: &Connection,
+    ) -> Result<SessionHandle, ResumeError> {
         if let Which::Id { id, .. } = &which
             && let Ok(session) = self.find(id)
         {
@@ -113,18 +117,18 @@ impl Server {
             Which::Id { working_dir: Some(name), .. } => Some(directory(name).map_err(ResumeError::Start)?),
             _ => None,
         };
-        let store = self.shared.store.clone();
+        let (store, client) = (self.shared.store.clone(), connection.client());
         // Decoding thousands of entries takes milliseconds: other sessions go on meanwhile.
         let (mut loaded, lock, conversation) = blocking(move || {
             // Locked before it is read: nobody adds to it in between.
-            let lock = store.lock(&record.id, "opal").map_err(ResumeError::Held)?;
+            let lock = store.lock(&record.id, &client).map_err(ResumeError::Held)?;
             let loaded = store.load(&record.id).map_err(ResumeError::Store)?;
             let conversation = agent::journal::load(&loaded);
             Ok((loaded, lock, conversation))
         })
         .await?;
         if let Some(directory) = moved_to {
-            self.move_to(&mut loaded.record, &directory);
+            self.move_to(&mut loaded.record, &directory).await.map_err(ResumeError::Store)?;
         }
         let mut setup = setup(&loaded.record).map_err(ResumeError::Start)?;
         for notice in self.mend(&mut setup.settings).map_err(ResumeError::Start)? {
@@ -140,14 +144,14 @@ impl Server {
     }
 
     /// The session works in this directory from now on, and is found there.
-    fn move_to(&self, record: &mut SessionRecord, directory: &AbsPath) {
+    async fn move_to(&self, record: &mut SessionRecord, directory: &AbsPath) -> Result<(), StoreError> {
         let working_dir = directory.to_string();
-        if record.working_dir != working_dir {
-            record.working_dir.clone_from(&working_dir);
-            let update = SessionUpdate { working_dir: Some(working_dir), ..SessionUpdate::default() };
-            // If it is not stored, the next resume has to name the directory again.
-            drop(self.shared.store.update(&record.id, update));
+        if record.working_dir == working_dir {
+            return Ok(());
         }
+        record.working_dir.clone_from(&working_dir);
+        let update = SessionUpdate { working_dir: Some(working_dir), ..SessionUpdate::default() };
+        self.shared.store.update(&record.id, update).await
     }
 
     /// The latest session of a directory that lives here; it may not be stored yet.

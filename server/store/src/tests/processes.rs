@@ -148,8 +148,11 @@ fn a_session_has_one_writer() {
     let fixture = Fixture::new();
     let lock = fixture.store.lock(&id("s"), "nvim").unwrap();
     let error = fixture.store.lock(&id("s"), "code").unwrap_err();
-    let LockError::Held { holder: Some(holder), .. } = error else { panic!("{error}") };
-    assert_eq!((holder.process_id, holder.client.as_str()), (std::process::id(), "nvim"));
+    let told = format!("session s is held by process {} (nvim) for 0 s", std::process::id());
+    assert_eq!(error.to_string(), told);
+    let LockError::Held { session, holder, .. } = error else { panic!("{error}") };
+    let later = LockError::Held { session, holder, at_ms: 1_000_000 };
+    assert_eq!(later.to_string(), told.replace("0 s", "16 min"));
     let _other = fixture.store.lock(&id("t"), "code").unwrap();
     drop(lock);
     let lock = fixture.store.lock(&id("s"), "code").unwrap();
