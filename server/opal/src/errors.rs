@@ -11,6 +11,7 @@ use provider::ProviderError;
 use store::{ExportError, LockError, StoreError};
 
 use crate::auth::{CredentialsError, LoginError};
+use crate::causes::chain;
 use crate::server::{NoSession, ResumeError, StartError};
 use crate::settings::NoModel;
 
@@ -129,17 +130,6 @@ pub(crate) fn provider(error: ProviderError) -> Error {
 
 pub(crate) fn credentials(error: CredentialsError) -> Error {
     own(NOT_STORED, &error, error.hint())
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut chain = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        chain.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    chain
 }
 
 fn own(code: i64, error: &impl std::error::Error, hint: &str) -> Error {

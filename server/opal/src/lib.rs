@@ -6,6 +6,7 @@
 
 mod auth;
 mod blocking;
+mod causes;
 mod connection;
 mod documents;
 mod edge;
@@ -17,6 +18,7 @@ mod limits;
 mod models;
 mod outputs;
 pub mod platform;
+mod rekeyed;
 mod serve;
 mod server;
 pub mod settings;

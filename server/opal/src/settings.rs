@@ -4,7 +4,6 @@
 //! where requests go, and there is no way yet to say that a project is trusted.
 
 mod providers;
-mod rekeyed;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

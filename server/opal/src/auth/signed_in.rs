@@ -8,7 +8,7 @@ use futures::{FutureExt, StreamExt, stream};
 use provider::{AnswerStream, Copilot, ModelInfo, Provider, ProviderError, Request, SignInError};
 
 use super::{Auth, COPILOT, CredentialsError};
-use crate::errors::chain;
+use crate::causes::chain;
 
 /// The Copilot of whoever is signed in when it is asked: sessions outlive sign-ins.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use tower_lsp::jsonrpc::{Error, Result};
 
 use super::{Backend, decode};
 use crate::auth::{COPILOT, LoginError, Wanted};
+use crate::causes::chain;
 use crate::models::Offer;
 use crate::{errors, to_proto};
 
@@ -32,7 +33,7 @@ impl Backend {
                 }
                 Err(error) => list.problems.push(ProviderProblem {
                     hint: Some(error.hint().to_owned()),
-                    message: errors::chain(&error),
+                    message: chain(&error),
                     provider,
                 }),
             }
@@ -125,7 +126,7 @@ impl Backend {
             Ok(Some(who)) => who,
             Ok(None) => return nobody(COPILOT, "sign_in"),
             Err(error) => {
-                let problem = format!("{}. {}", errors::chain(&error), error.hint());
+                let problem = format!("{}. {}", chain(&error), error.hint());
                 return ProviderStatus { problem: Some(problem), ..nobody(COPILOT, "sign_in") };
             }
         };

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use provider::{
     Candidate, CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price,
     Provider, ProviderError, Secret, Timeouts,
@@ -12,8 +13,9 @@ use provider::{
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::rekeyed::Rekeyed;
 use super::{NoModel, Settings};
+use crate::causes::chain;
+use crate::rekeyed::Rekeyed;
 
 /// How long a command may take that gives a key: it may ask the user for a passphrase.
 const KEY_COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -309,10 +311,16 @@ impl Settings {
         timeouts: &Timeouts,
     ) -> Result<Arc<dyn Provider>, NoModel> {
         let settings = self.providers.get(name).ok_or_else(|| self.unknown_provider(name))?;
-        match settings.api_key {
-            ApiKey::Command(_) => Ok(Arc::new(Rekeyed::new(name, settings, timeouts).await?)),
-            _ => settings.connect(name, timeouts).await,
+        let provider = settings.connect(name, timeouts).await?;
+        if !matches!(settings.api_key, ApiKey::Command(_)) {
+            return Ok(provider);
         }
+        let (name, settings, timeouts) = (name.to_owned(), settings.clone(), *timeouts);
+        let make = move || {
+            let (name, settings) = (name.clone(), settings.clone());
+            async move { settings.connect(&name, &timeouts).await.map_err(|error| chain(&error)) }.boxed()
+        };
+        Ok(Arc::new(Rekeyed::new(provider, Box::new(make))))
     }
 
     pub(crate) fn local_provider(

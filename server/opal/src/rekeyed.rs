@@ -1,42 +1,34 @@
 //! A provider whose key a program prints.
 
+use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use provider::{AnswerStream, ModelInfo, Provider, ProviderError, Request, Timeouts};
+use provider::{AnswerStream, ModelInfo, Provider, ProviderError, Request};
 
-use super::NoModel;
-use super::providers::ProviderSettings;
-use crate::errors::chain;
+/// Runs the program, and makes the provider with the key that it prints. What failed is for people.
+type Make = Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Provider>, String>> + Send + Sync>;
 
 /// Asks the program again when the service refuses its key: many print tokens that run out within the hour.
 #[derive(Debug, Clone)]
-pub(super) struct Rekeyed(Arc<Keyed>);
+pub(crate) struct Rekeyed(Arc<Keyed>);
 
-#[derive(Debug)]
 struct Keyed {
-    name: String,
-    settings: ProviderSettings,
-    timeouts: Timeouts,
+    make: Make,
     /// With the latest key.
     provider: Mutex<Arc<dyn Provider>>,
+    name: String,
     /// Held while the program runs: it may ask its user for something.
     renewing: tokio::sync::Mutex<()>,
 }
 
 impl Rekeyed {
-    /// # Errors
-    /// If the program gives no key.
-    pub(super) async fn new(
-        name: &str,
-        settings: &ProviderSettings,
-        timeouts: &Timeouts,
-    ) -> Result<Self, NoModel> {
-        let provider = Mutex::new(settings.connect(name, timeouts).await?);
-        let (name, settings, timeouts) = (name.to_owned(), settings.clone(), *timeouts);
-        Ok(Self(Arc::new(Keyed { name, settings, timeouts, provider, renewing: Default::default() })))
+    /// `provider` has the first key.
+    pub(crate) fn new(provider: Arc<dyn Provider>, make: Make) -> Self {
+        let name = provider.name().to_owned();
+        Self(Arc::new(Keyed { make, provider: Mutex::new(provider), name, renewing: Default::default() }))
     }
 }
 
@@ -52,11 +44,17 @@ impl Keyed {
         if !Arc::ptr_eq(&now, refused) {
             return Ok(now);
         }
-        let renewed = self.settings.connect(&self.name, &self.timeouts).await.map_err(|error| {
-            ProviderError::Unauthorized { provider: self.name.clone(), message: chain(&error) }
-        })?;
+        let renewed = (self.make)().await;
+        let renewed = renewed
+            .map_err(|message| ProviderError::Unauthorized { provider: self.name.clone(), message })?;
         self.provider.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&renewed);
         Ok(renewed)
+    }
+}
+
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyed").field("provider", &self.provider).finish_non_exhaustive()
     }
 }
 
