@@ -706,7 +706,7 @@ export type Attachment =
       uri: string;
       range: Range;
     }
-  /** An image. */
+  /** An image: PNG, JPEG, GIF or WebP, of at most 3 MiB, which every service takes. */
   | {
       type: "image";
       /** As in `image/png`. */

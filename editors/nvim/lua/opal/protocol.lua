@@ -667,7 +667,7 @@ M.commands = {
 ---@field uri string
 ---@field range opal.Range
 
---- An image.
+--- An image: PNG, JPEG, GIF or WebP, of at most 3 MiB, which every service takes.
 ---@class opal.Attachment.Image
 ---@field type "image"
 ---@field mime_type string As in `image/png`.
