@@ -21,6 +21,7 @@ pub mod replace;
 pub mod decode;
 pub mod excerpt;
 pub mod name;
+pub mod printable;
 
 #[cfg(test)]
 mod testing;
@@ -39,6 +40,7 @@ pub use merge::{Conflict, ConflictRegion, merge};
 pub use name::{NameError, find_name};
 pub use path::{AbsPath, PathError, UriError};
 pub use position::{Position, PositionEncoding, PositionRange, to_offset, to_position};
+pub use printable::{Printable, abridge, cut, printable, printable_line, rows};
 pub use replace::{Region, ReplaceError, Replacement, replace};
 /// The text type of the whole crate: cheap to clone, cheap to edit in the middle.
 pub use ropey::Rope;
