@@ -25,6 +25,7 @@ mod order;
 mod outputs;
 mod params;
 mod permissions;
+mod printing;
 mod process;
 mod python_client;
 mod questions;

@@ -27,6 +27,10 @@ pub(crate) use read::{MAX_IMAGE, image_type};
 /// The model may call `shell` by this name whatever it is shown under.
 const SHELL: &str = "shell";
 
+/// Characters of a tool's name. Services take no more:
+/// <https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools>.
+const MAX_NAME: usize = 64;
+
 /// The tools of a session. They stay the same, so that requests keep their beginning; only what a client
 /// offers for the first time is added at the end.
 #[derive(Debug, Clone)]
@@ -101,9 +105,9 @@ impl Toolbox {
         Some(self.tools[at].as_ref())
     }
 
-    /// What to tell a model that called something else.
+    /// What to tell a model that called something else, by any name.
     pub(crate) fn unknown(&self, name: &str) -> String {
-        UnknownTool { name: name.into(), known: self.names() }.to_string()
+        UnknownTool { name: text::cut(name, MAX_NAME), known: self.names() }.to_string()
     }
 
     fn names(&self) -> String {

@@ -1,5 +1,7 @@
 //! One attached client: what it can do, its documents, and the way to it.
 
+mod message_box;
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use agent::client::{Answer, Client, ClientId, Question, QuestionKind};
@@ -12,16 +14,14 @@ use protocol as wire;
 use protocol::{Notification, Request};
 use serde::Serialize;
 use serde_json::{Value, json};
-use text::AbsPath;
+use text::{AbsPath, printable};
 use tokio_util::sync::CancellationToken;
+use tower_lsp::lsp_types::MessageType;
 
 use crate::documents::Documents;
 use crate::editor::{Call, Editor};
 use crate::transport::Outbox;
 use crate::{from_proto, to_proto};
-
-/// Lines of a diff that fit a message box.
-const MESSAGE_BOX_LINES: usize = 25;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -157,34 +157,29 @@ impl Connection {
         }
     }
 
-    /// Asks by a message box; a free text cannot be asked for so.
+    /// Asks by message boxes; a free text cannot be asked for so.
     fn ask_plain(&self, question: &Question) -> Option<BoxFuture<'static, Option<Answer>>> {
-        let (message, actions) = match &question.kind {
-            QuestionKind::Confirm(confirm) => {
-                let mut message = format!("{}\n{}", confirm.title, confirm.message);
-                for more in [&confirm.command, &confirm.diff].into_iter().flatten() {
-                    message.push_str("\n\n");
-                    message.extend(more.lines().take(MESSAGE_BOX_LINES).map(|line| format!("{line}\n")));
-                }
-                let mut actions = vec![ALLOW.to_owned(), DENY.to_owned()];
-                actions.extend(confirm.grant.is_some().then(|| ALLOW_SESSION.to_owned()));
-                (message, actions)
+        match &question.kind {
+            QuestionKind::Confirm(confirm) => Some(message_box::ask_confirm(&self.editor, confirm).boxed()),
+            QuestionKind::Input { choices, .. } if choices.is_empty() => None,
+            QuestionKind::Input { prompt, choices, .. } => {
+                Some(message_box::ask_choice(&self.editor, prompt, choices).boxed())
             }
-            QuestionKind::Input { choices, .. } if choices.is_empty() => return None,
-            QuestionKind::Input { prompt, choices, .. } => (prompt.clone(), choices.clone()),
-        };
-        let actions: Vec<Value> = actions.into_iter().map(|title| json!({"title": title})).collect();
-        // Type 3: information. A warning or error is shown with an alarm by some editors.
-        let params = json!({"type": 3, "message": message, "actions": actions});
-        let call = self.editor.call("window/showMessageRequest", &params);
-        let is_input = matches!(question.kind, QuestionKind::Input { .. });
-        Some(chosen(call, is_input).boxed())
+        }
+    }
+
+    /// Shows the user a message.
+    pub(crate) fn show_message(&self, kind: MessageType, message: &str) {
+        let params = json!({"type": kind, "message": printable(message)});
+        self.editor.notify("window/showMessage", &params);
+    }
+
+    /// Writes a message to the client's log of the server.
+    pub(crate) fn log_message(&self, kind: MessageType, message: &str) {
+        let params = json!({"type": kind, "message": printable(message)});
+        self.editor.notify("window/logMessage", &params);
     }
 }
-
-const ALLOW: &str = "Allow";
-const DENY: &str = "Deny";
-const ALLOW_SESSION: &str = "Allow for this session";
 
 impl Client for Connection {
     fn id(&self) -> ClientId {
@@ -257,19 +252,6 @@ async fn entered(call: Call) -> Option<Answer> {
     let result = answer(call).await?;
     let text = serde_json::from_value::<Option<wire::InputResult>>(result).ok().flatten();
     Some(Answer::Input(text.and_then(|result| result.text)))
-}
-
-async fn chosen(call: Call, is_input: bool) -> Option<Answer> {
-    let result = answer(call).await?;
-    let title = result.get("title").and_then(Value::as_str);
-    if is_input {
-        return Some(Answer::Input(title.map(str::to_owned)));
-    }
-    Some(match title {
-        Some(ALLOW) => Answer::Allow { word: None, for_session: false },
-        Some(ALLOW_SESSION) => Answer::Allow { word: None, for_session: true },
-        _ => Answer::Deny { word: None },
-    })
 }
 
 async fn answer(call: Call) -> Option<Value> {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use futures::future::FutureExt;
 use serde_json::{Map, Value};
+use text::printable;
 use tokio::io::AsyncRead;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -165,8 +166,7 @@ impl<B: LanguageServer> Edge<B> {
         };
         tracing::warn!(method, why, "a document notification could not be taken");
         let message = format!("Opal could not follow {method}: {why}");
-        let params = serde_json::json!({"type": MessageType::WARNING, "message": message});
-        self.connection.editor.notify("window/logMessage", &params);
+        self.connection.log_message(MessageType::WARNING, &message);
         true
     }
 
@@ -176,8 +176,20 @@ impl<B: LanguageServer> Edge<B> {
 }
 
 fn push(outbox: &Outbox, response: &Response) {
-    outbox.push(response);
+    match response.error() {
+        Some(error) => outbox.push(&Response::from_error(response.id().clone(), shown(error.clone()))),
+        None => outbox.push(response),
+    }
     outbox.flush();
+}
+
+/// An error as a person may see it: it can repeat anything that came from outside.
+fn shown(mut error: Error) -> Error {
+    error.message = printable(&error.message).into_owned().into();
+    if let Some(Value::String(hint)) = error.data.as_mut().and_then(|data| data.get_mut("hint")) {
+        *hint = printable(hint).into_owned();
+    }
+    error
 }
 
 fn classify(mut value: Value) -> Message {

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use agent::Model;
 use agent::client::ClientId;
 use agent::session::SessionHandle;
-use serde_json::json;
 use store::Store;
 use text::AbsPath;
 use tokio::sync::watch;
@@ -142,8 +141,7 @@ impl Server {
                 let new = notices.borrow_and_update()[n_told..].to_vec();
                 n_told += new.len();
                 for message in new {
-                    let params = json!({"type": MessageType::WARNING, "message": format!("Opal: {message}")});
-                    connection.editor.notify("window/showMessage", &params);
+                    connection.show_message(MessageType::WARNING, &format!("Opal: {message}"));
                 }
             }
         });

@@ -1,4 +1,9 @@
 //! Opal's own types to wire types. Boring on purpose.
+//!
+//! Texts that clients show in titles, dialogs, notifications and lists leave here printable ([`lines`], [`line`]):
+//! questions, reasons of errors and retries, names of tools, sessions and files. The conversation itself (messages,
+//! arguments and results of calls, changes made) leaves as it is, because it is kept and copied; a client shows it in a
+//! text view, and a terminal client cleans it on its way to the terminal. So do URIs and ids, which are not shown.
 
 use std::time::SystemTime;
 
@@ -57,12 +62,14 @@ pub(crate) fn event(event: &Event) -> wire::AgentEvent {
             Wire::ThinkingEnd { message_id: message_id.to_string(), text }
         }
         Event::ToolExecutionStart { tool, call_id, args } => {
-            Wire::ToolExecutionStart { tool, call_id: call_id.to_string(), args }
+            Wire::ToolExecutionStart { tool: tool_name(&tool), call_id: call_id.to_string(), args }
         }
         Event::ToolOutput { call_id, delta } => Wire::ToolOutput { call_id: call_id.to_string(), delta },
-        Event::ToolExecutionEnd { tool, call_id, result } => {
-            Wire::ToolExecutionEnd { tool, call_id: call_id.to_string(), result: tool_result(&result) }
-        }
+        Event::ToolExecutionEnd { tool, call_id, result } => Wire::ToolExecutionEnd {
+            tool: tool_name(&tool),
+            call_id: call_id.to_string(),
+            result: tool_result(&result),
+        },
         Event::DocumentEdited { uri, diff } => Wire::DocumentEdited { uri, diff },
         Event::TurnEnd { turn_id, message, usage, cost } => {
             Wire::TurnEnd { turn_id: turn_id.to_string(), message, usage: token_usage(usage, cost) }
@@ -78,7 +85,7 @@ pub(crate) fn event(event: &Event) -> wire::AgentEvent {
             Wire::CompactionStart { reason: compaction_reason(trigger), used }
         }
         Event::CompactionEnd { result, used } => {
-            let error = result.as_ref().err().cloned();
+            let error = result.as_ref().err().map(|why| lines(why));
             let (summary, fallback) = result.map_or((None, false), |done| (done.summary, done.fallback));
             Wire::CompactionEnd { summary, used, fallback, error }
         }
@@ -96,12 +103,15 @@ pub(crate) fn event(event: &Event) -> wire::AgentEvent {
         Event::StatusUpdate { running, waiting_for } => {
             Wire::StatusUpdate { state: status(running), waiting_for: waiting_for.map(self::waiting_for) }
         }
-        Event::Retry { message_id, attempt, delay, reason } => {
-            Wire::Retry { message_id: message_id.to_string(), attempt, delay_ms: millis(delay), reason }
-        }
+        Event::Retry { message_id, attempt, delay, reason } => Wire::Retry {
+            message_id: message_id.to_string(),
+            attempt,
+            delay_ms: millis(delay),
+            reason: lines(&reason),
+        },
         Event::Error { failure } => {
             let event::Failure { code, message, hint } = failure;
-            Wire::Error { code, message, hint }
+            Wire::Error { code, message: lines(&message), hint: hint.as_deref().map(lines) }
         }
     }
 }
@@ -133,9 +143,9 @@ pub(crate) fn question(session_id: &str, question: &Question) -> wire::Question 
                 session_id: session_id.into(),
                 question_id: question.id.to_string(),
                 call_id: call_id.as_ref().map(ToString::to_string),
-                prompt: prompt.clone(),
+                prompt: lines(prompt),
                 sensitive: *sensitive,
-                choices: choices.clone(),
+                choices: choices.iter().map(|choice| line(choice)).collect(),
             })
         }
     }
@@ -149,17 +159,17 @@ fn confirm(session_id: &str, question: &Question, asked: &Confirm) -> wire::Conf
     wire::ConfirmParams {
         session_id: session_id.into(),
         question_id: question.id.to_string(),
-        title: asked.title.clone(),
-        message: asked.message.clone(),
+        title: line(&asked.title),
+        message: lines(&asked.message),
         actions,
         details: wire::ConfirmDetails {
-            tool: Some(asked.tool.clone()),
+            tool: Some(tool_name(&asked.tool)),
             call_id: asked.call_id.as_ref().map(ToString::to_string),
             path: asked.path.clone(),
-            diff: asked.diff.clone(),
-            command: asked.command.clone(),
-            directory: asked.directory.clone(),
-            grant: asked.grant.clone(),
+            diff: asked.diff.as_deref().map(lines),
+            command: asked.command.as_deref().map(lines),
+            directory: asked.directory.as_deref().map(line),
+            grant: asked.grant.as_deref().map(lines),
         },
     }
 }
@@ -169,14 +179,14 @@ pub(crate) fn summary(summary: store::SessionSummary, found: Option<String>) -> 
     wire::SessionSummary {
         session_id: record.id.to_string(),
         working_dir: record.working_dir,
-        name: record.name,
-        first_prompt,
+        name: record.name.as_deref().map(line),
+        first_prompt: first_prompt.as_deref().map(lines),
         model: record.model,
         created_at_ms: record.created_at_ms,
         updated_at_ms: record.updated_at_ms,
         n_entries,
         bytes,
-        found,
+        found: found.as_deref().map(line),
     }
 }
 
@@ -196,7 +206,7 @@ pub(crate) fn told(told: Told) -> wire::HistoryEntry {
         What::ToolResult { tool, call_id, args, ok, text, diff, exit_code } => {
             let (output, error) = if ok { (Some(text), None) } else { (None, Some(text)) };
             let result = wire::ToolResult { ok, output, error, diff, exit_code };
-            wire::HistoryContent::ToolResult { tool, call_id, args, result }
+            wire::HistoryContent::ToolResult { tool: tool_name(&tool), call_id, args, result }
         }
     };
     wire::HistoryEntry { entry_id: told.entry.to_string(), created_at_ms: told.created_at_ms, content }
@@ -208,7 +218,7 @@ pub(crate) fn node(node: Node) -> wire::TreeEntry {
         parent_id: node.parent.map(|parent| parent.to_string()),
         kind: node.kind.as_str().to_owned(),
         created_at_ms: node.created_at_ms,
-        summary: node.summary,
+        summary: line(&node.summary),
         text: node.prompt,
         on_branch: node.on_branch,
     }
@@ -224,10 +234,10 @@ pub(crate) fn changes(changes: Changes, context: &Context) -> wire::SessionChang
 fn file_changes(file: agent::changes::list::FileChanges, context: &Context) -> wire::FileChanges {
     let (diff, error) = match file.diff {
         Ok(diff) => (Some(diff), None),
-        Err(why) => (None, Some(why)),
+        Err(why) => (None, Some(lines(&why))),
     };
     let turns = file.turns.iter().map(ToString::to_string).collect();
-    let (uri, path) = (uri(&file.name), context.display(&file.name));
+    let (uri, path) = (uri(&file.name), line(&context.display(&file.name)));
     let Some(diff) = diff else {
         return wire::FileChanges {
             uri,
@@ -271,13 +281,13 @@ fn hunk(hunk: text::Hunk) -> wire::Hunk {
 pub(crate) fn undone(undone: Undone, context: &Context) -> wire::SessionUndoResult {
     let file = |file: agent::changes::undone::UndoneFile| wire::UndoneFile {
         uri: uri(&file.name),
-        path: context.display(&file.name),
+        path: line(&context.display(&file.name)),
         diff: provider::mask(&file.diff).into_owned(),
     };
     let conflict = |conflict: agent::changes::undone::Conflict| wire::UndoConflict {
         uri: uri(&conflict.name),
-        path: context.display(&conflict.name),
-        reason: conflict.why,
+        path: line(&context.display(&conflict.name)),
+        reason: lines(&conflict.why),
         shown: conflict.shown.map(|shown| provider::mask(&shown).into_owned()),
     };
     wire::SessionUndoResult {
@@ -297,7 +307,7 @@ fn uri(name: &FileName) -> String {
 pub(crate) fn model(provider: &str, info: ModelInfo) -> wire::ModelInfo {
     wire::ModelInfo {
         model: format!("{provider}/{}", info.id),
-        name: info.name.unwrap_or(info.id),
+        name: line(&info.name.unwrap_or(info.id)),
         context_window: info.context_window,
         max_output_tokens: info.max_output_tokens.map(u64::from),
         tools: info.tools,
@@ -334,7 +344,25 @@ pub(crate) fn plan(account: &Account) -> Option<String> {
     let date = account.resets_on.as_ref().filter(|date| date.contains('-') && !left.is_empty());
     words.extend(left);
     words.extend(date.map(|date| format!("renewed on {date}")));
-    (!words.is_empty()).then(|| words.join(", "))
+    (!words.is_empty()).then(|| line(&words.join(", ")))
+}
+
+/// A text of several lines, as a person may see it.
+pub(crate) fn lines(text: &str) -> String {
+    text::printable(text).into_owned()
+}
+
+/// A text on one line, as a person may see it.
+pub(crate) fn line(text: &str) -> String {
+    text::printable_line(text).into_owned()
+}
+
+/// Characters of a tool's name; services take no more.
+const MAX_TOOL_NAME: usize = 64;
+
+/// A tool's name as the model wrote it, which may be anything.
+fn tool_name(name: &str) -> String {
+    text::cut(name, MAX_TOOL_NAME)
 }
 
 /// Milliseconds since 1970.
@@ -401,12 +429,14 @@ fn waiting_for(waiting_for: WaitingFor) -> wire::WaitingFor {
         WaitingFor::Model => wire::WaitingFor::Model,
         WaitingFor::Undo => wire::WaitingFor::Undo,
         WaitingFor::Compaction => wire::WaitingFor::Compaction,
-        WaitingFor::Tool { tool, call_id } => wire::WaitingFor::Tool { tool, call_id: call_id.to_string() },
+        WaitingFor::Tool { tool, call_id } => {
+            wire::WaitingFor::Tool { tool: tool_name(&tool), call_id: call_id.to_string() }
+        }
         WaitingFor::Answer { question_id, title } => {
-            wire::WaitingFor::Answer { question_id: question_id.to_string(), title }
+            wire::WaitingFor::Answer { question_id: question_id.to_string(), title: line(&title) }
         }
         WaitingFor::Retry { attempt, delay, reason } => {
-            wire::WaitingFor::Retry { attempt, delay_ms: millis(delay), reason }
+            wire::WaitingFor::Retry { attempt, delay_ms: millis(delay), reason: lines(&reason) }
         }
     }
 }

@@ -205,17 +205,13 @@ async fn take(bytes: &[u8], capture: &mut Capture, call: &Call) {
     }
 }
 
-/// The beginning of a command, as it can stand in a title. Control characters must not hide a part of it.
+/// The beginning of a command, as it can stand in a title: printable, so that nothing hides a part of it.
 pub(super) fn one_line(command: &str) -> String {
     let command = command.trim();
     let first = command.lines().next().unwrap_or_default();
-    let shown: String =
-        first.chars().take(TITLE).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if first.chars().nth(TITLE).is_some() || first.len() < command.len() {
-        format!("{shown} …")
-    } else {
-        shown
-    }
+    let printable = text::printable_line(first);
+    let shown: String = printable.chars().take(TITLE).collect();
+    if shown.len() < printable.len() || first.len() < command.len() { format!("{shown} …") } else { shown }
 }
 
 /// Call ids come from outside: only what is safe in a file name.

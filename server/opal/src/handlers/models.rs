@@ -33,7 +33,7 @@ impl Backend {
                 }
                 Err(error) => list.problems.push(ProviderProblem {
                     hint: Some(error.hint().to_owned()),
-                    message: chain(&error),
+                    message: to_proto::lines(&chain(&error)),
                     provider,
                 }),
             }
@@ -71,7 +71,7 @@ impl Backend {
             .map(|found| ExistingLogin {
                 found_in: found.found_in,
                 host: found.domain.to_string(),
-                account: found.user,
+                account: found.user.as_deref().map(to_proto::line),
             })
             .collect();
         Ok(AuthStatusResult { providers, existing })
@@ -104,8 +104,8 @@ impl Backend {
         let address = code.verification_uri_complete.as_ref().unwrap_or(&code.verification_uri);
         let opened = self.connection.profile().show_document;
         let params = DeviceCodeParams {
-            user_code: code.user_code.clone(),
-            verification_uri: code.verification_uri.clone(),
+            user_code: to_proto::line(&code.user_code),
+            verification_uri: to_proto::line(&code.verification_uri),
             expires_in: code.expires_in.as_secs(),
             opened,
         };
@@ -126,7 +126,7 @@ impl Backend {
             Ok(Some(who)) => who,
             Ok(None) => return nobody(COPILOT, "sign_in"),
             Err(error) => {
-                let problem = format!("{}. {}", chain(&error), error.hint());
+                let problem = to_proto::lines(&format!("{}. {}", chain(&error), error.hint()));
                 return ProviderStatus { problem: Some(problem), ..nobody(COPILOT, "sign_in") };
             }
         };
@@ -151,7 +151,7 @@ impl Backend {
         let expires = who.expires.or(runs_out.map(|at| (at, true)));
         let status = ProviderStatus {
             plan,
-            account: account.or(status.account),
+            account: account.or(status.account).as_deref().map(to_proto::line),
             expires_at_ms: expires.and_then(|(at, _)| to_proto::time(at)),
             renewed: expires.is_some_and(|(_, renewed)| renewed),
             ..status
@@ -161,7 +161,8 @@ impl Backend {
                 let hint = error.hint().unwrap_or("Try again in a while.");
                 let is_final =
                     matches!(error, ProviderError::SignInAgain { .. } | ProviderError::NotEntitled { .. });
-                ProviderStatus { ready: !is_final, problem: Some(format!("{error}. {hint}")), ..status }
+                let problem = to_proto::lines(&format!("{error}. {hint}"));
+                ProviderStatus { ready: !is_final, problem: Some(problem), ..status }
             }
             None => status,
         }

@@ -1,0 +1,96 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+
+fn command(command: &str, grant: &str) -> Confirm {
+    Confirm {
+        title: "Run make".into(),
+        message: "commands are asked for in this mode".into(),
+        command: Some(command.into()),
+        directory: Some("/work/project".into()),
+        grant: Some(grant.into()),
+        ..Confirm::default()
+    }
+}
+
+#[track_caller]
+fn check(confirm: &Confirm, expected: Expect) {
+    let shown: Vec<String> =
+        boxes(confirm).iter().map(|it| format!("{}\n[{}]\n", it.message, it.actions.join("] ["))).collect();
+    expected.assert_eq(&shown.join("----\n"));
+}
+
+#[test]
+fn a_short_command_is_shown_with_directory_and_grant() {
+    check(
+        &command("make\nmake test", "this same command"),
+        expect![[r#"
+            Run make
+            commands are asked for in this mode
+
+            make
+            make test
+
+            in /work/project
+
+            “Allow for this session” allows from now on: this same command
+            [Allow] [Deny] [Allow for this session]
+        "#]],
+    );
+}
+
+#[test]
+fn only_the_last_part_of_a_long_command_can_be_allowed() {
+    let lines: Vec<String> = (1..=41).map(|n| format!("echo {n}")).collect();
+    let shown = boxes(&command(&lines.join("\n"), "this same command"));
+    assert_eq!(shown.len(), 3);
+    assert!(shown[0].message.contains("echo 20\n") && !shown[0].message.contains("echo 21"));
+    assert!(shown[0].message.contains("part 1 of 3") && shown[2].message.contains("echo 41"));
+    assert_eq!(shown[0].actions, [DENY, NEXT]);
+    assert_eq!(shown[1].actions, [DENY, NEXT]);
+    assert_eq!(shown[2].actions, [ALLOW, DENY, ALLOW_SESSION]);
+    for it in &shown {
+        assert!(it.message.starts_with("Run make\n") && it.message.contains("in /work/project"), "{it:?}");
+    }
+}
+
+#[test]
+fn what_nobody_reads_in_boxes_can_only_be_denied() {
+    let lines: Vec<String> = (1..=9_000).map(|n| format!("echo {n}")).collect();
+    let shown = boxes(&command(&lines.join("\n"), "this same command"));
+    assert_eq!((shown.len(), &shown[0].actions), (1, &vec![DENY]));
+    for part in
+        ["echo 10\n", "⟨8980 lines left out⟩", "echo 9000\n", "9000 lines are too long", "in /work/project"]
+    {
+        assert!(shown[0].message.contains(part), "{part}: {}", shown[0].message);
+    }
+}
+
+#[test]
+fn a_grant_that_does_not_fit_is_not_offered() {
+    let shown = boxes(&command("make", &"x".repeat(1_000)));
+    assert_eq!(shown[0].actions, [ALLOW, DENY]);
+}
+
+#[test]
+fn everything_in_a_box_is_printable() {
+    check(
+        &Confirm {
+            title: "Run \u{1b}[2J".into(),
+            message: "why\u{202e}".into(),
+            directory: Some("/work/\u{61c}a\nb".into()),
+            ..command(&format!("echo ok{}\r;rm -rf ~", " ".repeat(5_000)), "\u{9d}this")
+        },
+        expect![[r#"
+            Run \u{1b}[2J
+            why\u{202e}
+
+            echo ok⟨5000 spaces⟩\r;rm -rf ~
+
+            in /work/\u{61c}a⏎b
+
+            “Allow for this session” allows from now on: \u{9d}this
+            [Allow] [Deny] [Allow for this session]
+        "#]],
+    );
+}
