@@ -37,6 +37,8 @@ mod secrets;
 mod service;
 mod sessions;
 mod signin;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tools;
 mod undo;
 mod usage;

@@ -6,6 +6,7 @@ mod demo;
 mod inside;
 mod log;
 mod lsp;
+mod print;
 mod run;
 mod sessions;
 mod show;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use show::ERROR;
+use print::{ERROR, PLAIN, tell_pieces};
 
 /// A coding agent inside the editor's own protocol.
 #[derive(Debug, Parser)]
@@ -70,7 +71,8 @@ pub(crate) fn main() -> ExitCode {
         result
     });
     result.unwrap_or_else(|error| {
-        show::tell!("{ERROR}error:{ERROR:#} {}", provider::mask(&format!("{error:#}")));
+        let told = format!("{error:#}");
+        tell_pieces(&[(ERROR, format_args!("error:")), (PLAIN, format_args!(" {}", provider::mask(&told)))]);
         ExitCode::FAILURE
     })
 }

@@ -4,5 +4,5 @@
 #[cfg_attr(windows, path = "platform/windows.rs")]
 mod imp;
 
-pub use imp::{EndSignals, Input, Output, process_gone, stdio};
+pub use imp::{EndSignals, Input, Output, discard_typed_input, process_gone, stdio};
 pub(crate) use imp::{keep_attributes, sync_directory};

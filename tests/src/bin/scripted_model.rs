@@ -73,6 +73,7 @@ struct Model {
     log: File,
 }
 
+#[allow(clippy::disallowed_methods, reason = "a program of the tests, for a test to read")]
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(script), Some(log)) = (arguments.next(), arguments.next()) else {

@@ -1,6 +1,6 @@
 //! `opal login`, `opal logout`, `opal auth` and `opal models`.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use agent::journal::now_ms;
@@ -16,8 +16,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming};
 use super::inside::with_server;
+use super::print::{out, stderr_is_terminal, tell};
 use super::run::INTERRUPTED;
-use super::show::{printable, tell};
 use super::terminal;
 
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub(super) async fn login(arguments: LoginArguments) -> anyhow::Result<ExitCode>
             signed_in = sign_in(client, incoming, &arguments) => signed_in.map(|()| ExitCode::SUCCESS),
             () = signals.next() => {
                 // Where Ctrl-C is shown, it stands in a line of its own.
-                let line_end = if io::stderr().is_terminal() { "\n" } else { "" };
+                let line_end = if stderr_is_terminal() { "\n" } else { "" };
                 tell!("{line_end}Given up; nobody was signed in.");
                 Ok(ExitCode::from(INTERRUPTED))
             }
@@ -135,13 +135,9 @@ async fn show_code(client: &Client, mut incoming: UnboundedReceiver<Incoming>) -
         match message {
             Incoming::Notification { method, params } if method == methods::DeviceCode::METHOD => {
                 let code: protocol::DeviceCodeParams = serde_json::from_value(params)?;
-                tell!(
-                    "Enter the code {} at {}",
-                    printable(&code.user_code),
-                    printable(&code.verification_uri)
-                );
+                tell!("Enter the code {} at {}", code.user_code, code.verification_uri);
                 tell!("It is good for {} minutes. Ctrl-C gives up.", code.expires_in.div_ceil(60));
-                if io::stderr().is_terminal() {
+                if stderr_is_terminal() {
                     terminal::open_browser(&code.verification_uri);
                 }
             }
@@ -166,7 +162,7 @@ pub(super) async fn status(arguments: StatusArguments) -> anyhow::Result<ExitCod
     with_server(async |client, _incoming| {
         initialize(client).await?;
         let status = client.request::<methods::AuthStatus>(&NoParams {}).await?;
-        let mut out = anstream::stdout().lock();
+        let mut out = out();
         if arguments.json {
             writeln!(out, "{}", serde_json::to_string(&status)?)?;
         } else {
@@ -230,12 +226,12 @@ pub(super) async fn models(arguments: ModelsArguments) -> anyhow::Result<ExitCod
         initialize(client).await?;
         if let Some(model) = arguments.enable {
             client.request::<methods::ModelsEnable>(&ModelsEnableParams { model: model.clone() }).await?;
-            tell!("{} can be used.", printable(&model));
+            tell!("{model} can be used.");
             return Ok(ExitCode::SUCCESS);
         }
         let params = ModelsListParams { provider: arguments.provider.clone() };
         let list = client.request::<methods::ModelsList>(&params).await?;
-        let mut out = anstream::stdout().lock();
+        let mut out = out();
         if arguments.json {
             writeln!(out, "{}", serde_json::to_string(&list)?)?;
             return Ok(ExitCode::SUCCESS);

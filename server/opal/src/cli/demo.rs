@@ -16,8 +16,9 @@ use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Documents, Incoming};
+use super::print::{stderr_is_terminal, tell};
 use super::run::INTERRUPTED;
-use super::show::{Show, tell};
+use super::show::Show;
 use super::terminal;
 
 const MODEL: &str = "demo-model";
@@ -82,7 +83,7 @@ async fn play(arguments: &Arguments, directory: &AbsPath) -> anyhow::Result<Exit
     }
     tell!("A project in {directory}; the prompt: {PROMPT}\n");
 
-    let watched = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let watched = stderr_is_terminal();
     let step = AtomicU32::new(0);
     let model = replay::Server::start(move |_request| answer(step.fetch_add(1, Ordering::Relaxed), watched))
         .context("starting the recorded model")?;

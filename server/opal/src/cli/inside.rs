@@ -4,7 +4,7 @@ use opal::{Limits, Server, Settings};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming};
-use super::show::tell;
+use super::print::tell;
 
 /// Runs `work` with a client of a server of its own, which ends with it.
 pub(super) async fn with_server<T>(

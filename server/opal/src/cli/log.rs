@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::panic;
 use std::sync::Mutex;
 
+use text::printable;
 use tracing::field::display;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -13,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use super::show::tell;
+use super::print::{LogLines, tell};
 
 /// Our own crates. Others are capped at info whatever the filter says: some print secrets at debug.
 const OWN: &[&str] = &["agent", "opal", "protocol", "provider", "replay", "text"];
@@ -34,7 +35,7 @@ pub(super) fn start() {
     let layer = fmt::layer().with_target(true);
     let layer = match file {
         Some(file) => layer.with_ansi(false).with_writer(Mutex::new(Masked(file))).boxed(),
-        None => layer.with_ansi(false).with_writer(|| Masked(io::stderr())).boxed(),
+        None => layer.with_ansi(false).with_writer(|| Masked(LogLines)).boxed(),
     };
     let layer = layer.with_filter(filter).with_filter(cap);
     // A second start, as in a test, changes nothing.
@@ -47,12 +48,14 @@ pub(super) fn start() {
     }));
 }
 
-/// Writes without the secrets that Opal knows. A line of the log comes in one piece.
+/// Writes without the secrets that Opal knows, and printable. A line of the log comes in one piece.
 struct Masked<W>(W);
 
 impl<W: Write> Write for Masked<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(provider::mask(&String::from_utf8_lossy(line)).as_bytes())?;
+        let line_text = String::from_utf8_lossy(line);
+        // Who reads the file with `cat` reads it on a terminal.
+        self.0.write_all(printable(&provider::mask(&line_text)).as_bytes())?;
         Ok(line.len())
     }
 

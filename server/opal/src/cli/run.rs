@@ -16,7 +16,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming, Refused};
 use super::inside::with_server;
-use super::show::{Show, tell};
+use super::print::{out, tell};
+use super::show::Show;
 use super::terminal;
 
 /// As a shell reports a program ended by Ctrl-C.
@@ -206,9 +207,9 @@ fn answer(client: &Client, id: Value, method: String, params: Value) {
 }
 
 fn print_line(line: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
-    stdout.flush()
+    let mut out = out();
+    writeln!(out, "{line}")?;
+    out.flush()
 }
 
 fn exit_code(reason: EndReason) -> ExitCode {

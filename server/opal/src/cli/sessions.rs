@@ -1,8 +1,7 @@
 //! `opal sessions`: what is stored, without a server.
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,8 +12,9 @@ use anyhow::{Context as _, bail};
 use opal::{Outputs, Settings};
 use serde_json::json;
 use store::{ListQuery, SessionRecord, SessionSummary, Store, StoreError};
+use text::printable_line;
 
-use super::show::{printable, tell};
+use super::print::{out, tell};
 
 /// Sessions shown when no number is given.
 const SHOWN: usize = 20;
@@ -81,7 +81,7 @@ pub(super) fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = out();
     match command {
         Command::List { directory, limit } => {
             let working_dir = match directory {
@@ -94,11 +94,11 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
                 if as_json {
                     writeln!(out, "{}", to_json(summary))?;
                 } else {
-                    writeln!(out, "{}", shown(&line(summary)))?;
+                    writeln!(out, "{}", line(summary))?;
                 }
             }
             if page.sessions.is_empty() && !as_json {
-                anstream::eprintln!("There are no sessions yet.");
+                tell!("There are no sessions yet.");
             }
         }
         Command::Search { words, limit } => {
@@ -113,17 +113,21 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
                     writeln!(out, "{hit}")?;
                 } else {
                     let (id, age) = (short(hit.session.as_str()), age(hit.created_at_ms));
-                    let line = format!("{id}  {age:>4}  {:<11}  {}", hit.kind.as_str(), hit.line);
-                    writeln!(out, "{}", shown(&line))?;
+                    writeln!(
+                        out,
+                        "{id}  {age:>4}  {:<11}  {}",
+                        hit.kind.as_str(),
+                        printable_line(&hit.line)
+                    )?;
                 }
             }
             if hits.is_empty() && !as_json {
-                anstream::eprintln!("Nothing is found for {words}.");
+                tell!("Nothing is found for {words}.");
             }
         }
         Command::Show { id } => {
             let loaded = store.load(&find(store, &id)?.id).map_err(hinted)?;
-            write!(out, "{}", shown(&markdown(&loaded)))?;
+            write!(out, "{}", markdown(&loaded))?;
         }
         Command::Name { id, name } => {
             let name = Some(name.join(" ").trim().to_owned()).filter(|name| !name.is_empty());
@@ -141,7 +145,7 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
         }
         Command::Export { id, markdown: true } => {
             let loaded = store.load(&find(store, &id)?.id).map_err(hinted)?;
-            write!(out, "{}", shown(&markdown(&loaded)))?;
+            write!(out, "{}", markdown(&loaded))?;
         }
         Command::Export { id, markdown: false } => store.export(&find(store, &id)?.id, &mut out)?,
         Command::Import { file } => {
@@ -160,7 +164,7 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
             writeln!(out, "{id}")?;
             tell_left_out(&left_out);
             if std::env::current_dir().is_ok_and(|current| current != Path::new(&working_dir)) {
-                tell!("It works in {}.", line_of(&working_dir));
+                tell!("It works in {}.", printable_line(&working_dir));
             }
         }
     }
@@ -169,7 +173,7 @@ fn run(store: &Store, outputs: &Outputs, command: Command, as_json: bool) -> any
 }
 
 fn tell_left_out(left_out: &LeftOut) {
-    let settings: Vec<_> = left_out.settings.iter().map(|name| line_of(name)).collect();
+    let settings: Vec<_> = left_out.settings.iter().map(|name| printable_line(name)).collect();
     if !settings.is_empty() {
         tell!("These of its settings are left out: {}.", settings.join(", "));
     }
@@ -193,28 +197,18 @@ fn hinted(error: StoreError) -> anyhow::Error {
     }
 }
 
-/// A text as stdout gets it: what is stored may be anybody's, and a terminal would obey it.
-fn shown(text: &str) -> Cow<'_, str> {
-    if std::io::stdout().is_terminal() { printable(text) } else { Cow::Borrowed(text) }
-}
-
-/// A text as a terminal may show it on one line.
-fn line_of(text: &str) -> String {
-    printable(text).replace('\n', " ")
-}
-
 fn line(summary: &SessionSummary) -> String {
     let record = &summary.record;
     let called = record.name.as_ref().or(summary.first_prompt.as_ref()).map_or("", String::as_str);
-    let line = format!(
-        "{}  {:>4}  {:>7}  {}  {}  {called}",
+    format!(
+        "{}  {:>4}  {:>7}  {}  {}  {}",
         short(record.id.as_str()),
         age(record.updated_at_ms),
         size(summary.bytes),
-        record.model.as_deref().unwrap_or("-"),
-        record.working_dir,
-    );
-    line.replace('\n', " ")
+        printable_line(record.model.as_deref().unwrap_or("-")),
+        printable_line(&record.working_dir),
+        printable_line(called),
+    )
 }
 
 fn to_json(summary: &SessionSummary) -> serde_json::Value {

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
+use rustix::termios::{QueueSelector, tcflush};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -45,6 +46,7 @@ impl Drop for Restore {
 }
 
 /// Makes stdin ready for reading and stdout for writing. Must be called inside the runtime.
+#[expect(clippy::disallowed_methods, reason = "the stream of the protocol, which no person reads")]
 pub fn stdio() -> io::Result<(Input, Output)> {
     // They may be one socket: both must know its flags from before either end changes them.
     let (stdin, stdin_flags) = duplicate(io::stdin().as_fd())?;
@@ -60,6 +62,12 @@ pub fn stdio() -> io::Result<(Input, Output)> {
         _ => Output::Other(tokio::io::stdout()),
     };
     Ok((input, output))
+}
+
+/// Discards what was typed at the terminal and not read yet.
+pub fn discard_typed_input() {
+    // Fails where stdin is no terminal, and then nobody types.
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
 }
 
 fn duplicate(descriptor: std::os::fd::BorrowedFd<'_>) -> io::Result<(OwnedFd, Restore)> {

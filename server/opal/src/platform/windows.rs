@@ -14,6 +14,10 @@ pub fn stdio() -> io::Result<(Input, Output)> {
     Ok((tokio::io::stdin(), tokio::io::stdout()))
 }
 
+/// Does nothing: the console's `FlushConsoleInputBuffer` can only be called by unsafe code, which this workspace
+/// denies. What is typed before a question can answer it here.
+pub fn discard_typed_input() {}
+
 /// Ctrl-C, or the end of the console. From its making on, neither ends the process by itself.
 #[derive(Debug)]
 pub struct EndSignals {
