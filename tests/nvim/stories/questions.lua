@@ -27,7 +27,7 @@ story("a change too long for the screen can be read before it is allowed", funct
   end
   local text = table.concat(lines, "\n") .. "\n"
   t:start({ { write("long.txt", text) }, { say("Done.") } })
-  t:answer("Show all of it first")
+  t:answer("Show all of it")
   t:keys(":Opal prompt make it<CR>")
   t:eventually("all of it is there", function()
     return t:text():find("+line 100", 1, true)
@@ -39,6 +39,25 @@ story("a change too long for the screen can be read before it is allowed", funct
   t:expect("on disk", t:on_disk("long.txt"), text)
   t:expect("its tab page is closed", #t:lua("return vim.api.nvim_list_tabpages()"), 1)
   t:expect("the preview is closed", #t:lua("return vim.api.nvim_list_wins()"), 2)
+end)
+
+story("the number of an answer is the same whether all fits the screen or not", function(t)
+  local text = ("line\n"):rep(100)
+  t:start({ { write("short.txt", "one\n") }, { write("long.txt", text) }, { say("I see.") } })
+  t:keys(":Opal prompt make them<CR>")
+  for _, name in ipairs({ "short.txt", "long.txt" }) do
+    t:eventually("the dialog is open", function()
+      return t:in_dialog()
+    end)
+    t:press("2<CR>")
+    t:eventually("a word is asked for", function()
+      return t:in_dialog()
+    end)
+    t:press("<CR>")
+    t:shows("✗ write " .. name .. " · denied")
+  end
+  t:shows("I see.")
+  t:expect("neither was made", { t:on_disk("short.txt"), t:on_disk("long.txt") }, {})
 end)
 
 story("a denied change is not made, and the word reaches the model", function(t)

@@ -160,8 +160,7 @@ local function labels(params)
     allow = "Allow",
     deny = "Deny",
     allow_session = "Allow for this session" .. (grant and (": " .. short(grant)) or ""),
-    allow_always = "Allow always",
-    study = "Show all of it first",
+    study = "Show all of it",
   }
   return function(action)
     return known[action] or action
@@ -172,7 +171,6 @@ local outcomes = {
   allow = "allowed",
   deny = "denied",
   allow_session = "allowed for this session",
-  allow_always = "allowed always",
 }
 
 --- Answers `client/confirm`.
@@ -192,7 +190,12 @@ function M.confirm(params, transcript)
       local is_cut
       dialog.close_preview, is_cut = preview.above(params)
       vim.cmd.redraw()
-      vim.ui.select(vim.list_extend(is_cut and { "study" } or {}, params.actions), {
+      -- Numbers never move: who has learnt that 2 denies must not allow with it what does not fit the screen.
+      local choices = vim.list_extend({}, params.actions)
+      if is_cut then
+        choices[#choices + 1] = "study"
+      end
+      vim.ui.select(choices, {
         prompt = "Opal: " .. short(params.title),
         format_item = labels(params),
         kind = "opal.confirm",
