@@ -123,6 +123,9 @@ story("a question that was put off in its dialog is still asked by a notificatio
   await t.page.waitForSelector('.quick-input-widget:visible:has-text("How dark?") input');
   await t.page.keyboard.press("Escape");
   await t.page.waitForSelector(".quick-input-widget", { state: "hidden" });
+  await t.eventually("the keyboard is in the prompt box", () =>
+    t.view.evaluate(() => document.hasFocus() && document.activeElement?.matches("textarea[aria-label=Prompt]")),
+  );
   await t.page.click('.activitybar a[aria-label^="Explorer"]');
   await t.notified("How dark?");
 });
@@ -155,6 +158,25 @@ story("a command cannot smuggle a link into its notification", async (t) => {
     await t.page.$$eval(".notification-toast .notification-list-item-message a", (all) => all.map((a) => a.textContent)),
     ["Allow", "Deny…", "Allow for This Session"],
   );
+});
+
+story("a command that does not fit its notification is allowed in the view only", async (t) => {
+  await t.start([[run("echo harmless\ntouch ran")], [say("Done.")]]);
+  await t.prompt("go");
+  await t.dock_shows("touch ran");
+  await t.page.click('.activitybar a[aria-label^="Explorer"]');
+  await t.notified("echo harmless …");
+  t.expect(
+    "its links",
+    await t.page.$$eval(".notification-toast .notification-list-item-message a", (all) => all.map((a) => a.textContent)),
+    ["Deny…", "Show All"],
+  );
+  await t.page.click('.notification-toast a:text-is("Show All")');
+  await t.find_view();
+  await t.dock_shows("touch ran");
+  await t.press("Allow");
+  await t.shows("Done.");
+  t.expect("it ran", t.on_disk("ran"), "");
 });
 
 story("files that an answer names are opened, whatever they hold", async (t) => {
@@ -921,6 +943,59 @@ story("commands are given in the prompt box", async (t) => {
   await t.shows("Hello there.");
   await t.model_was_told("/usr/bin is a folder");
   await t.model_was_told('"effort":"high"');
+});
+
+story("who gives a command in the prompt box types on there, whatever is chosen", async (t) => {
+  await t.file("price.ts", "const rate = 1.19;\n");
+  await t.start([[say("Hello.")]]);
+  await t.edit("price.ts");
+  await t.prompt("greet me");
+  await t.shows("Hello.");
+  await t.idle();
+  const goes_on = async (how, word) => {
+    await t.page.waitForSelector(".quick-input-widget", { state: "hidden" });
+    await t.eventually(`the keyboard is in the prompt box after ${how}`, () =>
+      t.view.evaluate(() => document.hasFocus() && document.activeElement?.matches("textarea[aria-label=Prompt]")),
+    );
+    await t.page.keyboard.type(`${word} `);
+    await t.eventually(`${word} is in the prompt box`, async () => (await t.view.inputValue("textarea")).endsWith(`${word} `));
+  };
+  const give = async (command) => {
+    await t.view.fill("textarea", "");
+    await t.view.click("textarea");
+    await t.page.keyboard.type(command);
+    await t.view.waitForSelector('.offers [aria-selected="true"]');
+    await t.page.keyboard.press("Enter");
+    await t.page.waitForSelector(".quick-input-widget:visible input");
+  };
+  await give("/model");
+  await t.page.waitForSelector('.quick-input-list [aria-label*="scripted"]');
+  await t.page.keyboard.press("Escape");
+  await goes_on("Escape", "one");
+  await give("/thin");
+  await t.choose("high");
+  await t.dock_shows("thinks: high");
+  await goes_on("choosing", "two");
+  await t.view.click('button:text-is("thinks: high")');
+  await t.choose("low");
+  await t.dock_shows("thinks: low");
+  await goes_on("a click below the box", "three");
+  await t.view.click('button:text-is("asks")');
+  await t.page.waitForSelector(".quick-input-widget:visible input");
+  await t.page.keyboard.press("Escape");
+  await goes_on("a click and Escape", "four");
+  t.expect("the open file is unchanged", await t.text(), "const rate = 1.19;\n");
+  t.expect("no file is unsaved", await t.page.$$eval(".tab.dirty", (all) => all.length), 0);
+});
+
+story("nothing of the model hides or turns around in the view", async (t) => {
+  await t.start([[say("an\u202eswer 👩\u200d🚀"), run("echo \u202eok\u200b")], [say("Done.")]]);
+  await t.prompt("go");
+  await t.dock_shows("echo \\u{202e}ok\\u{200b}");
+  await t.shows("an\\u{202e}swer 👩\u200d🚀");
+  await t.press("Deny");
+  await t.shows("Done.");
+  t.expect("nothing is hidden", /[\u202e\u200b]/.test(await t.view.evaluate(() => document.body.textContent)), false);
 });
 
 story("symbols and problems are attached", async (t) => {

@@ -28,12 +28,13 @@ type Commands = Record<string, Run> & {
 };
 
 export function register({ agent, view, review, questions, log }: Parts): vscode.Disposable {
-  const ask = (prompt: string) => vscode.window.showInputBox({ title: "Opal", prompt });
+  const ask = (command: protocol.CommandId, prompt: string) =>
+    view.in_dialog(command, vscode.window.showInputBox({ title: "Opal", prompt }));
   const oldest = () => questions.list()[0]?.question_id;
 
   const commands = {
     async prompt() {
-      const text = await ask("What is to be done?");
+      const text = await ask("opal.prompt", "What is to be done?");
       if (text) {
         await view.show();
         await view.say(text);
@@ -49,13 +50,13 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
       await view.say(text, mentions);
     },
     async steer() {
-      const text = await ask("Said to the running turn at its next safe point");
+      const text = await ask("opal.steer", "Said to the running turn at its next safe point");
       if (text) {
         await view.say(text);
       }
     },
     async followUp() {
-      const text = await ask("What is to be done when the running turn has ended?");
+      const text = await ask("opal.followUp", "What is to be done when the running turn has ended?");
       if (text) {
         await view.say(text, [], true);
       }
@@ -66,15 +67,15 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
       await view.show();
     },
     async resumeSession() {
-      const session_id = await pick.session(agent);
+      const session_id = await view.in_dialog("opal.resumeSession", pick.session(agent));
       if (session_id) {
         await agent.resume(session_id);
         await view.show();
       }
     },
     async branch() {
-      const place = await pick.place(agent);
-      const restore_files = place && (await pick.restore_files());
+      const place = await view.in_dialog("opal.branch", pick.place(agent));
+      const restore_files = place && (await view.in_dialog("opal.branch", pick.restore_files()));
       if (place && restore_files !== undefined) {
         const { entry_id, text } = place;
         const before = text !== undefined;
@@ -95,26 +96,28 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
     redo: () => review.redo(),
     review: () => review.open(),
     async selectModel() {
-      const model = await pick.model(agent);
+      const model = await view.in_dialog("opal.selectModel", pick.model(agent));
       if (model) {
         await agent.set({ model });
       }
     },
     async selectThinking() {
       await agent.ready();
-      const thinking_level = await pick.thinking_level(agent);
+      const thinking_level = await view.in_dialog("opal.selectThinking", pick.thinking_level(agent));
       if (thinking_level) {
         await agent.set({ thinking_level });
       }
     },
     async selectPermissions() {
-      const permission_mode = await pick.permission_mode(agent);
+      const permission_mode = await view.in_dialog("opal.selectPermissions", pick.permission_mode(agent));
       if (permission_mode) {
         await agent.set({ permission_mode });
       }
     },
     async signIn() {
-      const status = await sign_in(await agent.connected());
+      const status = await sign_in(await agent.connected(), (dialog) =>
+        view.in_dialog("opal.signIn", dialog),
+      );
       if (status) {
         const who = status.account ? ` as ${status.account}` : "";
         void vscode.window.showInformationMessage(`Opal: signed in to GitHub Copilot${who}.`);
@@ -126,12 +129,16 @@ export function register({ agent, view, review, questions, log }: Parts): vscode
       void vscode.window.showInformationMessage("Opal: signed out.");
     },
     showState: () =>
-      vscode.window.showInformationMessage("Opal", { modal: true, detail: facts(agent.status()) }),
+      view.in_dialog(
+        "opal.showState",
+        vscode.window.showInformationMessage("Opal", { modal: true, detail: facts(agent.status()) }),
+      ),
     showLog: () => log.show(),
     restart: () => agent.restart(),
     focus: () => view.show(),
     openPathSetting: () => vscode.commands.executeCommand("workbench.action.openSettings", "opal.path"),
-    answer: (question_id?: string) => questions.ask_in_dialog(question_id ?? oldest() ?? ""),
+    answer: (question_id?: string) =>
+      view.in_dialog("opal.answer", questions.ask_in_dialog(question_id ?? oldest() ?? "")),
     allow: (question_id: string, action: protocol.ConfirmAction) => questions.confirm(question_id, action),
     deny: (question_id: string) => questions.deny_with_a_word(question_id),
     showQuestionDiff: (question_id: string) => view.show_question_diff(question_id),

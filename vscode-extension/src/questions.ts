@@ -87,6 +87,10 @@ export class Questions implements vscode.Disposable {
       }
       return;
     }
+    if (!is_shown_by_title(asked)) {
+      await vscode.commands.executeCommand("opal.focus");
+      return;
+    }
     const choices = asked.actions.map((action) => ({
       label: label(action),
       detail: action === "allow_session" ? asked.details.grant : undefined,
@@ -184,9 +188,14 @@ export class Questions implements vscode.Disposable {
     const links =
       asked.kind === "input"
         ? [link("Answer…", "opal.answer")]
-        : asked.actions.map((action) =>
-            action === "deny" ? link("Deny…", "opal.deny") : link(label(action), "opal.allow", action),
-          );
+        : asked.actions
+            .filter((action) => action === "deny" || is_shown_by_title(asked))
+            .map((action) =>
+              action === "deny" ? link("Deny…", "opal.deny") : link(label(action), "opal.allow", action),
+            );
+    if (asked.kind === "confirm" && !is_shown_by_title(asked)) {
+      links.push("[Show All](command:opal.focus)");
+    }
     if (asked.kind === "confirm" && asked.details.diff) {
       links.push(link("Show Diff", "opal.showQuestionDiff"));
     }
@@ -208,6 +217,11 @@ export class Questions implements vscode.Disposable {
         }),
     );
   }
+}
+
+/** Whether the title shows all of the command. One that is cut is allowed where all of it can be read: in the view. */
+function is_shown_by_title({ title, details }: Extract<Asked, { kind: "confirm" }>): boolean {
+  return !details.command || title.endsWith(details.command.trim());
 }
 
 async function ask_text(

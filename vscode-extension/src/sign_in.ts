@@ -3,9 +3,13 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import * as protocol from "./protocol";
 
-export async function sign_in(client: LanguageClient): Promise<protocol.ProviderStatus | undefined> {
+/** `in_dialog` waits for a list to choose from. */
+export async function sign_in(
+  client: LanguageClient,
+  in_dialog: <T>(dialog: Thenable<T>) => Promise<T>,
+): Promise<protocol.ProviderStatus | undefined> {
   const { existing } = await client.sendRequest(protocol.authStatus, {});
-  const use_existing = await choose(existing);
+  const use_existing = await in_dialog(choose(existing));
   if (use_existing === null) {
     return undefined;
   }

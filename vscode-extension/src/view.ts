@@ -7,7 +7,7 @@ import type { FromView, Mention, Offer, Patch, ToView } from "./items";
 import { offer, to_prompt } from "./mentions";
 import { commands } from "./offers";
 import type { Pictures } from "./pictures";
-import { COMMANDS } from "./protocol";
+import { COMMANDS, type CommandId } from "./protocol";
 import type { Questions } from "./questions";
 import { report } from "./report";
 import type { Review } from "./review";
@@ -25,6 +25,8 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
   private flushing: NodeJS.Timeout | undefined;
   /** What came before the page was ready for it. */
   private waiting: ToView[] = [];
+  /** The commands given in the page that still run. */
+  private readonly given = new Set<string>();
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
@@ -62,6 +64,28 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       this.post_when_ready({ type: "attach", mentions });
     }
     this.post_when_ready({ type: "focus" });
+  }
+
+  /**
+   * Waits until a dialog of a command closes. The editor then puts the keyboard into the code; who gave the command
+   * in the page goes on typing in its prompt box.
+   */
+  async in_dialog<T>(command: CommandId, dialog: Thenable<T>): Promise<T> {
+    const was_given_here = this.given.has(command);
+    try {
+      return await dialog;
+    } finally {
+      if (was_given_here) {
+        await this.take_back_focus();
+      }
+    }
+  }
+
+  /** Puts the keyboard into the prompt box, unless the view was left meanwhile. */
+  private async take_back_focus(): Promise<void> {
+    if (this.is_seen) {
+      await this.show();
+    }
   }
 
   /** Says something; what does not reach the model goes into the prompt box. */
@@ -178,7 +202,8 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
       case "reply":
         return this.questions().reply(message.question_id, message.text);
       case "type_answer":
-        return this.questions().ask_in_dialog(message.question_id);
+        await this.questions().ask_in_dialog(message.question_id);
+        return this.take_back_focus();
       case "show_question_diff":
         return this.show_question_diff(message.question_id);
       case "show_call_diff": {
@@ -201,7 +226,12 @@ export class View implements vscode.WebviewViewProvider, vscode.Disposable {
         if (!message.command.startsWith("opal.")) {
           throw new Refused(`The page asked for a command that is not Opal's: ${message.command}`);
         }
-        await vscode.commands.executeCommand(message.command);
+        this.given.add(message.command);
+        try {
+          await vscode.commands.executeCommand(message.command);
+        } finally {
+          this.given.delete(message.command);
+        }
     }
   }
 

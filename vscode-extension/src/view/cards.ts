@@ -1,5 +1,6 @@
 /** How each part of the conversation looks. */
 import type { Item, TextField, ToolItem } from "../items";
+import { printable } from "../words";
 import { button, diff_lines, h, prose } from "./dom";
 import { post } from "./host";
 import { StreamedMarkdown } from "./stream";
@@ -98,7 +99,7 @@ function thinking(item: Extract<Item, { kind: "thinking" }>): Card {
     }
   };
   const name = () => {
-    title.textContent = /\*\*(.+?)\*\*(?![\s\S]*\*\*.+?\*\*)/.exec(text)?.[1] ?? "";
+    title.textContent = printable(/\*\*(.+?)\*\*(?![\s\S]*\*\*.+?\*\*)/.exec(text)?.[1] ?? "");
   };
   name();
   return {
@@ -163,7 +164,7 @@ class ToolCard implements Card {
   append(_: TextField, delta: string): void {
     const follows = this.output.scrollHeight - this.output.scrollTop - this.output.clientHeight < 8;
     this.output.hidden = false;
-    this.output.append(delta);
+    this.output.append(printable(delta));
     if ((this.output.textContent?.length ?? 0) > 2 * MOST_OUTPUT) {
       this.output.textContent = `…\n${this.output.textContent?.slice(-MOST_OUTPUT)}`;
     } else if (this.output.childNodes.length > 200) {
@@ -207,7 +208,7 @@ class ToolCard implements Card {
       });
       this.body.replaceChildren(diff_lines(result.diff), ...(item.args === undefined ? [] : [open]));
     } else {
-      const told = result.output ?? result.error ?? "";
+      const told = printable(result.output ?? result.error ?? "");
       this.output.textContent = told.length > MOST_OUTPUT ? `…\n${told.slice(-MOST_OUTPUT)}` : told;
       this.output.hidden = told === "";
     }

@@ -1,6 +1,7 @@
-/** Making elements. Text is always text: nothing here reads HTML. */
+/** Making elements. Text is always text, and printable: nothing here reads HTML. */
 
 import { shown_lines } from "../diff";
+import { printable } from "../words";
 
 type Child = Node | string | undefined | false;
 
@@ -27,7 +28,11 @@ export function h<T extends keyof HTMLElementTagNameMap>(
   for (const [name, listener] of Object.entries(on)) {
     element.addEventListener(name, listener as EventListener);
   }
-  element.append(...children.filter((child) => child !== undefined && child !== false));
+  for (const child of children) {
+    if (child !== undefined && child !== false) {
+      element.append(typeof child === "string" ? printable(child) : child);
+    }
+  }
   return element;
 }
 

@@ -1,4 +1,5 @@
 /** A text in Markdown that grows while it is shown. What is settled is rendered once. */
+import { printable } from "../words";
 import { cut } from "./blocks";
 import { h } from "./dom";
 import { markdown } from "./markdown";
@@ -27,7 +28,8 @@ export class StreamedMarkdown {
     }
   }
 
-  append(delta: string): void {
+  append(piece: string): void {
+    const delta = printable(piece);
     this.text += delta;
     this.rest += delta;
     if (this.code && !/^ {0,3}[`~]/m.test(this.rest.slice(this.code.length))) {
@@ -52,7 +54,8 @@ export class StreamedMarkdown {
   }
 
   /** Shows the whole text as it came to be; what stands there already is left alone if it is the same. */
-  finish(text: string): void {
+  finish(whole: string): void {
+    const text = printable(whole);
     // A reference may stand far from what it is used for.
     const is_same = text === this.text && !/^ {0,3}\[[^\]]+\]:/m.test(text);
     if (is_same) {
