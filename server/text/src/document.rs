@@ -3,9 +3,11 @@
 //! It does not know where the document lives or who has it open, and it keeps no history: a clone
 //! is cheap, so whoever needs an older text keeps one.
 
+use std::borrow::Cow;
+
 use ropey::Rope;
 
-use crate::position::{PositionEncoding, PositionRange, to_offset};
+use crate::position::{Counter, Counting, PositionRange, has_lone_cr};
 
 /// The number an editor gives each state of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +24,8 @@ impl std::fmt::Display for DocumentVersion {
 pub struct Document {
     version: DocumentVersion,
     text: Rope,
+    /// May be true of a text that has none any more, never the other way round.
+    has_lone_cr: bool,
 }
 
 /// One step of a list of changes: each applies to the result of the one before.
@@ -48,7 +52,8 @@ pub enum ChangeError {
 
 impl Document {
     pub fn new(version: DocumentVersion, text: &str) -> Self {
-        Self { version, text: Rope::from_str(text) }
+        let text = Rope::from_str(text);
+        Self { version, has_lone_cr: has_lone_cr(&text), text }
     }
 
     pub fn version(&self) -> DocumentVersion {
@@ -69,26 +74,43 @@ impl Document {
         &mut self,
         version: DocumentVersion,
         changes: &[Change],
-        encoding: PositionEncoding,
+        counting: impl Into<Counting>,
     ) -> Result<(), ChangeError> {
-        let mut text = self.text.clone();
+        let counting = counting.into();
+        let mut new = self.clone();
         for (index, change) in changes.iter().enumerate() {
             match change {
-                Change::Full(new) => text = Rope::from_str(new),
-                Change::Splice { range, text: new } => {
-                    if range.end < range.start {
-                        return Err(ChangeError::Reversed { index, range: *range });
-                    }
-                    let start = text.byte_to_char(to_offset(&text, range.start, encoding));
-                    let end = text.byte_to_char(to_offset(&text, range.end, encoding));
-                    text.remove(start..end);
-                    text.insert(start, new);
+                Change::Full(text) => new = Self::new(version, text),
+                Change::Splice { range, .. } if range.end < range.start => {
+                    return Err(ChangeError::Reversed { index, range: *range });
                 }
+                Change::Splice { range, text } => new.splice(*range, text, counting),
             }
         }
-        self.text = text;
-        self.version = version;
+        new.version = version;
+        *self = new;
         Ok(())
+    }
+
+    fn splice(&mut self, range: PositionRange, new: &str, counting: Counting) {
+        let text = &mut self.text;
+        let counter = Counter::knowing(counting, || self.has_lone_cr);
+        let (from, to) = (counter.offset(text, range.start), counter.offset(text, range.end));
+        let (start, mut end) = (text.byte_to_char(from.offset), text.byte_to_char(to.offset));
+        // A half of a pair that the client leaves standing counts one unit, as U+FFFD does.
+        let half = |stays: bool| if stays { "\u{fffd}" } else { "" };
+        let new = match from.splits_pair || to.splits_pair {
+            true => Cow::Owned([half(from.splits_pair), new, half(to.splits_pair)].concat()),
+            false => Cow::Borrowed(new),
+        };
+        end += usize::from(to.splits_pair);
+        text.remove(start..end);
+        text.insert(start, &new);
+        // A CR may have come, or lost its LF.
+        let mut after = (start + new.chars().count() + 1).min(text.len_chars());
+        after += usize::from(text.get_char(after) == Some('\n'));
+        let around = start.saturating_sub(1)..after;
+        self.has_lone_cr |= has_lone_cr(&Rope::from(text.slice(around)));
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use ropey::Rope;
 
 use crate::document::{Document, DocumentVersion};
-use crate::position::{PositionEncoding, PositionRange, to_offset, to_position};
+use crate::position::{Counter, Counting, PositionRange};
 
 pub use verify::differs_only_outside;
 
@@ -94,9 +94,10 @@ impl EditSet {
     pub fn from_ranges(
         old: &Rope,
         ranges: &[(PositionRange, String)],
-        encoding: PositionEncoding,
+        counting: impl Into<Counting>,
     ) -> Result<Self, EditError> {
-        let offset = |position| to_offset(old, position, encoding);
+        let counter = Counter::new(old, counting.into());
+        let offset = |position| counter.offset(old, position).offset;
         Self::new(
             ranges
                 .iter()
@@ -158,9 +159,9 @@ impl EditSet {
 
     /// Returns the edits as ranges of `old`, for sending. All are of the old text, in order.
     ///
-    /// No position can lie between `\r` and `\n`, so an edit that begins or ends there is widened
+    /// To most clients no position lies between `\r` and `\n`, so an edit that begins or ends there is widened
     /// by the half it did not touch; edits that meet there become one.
-    pub fn to_ranges(&self, old: &Rope, encoding: PositionEncoding) -> Vec<(PositionRange, String)> {
+    pub fn to_ranges(&self, old: &Rope, counting: impl Into<Counting>) -> Vec<(PositionRange, String)> {
         let mut edits: Vec<Edit> = Vec::with_capacity(self.0.len());
         for edit in &self.0 {
             match edits.last_mut() {
@@ -171,7 +172,8 @@ impl EditSet {
                 _ => edits.push(edit.clone()),
             }
         }
-        let position = |offset| to_position(old, offset, encoding);
+        let counter = Counter::new(old, counting.into());
+        let position = |offset| counter.position(old, offset);
         edits
             .into_iter()
             .map(|edit| {

@@ -6,7 +6,8 @@
 //! Deliberately absent: IO, waiting, LSP and wire types. A caller brings texts and takes texts;
 //! that keeps everything here testable with tables and random input.
 //!
-//! Offsets are bytes of UTF-8. Lines end at `\n`, `\r\n` and `\r` and nowhere else, as in LSP.
+//! Offsets are bytes of UTF-8. Lines end at `\n`, `\r\n` and `\r` and nowhere else, as in LSP; only positions
+//! may be counted otherwise, by clients that do ([`position::LineEnds`]).
 
 pub mod path;
 pub mod position;
@@ -22,6 +23,7 @@ pub mod decode;
 pub mod excerpt;
 pub mod name;
 pub mod printable;
+pub mod same;
 
 #[cfg(test)]
 mod testing;
@@ -39,8 +41,11 @@ pub use excerpt::{
 pub use merge::{Conflict, ConflictRegion, merge};
 pub use name::{NameError, find_name};
 pub use path::{AbsPath, PathError, UriError};
-pub use position::{Position, PositionEncoding, PositionRange, to_offset, to_position};
+pub use position::{
+    Counting, LineEnds, Position, PositionEncoding, PositionRange, has_lone_cr, to_offset, to_position,
+};
 pub use printable::{Printable, abridge, cut, printable, printable_line, rows};
 pub use replace::{Region, ReplaceError, Replacement, replace};
 /// The text type of the whole crate: cheap to clone, cheap to edit in the middle.
 pub use ropey::Rope;
+pub use same::{can_be_decoded_from, same_lines};

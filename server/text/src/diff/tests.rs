@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::testing::{any_encoding, any_text, client_applies, text_and_edits};
+use crate::testing::{any_counting, any_text, client_applies, text_and_edits};
 
 #[track_caller]
 fn check_edits(old: &str, new: &str, edits: Expect) {
@@ -278,13 +278,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn turns_a_text_into_an_edited_one((old, edits) in text_and_edits(), encoding in any_encoding()) {
+    fn turns_a_text_into_an_edited_one((old, edits) in text_and_edits(), counting in any_counting()) {
         let old_rope = Rope::from_str(&old);
         let new = edits.apply(&old_rope).unwrap();
         let smallest = smallest_edits(&old_rope, &new);
         prop_assert_eq!(smallest.apply(&old_rope).unwrap(), new.clone());
-        let sent = smallest.to_ranges(&old_rope, encoding);
-        prop_assert_eq!(client_applies(&old, &sent, encoding), new.to_string());
+        let sent = smallest.to_ranges(&old_rope, counting);
+        prop_assert_eq!(client_applies(&old, &sent, counting), new.to_string());
     }
 
     #[test]

@@ -3,8 +3,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::position::Position;
-use crate::testing::{any_encoding, any_text, model_offset, short_text};
+use crate::position::{Position, PositionEncoding};
+use crate::testing::{any_counting, any_text, model_splice, short_text};
 
 fn splice(start: (u32, u32), end: (u32, u32), text: &str) -> Change {
     let range = PositionRange::new(Position::new(start.0, start.1), Position::new(end.0, end.1));
@@ -45,6 +45,22 @@ fn all_or_nothing() {
 }
 
 #[test]
+fn half_a_pair_that_stays_counts_one_unit() {
+    check_changes(
+        "😀 end",
+        &[splice((0, 1), (0, 2), "x"), splice((0, 2), (0, 3), "-")],
+        expect![[r#"v2 "�x-end""#]],
+    );
+    check_changes(
+        "😀 end",
+        &[splice((0, 0), (0, 1), ""), splice((0, 1), (0, 2), "-")],
+        expect![[r#"v2 "�-end""#]],
+    );
+    check_changes("😀😀", &[splice((0, 1), (0, 3), "")], expect![[r#"v2 "��""#]]);
+    check_changes("😀", &[splice((0, 1), (0, 1), "x")], expect![[r#"v2 "�x�""#]]);
+}
+
+#[test]
 fn no_changes_still_make_a_version() {
     check_changes("a", &[], expect![[r#"v2 "a""#]]);
 }
@@ -60,19 +76,18 @@ proptest! {
     fn follows_an_editor(
         before in any_text(),
         changes in vec((any_position(), any_position(), short_text()), 0..12),
-        encoding in any_encoding(),
+        counting in any_counting(),
     ) {
         let mut document = Document::new(DocumentVersion(1), &before);
         let mut model = before;
         let mut splices = Vec::new();
         for (a, b, text) in changes {
             let range = PositionRange::new(a.min(b), a.max(b));
-            let start = model_offset(&model, range.start, encoding);
-            let end = model_offset(&model, range.end, encoding);
-            model.replace_range(start..end, &text);
+            model_splice(&mut model, range, &text, counting);
             splices.push(Change::Splice { range, text });
         }
-        document.apply_changes(DocumentVersion(2), &splices, encoding).unwrap();
+        document.apply_changes(DocumentVersion(2), &splices, counting).unwrap();
         prop_assert_eq!(document.text().to_string(), model);
+        prop_assert!(document.has_lone_cr || !has_lone_cr(document.text()));
     }
 }
