@@ -163,11 +163,20 @@ export interface ClientCapabilities {
   confirm?: boolean;
   /** Answers `client/input`. */
   input?: boolean;
+  /** The breaks that end a line in the client's positions. If absent, LSP's, except for editors that are known by `clientInfo.name` to count otherwise. */
+  line_ends?: LineEnds;
   /** Answers `client/save_documents`, and so gets every edit as a workspace edit. */
   save_documents?: boolean;
   /** What `client/tool_call` may ask for. */
   tools?: ClientTool[];
 }
+
+/** The breaks that end a line in a client's positions. Later versions may add to these: ignore what you do not know. */
+export type LineEnds =
+  /** LF, CRLF and CR, as LSP says. */
+  | "lsp"
+  /** LF alone: a CR is a character of its line. */
+  | "lf";
 
 /** A tool that a client may offer. Later versions may add to these: ignore what you do not know. */
 export type ClientTool =

@@ -25,6 +25,22 @@ pub struct ClientCapabilities {
     /// What `client/tool_call` may ask for.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ClientTool>,
+    /// The breaks that end a line in the client's positions. If absent, LSP's, except for editors that are known by
+    /// `clientInfo.name` to count otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_ends: Option<LineEnds>,
+}
+
+/// The breaks that end a line in a client's positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineEnds {
+    /// LF, CRLF and CR, as LSP says.
+    Lsp,
+    /// LF alone: a CR is a character of its line.
+    Lf,
+    #[serde(other)]
+    Unknown,
 }
 
 /// What the server says of itself.

@@ -131,7 +131,15 @@ function M.start(dir, hooks)
   capabilities.workspace.workspaceEdit.documentChanges = true
   local tools = require("opal.tools")
   capabilities.experimental = {
-    opal = { version = 1, confirm = true, input = true, save_documents = true, tools = tools.offered },
+    opal = {
+      version = 1,
+      confirm = true,
+      input = true,
+      save_documents = true,
+      tools = tools.offered,
+      -- A CR is a character of its line here.
+      line_ends = "lf",
+    },
   }
   tools.listen()
   local stop_following = function() end

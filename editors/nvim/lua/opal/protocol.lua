@@ -266,8 +266,14 @@ M.commands = {
 ---@field version integer The protocol version the client was written for: 1.
 ---@field confirm? boolean Answers `client/confirm`.
 ---@field input? boolean Answers `client/input`.
+---@field line_ends? opal.LineEnds The breaks that end a line in the client's positions. If absent, LSP's, except for editors that are known by `clientInfo.name` to count otherwise.
 ---@field save_documents? boolean Answers `client/save_documents`, and so gets every edit as a workspace edit.
 ---@field tools? opal.ClientTool[] What `client/tool_call` may ask for.
+
+--- The breaks that end a line in a client's positions. Later versions may add to these: ignore what you do not know.
+---@alias opal.LineEnds
+---| "lsp" # LF, CRLF and CR, as LSP says.
+---| "lf" # LF alone: a CR is a character of its line.
 
 --- A tool that a client may offer. Later versions may add to these: ignore what you do not know.
 ---@alias opal.ClientTool
