@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::background::DEADLINE;
 
 pub use connection::Options;
-pub use document::{Document, Encoding};
+pub use document::{Document, Encoding, Habits};
 pub use edits::{Apply, Confirm, Order, Outcome, Reply, Save, Stale, Typing};
 pub use profile::Profile;
 use state::State;
@@ -50,6 +50,16 @@ struct Shared {
     reader: Mutex<Option<JoinHandle<()>>>,
     /// The editor died.
     gone: CancellationToken,
+}
+
+/// The first half of a surrogate pair in a text of the editor. A string cannot hold it, so a private character
+/// stands for it until it is sent.
+pub const HIGH_HALF: char = '\u{e83d}';
+/// The second half, as [`HIGH_HALF`].
+pub const LOW_HALF: char = '\u{ee00}';
+
+fn encoded(message: &Value) -> String {
+    message.to_string().replace(HIGH_HALF, r"\ud83d").replace(LOW_HALF, r"\ude00")
 }
 
 enum Outgoing {
@@ -95,7 +105,7 @@ impl Editor {
         let result = change(&mut state);
         for message in std::mem::take(&mut state.outbox) {
             state.note_sent(&message);
-            let frame = state.framing.wrap(message.to_string().as_bytes());
+            let frame = state.framing.wrap(encoded(&message).as_bytes());
             self.send(Outgoing::Bytes(frame));
         }
         result

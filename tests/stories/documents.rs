@@ -1,6 +1,8 @@
 //! The open document is what counts, whatever the disk says.
 
-use tests::{FakeModel, Opal, calls};
+use serde_json::json;
+use tests::editor::{HIGH_HALF, LOW_HALF};
+use tests::{FakeModel, Framing, Opal, calls};
 
 /// Lets the model read one file, and returns what it is told.
 async fn read(model: &FakeModel, opal: &Opal, path: &str) -> String {
@@ -103,4 +105,61 @@ async fn names_that_uris_may_not_contain() {
         assert_eq!(opal.run("edit it").await, "completed");
         assert_eq!(opal.text(name), "edited\n", "{}", opal.editor);
     }
+}
+
+#[tokio::test]
+async fn half_of_a_pair_keeps_what_follows_in_its_place() {
+    for encoding in ["utf-8", "utf-16", "utf-32"] {
+        let model = FakeModel::start().await;
+        let opal = Opal::start(&model).encodings(&[encoding]).file("a", "x end\n").open("a").await;
+        opal.editor.set_text("a", &format!("x{HIGH_HALF} end\n"));
+        opal.editor.set_text("a", &format!("x{HIGH_HALF}{LOW_HALF} end\n"));
+        opal.editor.set_text("a", &format!("x{HIGH_HALF}{LOW_HALF} end, typed\n"));
+        let told = read(&model, &opal, "a").await;
+        assert!(told.contains("x\u{fffd}\u{fffd} end, typed\n"), "{encoding}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_whose_change_cannot_be_read_is_unknown_until_it_is_sent_whole() {
+    let model = FakeModel::start().await;
+    let opal =
+        Opal::start(&model).mode("auto_edit").file("a", "one\n").open("a").file("b", "one\n").open("b").await;
+    let uri = opal.editor.uri("a");
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 3 } });
+    let unreadable =
+        json!({ "textDocument": { "uri": uri, "version": 2 }, "contentChanges": [{ "range": range }] });
+    let from = opal.editor.place();
+    opal.editor.notify("textDocument/didChange", unreadable);
+    let shown = opal.editor.until(None, from, "window/showMessage", |_| true).await;
+    assert!(shown["message"].as_str().unwrap().contains(&uri), "{}", shown.params);
+
+    let told = read(&model, &opal, "a").await;
+    assert!(told.contains("not known") && !told.contains("one"), "{told}");
+    model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
+    model.next(|t| t.text("Done."));
+    assert_eq!(opal.run("edit it").await, "completed");
+    assert!(model.last_request().last_result().contains("not known"));
+    assert_eq!((opal.file("a").as_str(), opal.editor.count("workspace/applyEdit")), ("one\n", 0));
+    assert!(read(&model, &opal, "b").await.contains("one"));
+
+    opal.editor.close("a");
+    opal.editor.open("a");
+    assert!(read(&model, &opal, "a").await.contains("one"));
+}
+
+#[tokio::test]
+async fn a_change_in_a_frame_that_is_no_message_makes_its_document_unknown() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).file("a", "one\n").open("a").file("b", "one\n").open("b").await;
+    let from = opal.editor.place();
+    let cut = format!(
+        r#"{{"jsonrpc":"2.0","method":"textDocument/didChange","params":{{"textDocument":{{"uri":"{}""#,
+        opal.editor.uri("a")
+    );
+    opal.editor.send_raw(Framing::Header.wrap(cut.as_bytes()));
+    opal.editor.until(None, from, "window/showMessage", |_| true).await;
+    let told = read(&model, &opal, "a").await;
+    assert!(told.contains("not known"), "{told}");
+    assert!(read(&model, &opal, "b").await.contains("one"));
 }

@@ -228,3 +228,28 @@ async fn the_user_types_while_the_question_waits() {
     assert_eq!(turn.end().await, "completed");
     assert_eq!(opal.text("a"), "two 1\nlast, typed\n");
 }
+
+#[tokio::test]
+async fn a_lone_cr_is_counted_as_the_editor_counts_it() {
+    for profile in [Profile::Opal, Profile::Neovim, Profile::Helix, Profile::Emacs] {
+        let model = FakeModel::start().await;
+        model.next(|t| t.tool("edit", calls::edit("a", "d", "D")));
+        model.next(|t| t.text("Done."));
+        let start = Opal::start(&model).mode("auto_edit").profile(profile);
+        let opal = start.file("a", "a\rb\nc\nd\ne\n").open("a").await;
+        assert_eq!(opal.run("edit").await, "completed");
+        assert_eq!(opal.text("a"), "a\rb\nc\nD\ne\n", "{profile:?}");
+        opal.editor.type_over("a", "c\n", "typed below\n");
+        opal.editor.type_over("a", "a\rb", "a\r\nb");
+        opal.editor.type_over("a", "e\n", "end\n");
+        model.next(|t| t.tool("edit", calls::edit("a", "typed below\nD\nend", "followed")));
+        model.next(|t| t.text("Done."));
+        assert_eq!(opal.run("edit").await, "completed");
+        assert_eq!(
+            opal.text("a"),
+            "a\r\nb\nfollowed\n",
+            "{profile:?}: {}",
+            model.last_request().last_result()
+        );
+    }
+}

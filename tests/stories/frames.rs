@@ -1,6 +1,7 @@
 //! Frames and messages that are none: each gets an error, and the stream goes on.
 
 use serde_json::json;
+use tests::editor::HIGH_HALF;
 use tests::{FakeModel, Framing, Opal};
 
 const PARSE_ERROR: i64 = -32700;
@@ -33,7 +34,18 @@ async fn empty() {
 
 #[tokio::test]
 async fn not_utf8() {
-    check(framed(b"{\"jsonrpc\":\"2.0\",\"id\":900,\"method\":\"\xff\"}"), PARSE_ERROR).await;
+    check(framed(b"{\"jsonrpc\":\"2.0\",\"id\":900,\"method\":\xff}"), PARSE_ERROR).await;
+}
+
+#[tokio::test]
+async fn a_request_with_half_of_a_pair_is_answered_under_its_id() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("hello"));
+    let opal = Opal::start(&model).await;
+    assert_eq!(opal.run(&format!("hello {HIGH_HALF} there")).await, "completed");
+    let asked = model.last_request().user_texts();
+    assert!(asked.concat().contains("hello \u{fffd} there"), "{asked:?}");
+    assert_eq!(opal.editor.count("refusal"), 0);
 }
 
 #[tokio::test]

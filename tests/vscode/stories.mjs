@@ -256,6 +256,20 @@ story("a clean document is saved after an edit, a new file is made, a closed one
   t.expect("the new one", t.on_disk("new/file.txt"), "one\ntwo\n");
 });
 
+story("a document whose file mixes line ends is saved, and nobody is said to have typed", async (t) => {
+  await t.file("mixed.txt", "one\r\ntwo\nthree\r\n");
+  await t.start(
+    [[read("mixed.txt")], [edit("mixed.txt", ["two", "TWO"])], [run("cat mixed.txt")], [say("Done.")]],
+    UNASKED,
+  );
+  await t.edit("mixed.txt");
+  await t.prompt("shout");
+  await t.shows("Done.");
+  await t.idle();
+  t.expect("saved with the line end that the editor gave it", t.on_disk("mixed.txt"), "one\r\nTWO\r\nthree\r\n");
+  t.expect("nothing is unsaved", /\(not saved|have unsaved changes/.test(t.sent()), false);
+});
+
 story("steering reaches the running turn", async (t) => {
   await t.start([[say("Working"), t.gate("go"), run("true")], [say("Shorter then.")]], UNASKED);
   await t.prompt("work");

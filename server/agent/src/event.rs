@@ -122,7 +122,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attachment {
     File { uri: String },
-    Selection { uri: String, range: text::PositionRange, encoding: text::PositionEncoding },
+    Selection { uri: String, range: text::PositionRange, counting: text::Counting },
     Image { mime_type: String, data: String },
 }
 

@@ -92,6 +92,8 @@ pub enum OnDisk {
     Saved,
     /// Only in the editor: the document had unsaved changes of the user, which Opal never saves.
     LeftDirty,
+    /// Only in the editor: the document and the file differed before, though the user typed nothing.
+    LeftDifferent,
     /// Only in the editor: it cannot be asked to save, or did not.
     NotSaved,
 }
@@ -113,6 +115,12 @@ pub enum FileError {
     TooLarge { name: String, size: u64, max: u64 },
     #[error("{name} cannot be read: {reason}")]
     Io { name: String, reason: String },
+    /// The disk does not count for what is open.
+    #[error(
+        "the text of {name} is not known: it is open in the editor, which sent a change that cannot be read. \
+         The user has to close the document and open it again"
+    )]
+    Lost { name: String },
 }
 
 /// Why a change was not applied.

@@ -51,6 +51,29 @@ pub(crate) struct Profile {
     pub(crate) show_document: bool,
 }
 
+/// Editors, by their names in lower case, whose lines end at LF alone whatever LSP says. Vim and its kin, Emacs
+/// and Kakoune keep a CR in its line, and Helix builds its text type without it
+/// (<https://github.com/helix-editor/helix/blob/master/helix-core/Cargo.toml>). Others make a lone CR a line end
+/// of their own when they open a file, and show none.
+const LF_EDITORS: [&str; 9] =
+    ["neovim", "vim-lsp", "coc.nvim", "coc.vim", "helix", "eglot", "emacs", "kak-lsp", "kakoune-lsp"];
+
+impl Profile {
+    /// The breaks that end a line in its positions: as it declares, else as its name is known for.
+    pub(crate) fn line_ends(&self) -> text::LineEnds {
+        let is_known = || {
+            let name = self.client.as_deref().unwrap_or_default().to_lowercase();
+            LF_EDITORS.contains(&name.as_str())
+        };
+        match self.opal.as_ref().and_then(|opal| opal.line_ends) {
+            Some(wire::LineEnds::Lf) => text::LineEnds::Lf,
+            Some(wire::LineEnds::Lsp) => text::LineEnds::Lsp,
+            Some(wire::LineEnds::Unknown) | None if is_known() => text::LineEnds::Lf,
+            Some(wire::LineEnds::Unknown) | None => text::LineEnds::Lsp,
+        }
+    }
+}
+
 impl Connection {
     pub(crate) fn new(id: ClientId, outbox: Arc<Outbox>, stop: CancellationToken) -> Self {
         Self {

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agent::workspace::FileName;
+use memchr::memmem;
 use protocol::Range;
 use serde::Deserialize;
 use serde_json::Value;
-use text::{AbsPath, Change, Document, DocumentVersion, PositionEncoding, Rope};
+use text::{AbsPath, Change, Counting, Document, DocumentVersion, Rope};
 use tokio::sync::watch;
 
 use crate::from_proto::position_range;
@@ -26,7 +27,7 @@ pub(crate) struct Documents {
 
 #[derive(Debug, Default)]
 struct Open {
-    encoding: PositionEncoding,
+    counting: Counting,
     /// By the client's own spelling: to the client two spellings are two documents, even of one file.
     documents: HashMap<String, OpenDocument>,
     /// The spellings of each file, the one opened last at the end.
@@ -40,6 +41,11 @@ pub(crate) struct OpenDocument {
     /// The client's own spelling.
     pub(crate) uri: String,
     document: Document,
+    /// The text when the client opened the document or last saved it.
+    told: Rope,
+    was_saved: bool,
+    /// A change could not be read, so the text is not known until it is sent whole.
+    is_lost: bool,
 }
 
 /// A notification that could not be taken.
@@ -88,9 +94,10 @@ struct ContentChange {
     text: String,
 }
 
+/// `didClose` and `didSave`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct DidClose {
+struct About {
     text_document: Identifier,
 }
 
@@ -104,12 +111,13 @@ impl Documents {
         Self { open: Mutex::default(), changes: watch::Sender::new(0) }
     }
 
-    pub(crate) fn set_encoding(&self, encoding: PositionEncoding) {
-        self.lock().encoding = encoding;
+    pub(crate) fn set_counting(&self, counting: Counting) {
+        self.lock().counting = counting;
     }
 
-    pub(crate) fn encoding(&self) -> PositionEncoding {
-        self.lock().encoding
+    /// The client's way to count positions.
+    pub(crate) fn counting(&self) -> Counting {
+        self.lock().counting
     }
 
     /// Takes a notification; `None` if it is not about documents.
@@ -118,10 +126,13 @@ impl Documents {
             "textDocument/didOpen" => decode(params).map(|did_open| self.did_open(did_open)),
             "textDocument/didChange" => decode(params).and_then(|did_change| self.did_change(did_change)),
             "textDocument/didClose" => decode(params).and_then(|did_close| self.did_close(&did_close)),
-            // Whether a document is saved is seen by comparing it with the disk.
-            "textDocument/didSave" | "textDocument/willSave" => return Some(Ok(())),
+            "textDocument/didSave" => decode(params).map(|did_save| self.did_save(&did_save)),
+            "textDocument/willSave" => return Some(Ok(())),
             _ => return None,
         };
+        if matches!(&result, Err(error) if !matches!(error, SyncError::NotOpen(_))) {
+            self.lose(method, params);
+        }
         self.changes.send_modify(|changes| *changes += 1);
         Some(result)
     }
@@ -129,11 +140,8 @@ impl Documents {
     fn did_open(&self, DidOpen { text_document }: DidOpen) {
         let Item { uri, version, text } = text_document;
         let name = name(&uri);
-        let document = Document::new(DocumentVersion(version), &text);
-        let mut open = self.lock();
-        open.close(&uri);
-        open.spellings.entry(name.clone()).or_default().push(uri.clone());
-        open.documents.insert(uri.clone(), OpenDocument { name, uri, document });
+        let document = OpenDocument::new(name, uri, Document::new(DocumentVersion(version), &text));
+        self.lock().open(document);
     }
 
     fn did_change(&self, DidChange { text_document, content_changes }: DidChange) -> Result<(), SyncError> {
@@ -146,20 +154,77 @@ impl Documents {
             })
             .collect();
         let mut open = self.lock();
-        let encoding = open.encoding;
+        let counting = open.counting;
         let Some(document) = open.documents.get_mut(&uri) else { return Err(SyncError::NotOpen(uri)) };
         let version = version.unwrap_or(document.document.version().0.saturating_add(1));
+        let is_whole = |change: &Change| matches!(change, Change::Full(_));
+        let known_from = match document.is_lost {
+            true => changes.iter().rposition(is_whole),
+            false => Some(0),
+        };
+        let Some(changes) = known_from.and_then(|from| changes.get(from..)) else { return Ok(()) };
         document
             .document
-            .apply_changes(DocumentVersion(version), &changes, encoding)
-            .map_err(|source| SyncError::Change { uri, source })
+            .apply_changes(DocumentVersion(version), changes, counting)
+            .map_err(|source| SyncError::Change { uri, source })?;
+        document.is_lost = false;
+        Ok(())
     }
 
-    fn did_close(&self, DidClose { text_document }: &DidClose) -> Result<(), SyncError> {
+    fn did_save(&self, About { text_document }: &About) {
+        if let Some(document) = self.lock().documents.get_mut(&text_document.uri) {
+            document.told = document.document.text().clone();
+            document.was_saved = true;
+        }
+    }
+
+    fn did_close(&self, About { text_document }: &About) -> Result<(), SyncError> {
         match self.lock().close(&text_document.uri) {
             true => Ok(()),
             false => Err(SyncError::NotOpen(text_document.uri.clone())),
         }
+    }
+
+    /// Gives up the text of the document that a notification is about, because it cannot be read. True: there is
+    /// such a document.
+    pub(crate) fn lose(&self, method: &str, params: &Value) -> bool {
+        let Some(uri) = params.pointer("/textDocument/uri").and_then(Value::as_str) else { return false };
+        let is_open = self.lock().documents.contains_key(uri);
+        match method {
+            // The disk does not count for what an editor has open, so this is open with a text that nobody knows.
+            "textDocument/didOpen" if !is_open => {
+                let document = Document::new(DocumentVersion(0), "");
+                let document = OpenDocument::new(name(uri), uri.to_owned(), document);
+                self.lock().open(document);
+            }
+            "textDocument/didOpen" | "textDocument/didChange" if is_open => {}
+            _ => return false,
+        }
+        if let Some(document) = self.lock().documents.get_mut(uri) {
+            document.is_lost = true;
+        }
+        self.changes.send_modify(|changes| *changes += 1);
+        true
+    }
+
+    /// Gives up the texts that a frame which is no message may have been meant to change: those of the documents
+    /// that it names, else all. Returns their URIs.
+    pub(crate) fn lose_in(&self, frame: &[u8]) -> Option<String> {
+        // Some clients escape the slash.
+        memmem::find(frame, b"/didChange\"")?;
+        let mut open = self.lock();
+        let is_named = |uri: &str| memmem::find(frame, uri.as_bytes()).is_some();
+        let names_one = open.documents.keys().any(|uri| is_named(uri));
+        let lost = open.documents.values_mut().filter(|document| !names_one || is_named(&document.uri));
+        let uris: Vec<String> = lost
+            .map(|document| {
+                document.is_lost = true;
+                document.uri.clone()
+            })
+            .collect();
+        drop(open);
+        self.changes.send_modify(|changes| *changes += 1);
+        (!uris.is_empty()).then(|| uris.join(", "))
     }
 
     /// The document of a file; if it is open in several spellings, the one opened last.
@@ -204,6 +269,13 @@ impl Documents {
 }
 
 impl Open {
+    fn open(&mut self, document: OpenDocument) {
+        let uri = document.uri.clone();
+        self.close(&uri);
+        self.spellings.entry(document.name.clone()).or_default().push(uri.clone());
+        self.documents.insert(uri, document);
+    }
+
     /// False: it was not open.
     fn close(&mut self, uri: &str) -> bool {
         let Some(closed) = self.documents.remove(uri) else { return false };
@@ -218,6 +290,30 @@ impl Open {
 }
 
 impl OpenDocument {
+    fn new(name: FileName, uri: String, document: Document) -> Self {
+        let told = document.text().clone();
+        Self { name, uri, document, told, was_saved: false, is_lost: false }
+    }
+
+    pub(crate) fn name(&self) -> &FileName {
+        &self.name
+    }
+
+    /// Returns true if the text is not known: a change could not be read.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// Returns true if the text has changed since the client opened the document or saved it.
+    pub(crate) fn is_modified(&self) -> bool {
+        *self.text() != self.told
+    }
+
+    /// Returns true if the client says that it saved this text.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.was_saved && !self.is_modified()
+    }
+
     pub(crate) fn version(&self) -> DocumentVersion {
         self.document.version()
     }

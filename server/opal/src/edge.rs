@@ -4,6 +4,8 @@
 //! owners in wire order; what is not done by then goes on in a task. Answers of the editor go straight to
 //! whoever waits, and documents are brought up to date before the next message is looked at.
 
+mod json;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -21,9 +23,12 @@ use tower_lsp::{LanguageServer, LspService};
 use tower_service::Service;
 
 use crate::connection::Connection;
+use crate::documents::OpenDocument;
 use crate::editor::CallError;
 use crate::transport::{Frame, FrameReader, Outbox};
 use crate::uri::escape_uris;
+
+use json::Json;
 
 pub(crate) struct Edge<B> {
     pub(crate) service: LspService<B>,
@@ -78,6 +83,7 @@ impl<B: LanguageServer> Edge<B> {
                 Some(Frame::Bad(why)) => self.reply(Response::from_error(Id::Null, invalid_request(why))),
                 Some(Frame::Message(bytes)) => {
                     if let Err(why) = self.message(&bytes) {
+                        self.lose_documents(&bytes);
                         frames.reject(&bytes);
                         let mut error = Error::parse_error();
                         error.message = why.into();
@@ -90,9 +96,11 @@ impl<B: LanguageServer> Edge<B> {
 
     /// `Err`: it is not JSON.
     fn message(&mut self, bytes: &Bytes) -> Result<(), String> {
-        let value =
-            serde_json::from_slice(bytes).map_err(|error| format!("the frame is not JSON: {error}"))?;
+        let Json { value, is_damaged } =
+            json::parse(bytes).map_err(|error| format!("the frame is not JSON: {error}"))?;
         match classify(value) {
+            Message::Request { id: None, method, params }
+                if is_damaged && self.damaged(&method, params.as_ref()) => {}
             Message::Request { id, method, params } => self.request(id, method, params),
             Message::Response { id, result } => self.connection.editor.answer(&id, result),
             Message::Invalid { id, why } => self.reply(Response::from_error(id, invalid_request(why))),
@@ -162,12 +170,54 @@ impl<B: LanguageServer> Edge<B> {
             Ok(None) => return false,
             Ok(Some(Ok(()))) => return true,
             Ok(Some(Err(error))) => error.to_string(),
-            Err(_panic) => "this is a bug in Opal; its log has the details".to_owned(),
+            Err(_panic) => {
+                self.connection.documents.lose(method, params);
+                "this is a bug in Opal; its log has the details".to_owned()
+            }
         };
-        tracing::warn!(method, why, "a document notification could not be taken");
-        let message = format!("Opal could not follow {method}: {why}");
-        self.connection.log_message(MessageType::WARNING, &message);
+        self.not_followed(method, params, &why);
         true
+    }
+
+    /// Gives up the text of a document that is told of in bytes that are no text. False: the notification is about
+    /// something else.
+    fn damaged(&self, method: &str, params: Option<&Value>) -> bool {
+        let params = params.unwrap_or(&Value::Null);
+        let is_lost = self.connection.is_initialized() && self.connection.documents.lose(method, params);
+        if is_lost {
+            self.not_followed(method, params, "the text is not UTF-8");
+        }
+        is_lost
+    }
+
+    /// Tells the client, and the user if Opal does not know a document's text any more.
+    fn not_followed(&self, method: &str, params: &Value, why: &str) {
+        tracing::warn!(method, why, "a document notification could not be taken");
+        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str);
+        let document = uri.and_then(|uri| self.connection.documents.get_by_uri(uri));
+        match document.filter(OpenDocument::is_lost) {
+            Some(document) => self.show_lost(&document.uri, why),
+            None => {
+                let message = format!("Opal could not follow {method}: {why}");
+                self.connection.log_message(MessageType::WARNING, &message);
+            }
+        }
+    }
+
+    /// Gives up the documents that a frame which is no message was about.
+    fn lose_documents(&self, frame: &[u8]) {
+        let lost = self.connection.documents.lose_in(frame);
+        if let Some(documents) = lost {
+            tracing::warn!(documents, "a change of a document was in a frame that is no message");
+            self.show_lost(&documents, "a message of the editor could not be read");
+        }
+    }
+
+    fn show_lost(&self, documents: &str, why: &str) {
+        let message = format!(
+            "Opal does not know the text of {documents} any more: {why}. Close the document and open it again."
+        );
+        self.connection.show_message(MessageType::WARNING, &message);
     }
 
     fn reply(&self, response: Response) {

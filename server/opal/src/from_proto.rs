@@ -5,18 +5,18 @@ use agent::event::Attachment;
 use agent::permission::Mode;
 use protocol as wire;
 use provider::ThinkingLevel;
-use text::{Position, PositionEncoding, PositionRange};
+use text::{Counting, Position, PositionRange};
 
 pub(crate) fn position_range(range: wire::Range) -> PositionRange {
     let position = |position: wire::Position| Position::new(position.line, position.character);
     PositionRange::new(position(range.start), position(range.end))
 }
 
-pub(crate) fn attachment(attachment: wire::Attachment, encoding: PositionEncoding) -> Attachment {
+pub(crate) fn attachment(attachment: wire::Attachment, counting: Counting) -> Attachment {
     match attachment {
         wire::Attachment::File { uri } => Attachment::File { uri },
         wire::Attachment::Selection { uri, range } => {
-            Attachment::Selection { uri, range: position_range(range), encoding }
+            Attachment::Selection { uri, range: position_range(range), counting }
         }
         wire::Attachment::Image { mime_type, data } => Attachment::Image { mime_type, data },
     }

@@ -1,14 +1,15 @@
 //! The files of one session: what its clients have open, over the disk.
 //!
 //! Open documents change only in the editor, by versioned workspace edits, and are believed to have changed
-//! only when the editor sends the text back. See [`apply`] for that, [`disk`] for what the server writes,
-//! [`client_tools`] for what the editors are asked about the files.
+//! only when the editor sends the text back. See [`apply`] for that, [`clean`] for what is saved, [`disk`] for
+//! what the server writes, [`client_tools`] for what the editors are asked about the files.
 
 mod apply;
+mod clean;
 mod client_tools;
 mod disk;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use agent::SessionId;
@@ -18,6 +19,7 @@ use futures::future::BoxFuture;
 use protocol::{Request, SaveDocumentsParams, SaveDocumentsResult, methods};
 use text::{AbsPath, Rope};
 
+use self::clean::Standing;
 use crate::Limits;
 use crate::blocking::blocking;
 use crate::connection::Connection;
@@ -29,11 +31,17 @@ pub(crate) struct SessionWorkspace {
     limits: Limits,
     /// In the order in which they were attached. A connection owns its documents; this only looks at them.
     connections: Mutex<Vec<Weak<Connection>>>,
-    /// Documents that this session edited and that were clean before, until they are seen to be saved; each
-    /// with the text that Opal left. If the user typed since, it is theirs to save.
-    to_save: Mutex<HashMap<FileName, Rope>>,
-    /// Documents that this session edited and that the user had left dirty.
-    left_dirty: Mutex<HashSet<FileName>>,
+    /// Open documents that this session edited, until they are seen to be saved.
+    edited: Mutex<HashMap<FileName, Edited>>,
+}
+
+/// An edited document.
+#[derive(Debug)]
+struct Edited {
+    /// The text that Opal left. If another stands there, the user typed since, and it is theirs to save.
+    text: Rope,
+    /// How the document stood before Opal edited it. One that was clean is to be saved.
+    was: Standing,
 }
 
 /// A document and whose it is.
@@ -45,13 +53,7 @@ struct Held {
 
 impl SessionWorkspace {
     pub(crate) fn new(session_id: SessionId, limits: Limits) -> Self {
-        Self {
-            session_id,
-            limits,
-            connections: Mutex::default(),
-            to_save: Mutex::default(),
-            left_dirty: Mutex::default(),
-        }
+        Self { session_id, limits, connections: Mutex::default(), edited: Mutex::default() }
     }
 
     pub(crate) fn attach(&self, connection: &Arc<Connection>) {
@@ -66,28 +68,28 @@ impl SessionWorkspace {
         lock(&self.connections).iter().filter_map(Weak::upgrade).filter(|client| client.is_open()).collect()
     }
 
-    /// The document as the client that has it open sees it. If several have: the one whose text is not on
-    /// disk, which is where somebody is at work.
-    fn held(&self, name: &FileName, on_disk: Option<&Rope>) -> Option<Held> {
-        let mut held = self.connections().into_iter().filter_map(|connection| {
-            let document = connection.documents.get(name)?;
-            Some(Held { connection, document })
-        });
-        let first = held.next()?;
-        if on_disk.is_none_or(|text| first.document.text() != text) {
-            return Some(first);
-        }
-        held.find(|held| on_disk.is_some_and(|text| held.document.text() != text)).or(Some(first))
-    }
-
-    /// As [`Self::held`], reading the disk only if several clients have the document open.
+    /// The document as the client that has it open sees it. If several have: the one that is not clean, which is
+    /// where somebody is at work.
     async fn find(&self, name: &FileName) -> Option<Held> {
-        let n_open = self.connections().iter().filter(|client| client.documents.get(name).is_some()).count();
-        let on_disk = match name {
-            FileName::Path(path) if n_open > 1 => self.on_disk(path).await.ok().map(|read| read.text),
-            _ => None,
-        };
-        self.held(name, on_disk.as_ref())
+        let mut held: Vec<Held> = self
+            .connections()
+            .into_iter()
+            .filter_map(|connection| {
+                let document = connection.documents.get(name)?;
+                Some(Held { connection, document })
+            })
+            .collect();
+        if held.len() < 2 {
+            return held.pop();
+        }
+        let mut chosen: Option<(Standing, Held)> = None;
+        for held in held {
+            let standing = self.standing(&held.document).await;
+            if chosen.as_ref().is_none_or(|(chosen, _)| *chosen < standing) {
+                chosen = Some((standing, held));
+            }
+        }
+        chosen.map(|(_, held)| held)
     }
 
     async fn on_disk(&self, path: &AbsPath) -> Result<disk::Read, FileError> {
@@ -96,12 +98,28 @@ impl SessionWorkspace {
         blocking(move || disk::read(&path, max)).await
     }
 
-    /// Whether the open document differs from the file, or there is no such file.
-    async fn is_dirty(&self, name: &FileName, text: &Rope) -> bool {
-        let FileName::Path(path) = name else { return true };
+    /// How an open document stands to its file.
+    async fn standing(&self, document: &OpenDocument) -> Standing {
+        let (document, max) = (document.clone(), self.limits.read_file);
+        blocking(move || clean::standing(&document, max)).await
+    }
+
+    /// How the user left a document: what Opal did to it since does not count.
+    async fn left_by_user(&self, document: &OpenDocument) -> Standing {
+        let before = lock(&self.edited)
+            .get(document.name())
+            .filter(|edited| edited.text == *document.text())
+            .map(|edited| edited.was);
+        match (before, self.standing(document).await) {
+            (Some(before), Standing::Differs | Standing::Typed) => before,
+            (_, now) => now,
+        }
+    }
+
+    /// Returns true if the file on disk holds the text.
+    async fn file_holds(&self, path: &AbsPath, text: &Rope) -> bool {
         let (path, text, max) = (path.clone(), text.clone(), self.limits.read_file);
-        let holds = blocking(move || disk::holds(&path, &text, max)).await;
-        !holds.unwrap_or(false)
+        blocking(move || clean::holds(&path, &text, max)).await
     }
 
     /// The client through which a closed file is edited.
@@ -129,34 +147,43 @@ impl SessionWorkspace {
     ) -> Result<Written, WriteError> {
         if base.origin != (Origin::Open { version: held.document.version() })
             || *held.document.text() != base.text
+            || held.document.is_lost()
         {
             return Err(WriteError::Stale);
         }
         let name = &base.name;
-        let was_left_so = lock(&self.to_save).get(name) == Some(&base.text);
-        let was_dirty = !was_left_so && self.is_dirty(name, &base.text).await;
+        let was = self.left_by_user(&held.document).await;
         let text = apply::to_document(&held, edits, &expected, &self.limits).await?;
         let uri = held.document.uri.clone();
-        if was_dirty {
-            lock(&self.left_dirty).insert(name.clone());
+        lock(&self.edited).insert(name.clone(), Edited { text: text.clone(), was });
+        let left_as = match was {
+            Standing::Clean => None,
+            Standing::Differs => Some(OnDisk::LeftDifferent),
+            Standing::Typed => Some(OnDisk::LeftDirty),
+        };
+        if let Some(on_disk) = left_as {
             let left = expected.clone();
-            return Ok(Written { uri, text, expected, left, on_disk: OnDisk::LeftDirty });
+            return Ok(Written { uri, text, expected, left, on_disk });
         }
-        lock(&self.to_save).insert(name.clone(), text.clone());
         if held.connection.saves_documents() {
             save_documents(&held.connection, &self.session_id, vec![uri.clone()], &self.limits).await;
         }
         // A formatter may have run.
         let typed = text != expected;
         let now = held.connection.documents.get_by_uri(&uri);
-        let text = now.map_or(text, |document| document.text().clone());
-        // The disk tells whether it was saved.
-        let on_disk = if self.is_dirty(name, &text).await { OnDisk::NotSaved } else { OnDisk::Saved };
+        let (text, is_saved) = match now {
+            Some(now) => (now.text().clone(), self.standing(&now).await == Standing::Clean),
+            None => {
+                let is_saved = matches!(name, FileName::Path(path) if self.file_holds(path, &text).await);
+                (text, is_saved)
+            }
+        };
+        let on_disk = if is_saved { OnDisk::Saved } else { OnDisk::NotSaved };
         // What stands there unsaved was typed since.
-        let is_typed = typed || on_disk == OnDisk::NotSaved;
+        let is_typed = typed || !is_saved;
         let left = if is_typed { expected.clone() } else { left(&base.text, &expected, &text).await };
-        if on_disk == OnDisk::Saved {
-            lock(&self.to_save).remove(name);
+        if is_saved {
+            lock(&self.edited).remove(name);
         }
         Ok(Written { uri, text, expected, left, on_disk })
     }
@@ -214,15 +241,14 @@ impl SessionWorkspace {
         apply::to_closed(connection, &uri, base, edits, &self.limits).await?;
         save_documents(connection, &self.session_id, vec![uri.clone()], &self.limits).await;
         // The disk is believed, and if the editor has opened the file, its document.
-        let document = connection.documents.get(&base.name).map(|document| document.text().clone());
+        let open = connection.documents.get(&base.name);
         let on_disk = match self.on_disk(path).await {
             Ok(read) => Some(read.text),
             Err(FileError::NotFound { .. }) => None,
-            Err(error) => return Err(WriteError::Io { name: path.to_string(), reason: error.to_string() }),
+            Err(_) => return self.written_unreadably(path, base, edits, expected, open).await,
         };
-        let written = edits.changed_ranges_after();
-        let applied =
-            |text: &Rope| *text == expected || text::differs_only_outside(&expected, text, &written);
+        let document = open.map(|document| document.text().clone());
+        let applied = |text: &Rope| is_applied(text, &expected, edits);
         let was = (base.origin != Origin::Missing).then_some(&base.text);
         match (document, on_disk) {
             (document, Some(disk))
@@ -232,7 +258,8 @@ impl SessionWorkspace {
                 Ok(Written { uri, text: disk, expected, left, on_disk: OnDisk::Saved })
             }
             (Some(document), _) if applied(&document) => {
-                lock(&self.to_save).insert(base.name.clone(), document.clone());
+                let edited = Edited { text: document.clone(), was: Standing::Clean };
+                lock(&self.edited).insert(base.name.clone(), edited);
                 let left = left(&base.text, &expected, &document).await;
                 Ok(Written { uri, text: document, expected, left, on_disk: OnDisk::NotSaved })
             }
@@ -245,6 +272,42 @@ impl SessionWorkspace {
         }
     }
 
+    /// What came of an edit after which the file cannot be read, because the editor saves in an encoding that
+    /// Opal does not read. The editor's document tells; without one, the file may still be the expected text.
+    async fn written_unreadably(
+        &self,
+        path: &AbsPath,
+        base: &File,
+        edits: &text::EditSet,
+        expected: Rope,
+        open: Option<OpenDocument>,
+    ) -> Result<Written, WriteError> {
+        let uri = path.to_uri();
+        let Some(document) = open.filter(|document| !document.is_lost()) else {
+            return match self.file_holds(path, &expected).await {
+                true => {
+                    let (text, left) = (expected.clone(), expected.clone());
+                    Ok(Written { uri, text, expected, left, on_disk: OnDisk::Saved })
+                }
+                false => Err(WriteError::Unanswered),
+            };
+        };
+        let text = document.text().clone();
+        if !is_applied(&text, &expected, edits) {
+            return Err(WriteError::Diverged { now: text });
+        }
+        let on_disk = match self.standing(&document).await {
+            Standing::Clean => OnDisk::Saved,
+            Standing::Differs | Standing::Typed => {
+                let edited = Edited { text: text.clone(), was: Standing::Clean };
+                lock(&self.edited).insert(base.name.clone(), edited);
+                OnDisk::NotSaved
+            }
+        };
+        let left = left(&base.text, &expected, &text).await;
+        Ok(Written { uri, text, expected, left, on_disk })
+    }
+
     /// Through the editor where it can, so that what it shows of the file goes too.
     async fn remove_file(&self, file: &File) -> Result<String, WriteError> {
         let io = |reason: String| WriteError::Io { name: file.name.to_string(), reason };
@@ -253,6 +316,7 @@ impl SessionWorkspace {
         };
         let held = self.find(&file.name).await;
         let stands = match &held {
+            Some(held) if held.document.is_lost() => None,
             Some(held) => Some(held.document.text().clone()),
             None => self.on_disk(path).await.ok().map(|read| read.text),
         };
@@ -262,9 +326,12 @@ impl SessionWorkspace {
         // Nobody has looked at what another program has written under an open document. What is empty holds
         // nothing to lose: an editor makes such a file before it saves.
         let differs = match self.on_disk(path).await {
-            Ok(read) => read.text != file.text && read.text.len_bytes() > 0,
+            Ok(read) if read.text.len_bytes() == 0 => false,
             Err(FileError::NotFound { .. }) => false,
-            Err(_) => true,
+            Ok(_) | Err(_) => match &held {
+                Some(held) => self.standing(&held.document).await != Standing::Clean,
+                None => false,
+            },
         };
         if differs {
             return Err(WriteError::DiskDiffers);
@@ -289,18 +356,19 @@ impl SessionWorkspace {
                 });
             }
         }
-        lock(&self.to_save).remove(&file.name);
-        lock(&self.left_dirty).remove(&file.name);
+        lock(&self.edited).remove(&file.name);
         Ok(uri)
     }
 
     async fn save_all(&self) -> Vec<AbsPath> {
-        let waiting: Vec<(FileName, Rope)> =
-            lock(&self.to_save).iter().map(|(name, left)| (name.clone(), left.clone())).collect();
+        let edited: Vec<(FileName, Rope, Standing)> = lock(&self.edited)
+            .iter()
+            .map(|(name, edited)| (name.clone(), edited.text.clone(), edited.was))
+            .collect();
         let mut to_ask: Vec<(Arc<Connection>, Vec<String>)> = Vec::new();
-        for (name, left) in waiting {
-            match self.find(&name).await {
-                Some(Held { connection, document }) if *document.text() == left => {
+        for (name, left, _) in edited.iter().filter(|(_, _, was)| *was == Standing::Clean) {
+            match self.find(name).await {
+                Some(Held { connection, document }) if document.text() == left => {
                     if !connection.saves_documents() {
                         continue;
                     }
@@ -311,8 +379,9 @@ impl SessionWorkspace {
                 }
                 // The user has typed since, or closed it.
                 _ => {
-                    lock(&self.to_save).remove(&name);
-                    lock(&self.left_dirty).insert(name);
+                    if let Some(edited) = lock(&self.edited).get_mut(name) {
+                        edited.was = Standing::Typed;
+                    }
                 }
             }
         }
@@ -320,18 +389,17 @@ impl SessionWorkspace {
             save_documents(client, &self.session_id, std::mem::take(uris), &self.limits)
         });
         futures::future::join_all(asked).await;
-        let edited: HashSet<FileName> =
-            lock(&self.left_dirty).iter().chain(lock(&self.to_save).keys()).cloned().collect();
         let mut dirty = Vec::new();
-        for name in edited {
+        for (name, ..) in edited {
             match (&name, self.find(&name).await) {
-                (FileName::Path(path), Some(held)) if self.is_dirty(&name, held.document.text()).await => {
+                (FileName::Path(path), Some(held))
+                    if self.standing(&held.document).await != Standing::Clean =>
+                {
                     dirty.push(path.clone());
                 }
                 // On disk by now, or not open any more.
                 _ => {
-                    lock(&self.to_save).remove(&name);
-                    lock(&self.left_dirty).remove(&name);
+                    lock(&self.edited).remove(&name);
                 }
             }
         }
@@ -352,6 +420,9 @@ impl Workspace for SessionWorkspace {
     fn read<'a>(&'a self, name: &'a FileName) -> BoxFuture<'a, Result<File, FileError>> {
         async move {
             if let Some(Held { document, .. }) = self.find(name).await {
+                if document.is_lost() {
+                    return Err(FileError::Lost { name: name.to_string() });
+                }
                 let origin = Origin::Open { version: document.version() };
                 return Ok(File { name: name.clone(), text: document.text().clone(), origin });
             }
@@ -399,6 +470,11 @@ impl Workspace for SessionWorkspace {
     fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>> {
         self.save_all().boxed()
     }
+}
+
+/// Returns true if the text shows that the edits were applied.
+fn is_applied(text: &Rope, expected: &Rope, edits: &text::EditSet) -> bool {
+    text == expected || text::differs_only_outside(expected, text, &edits.changed_ranges_after())
 }
 
 /// What a change left where this stands now. A formatter cannot be told from the user, so what can be kept

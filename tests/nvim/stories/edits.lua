@@ -88,6 +88,57 @@ story("text after the last line leaves no empty line behind it", function(t)
   t:expect("of a file that was not open", t:on_disk("b.txt"), "one\r\ntwo\r\n")
 end)
 
+story("a CR inside a line is a character, in edits and in what is typed", function(t)
+  t:file("a.txt", "a\rb\nc\nd\ne\n")
+  t:start({
+    { read("a.txt") },
+    { edit("a.txt", { { "d", "D" } }) },
+    { say("Done.") },
+    { edit("a.txt", { { "mine\nD\ne", "all" } }) },
+    { say("Followed.") },
+  }, { permission_mode = "auto_edit" })
+  t:cmd("edit a.txt")
+  t:turn("shout", "Done.")
+  t:expect("after the edit", t:text(), "a\rb\nc\nD\ne")
+  t:expect("on disk", t:on_disk("a.txt"), "a\rb\nc\nD\ne\n")
+  t:keys("2Gccmine<Esc>")
+  t:turn("follow", "Followed.")
+  t:expect("what was typed below the CR was followed", t:text(), "a\rb\nall")
+end)
+
+story("a clean buffer of a file in Latin-1 is saved after an edit", function(t)
+  t:file("a.txt", "caf\233 one\r\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "très" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:cmd("edit a.txt")
+  t:turn("translate", "Done.")
+  t:expect("on disk", t:on_disk("a.txt"), "caf\233 tr\232s\r\n")
+  t:expect("nobody is said to have typed", t:results()[2]:find("not saved", 1, true), nil)
+end)
+
+story("a buffer that gets its last line end by saving counts as saved", function(t)
+  t:file("a.txt", "one")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:cmd("edit a.txt")
+  t:turn("shout", "Done.")
+  t:expect("on disk", t:on_disk("a.txt"), "ONE\n")
+  t:expect("the model hears of no difference", t:results()[2]:find("saved", 1, true), nil)
+end)
+
+story("a buffer that holds no text is said to be unknown", function(t)
+  t:file("a.txt", "caf\233 one\n")
+  t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "two" } }) }, { say("Done.") } }, {
+    permission_mode = "auto_edit",
+  })
+  t:cmd("edit ++enc=utf-8 ++bad=keep a.txt")
+  t:turn("change it", "Done.")
+  t:model_was_told("is not known")
+  t:expect("nothing was changed", t:on_disk("a.txt"), "caf\233 one\n")
+end)
+
 story("a clean buffer is saved after an edit, and formatters run", function(t)
   t:file("a.txt", "one\n")
   t:start({ { read("a.txt") }, { edit("a.txt", { { "one", "ONE" } }) }, { say("Done.") } }, {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::document::Encoding;
+use super::document::{Encoding, Habits};
 use super::profile::Profile;
 use super::state::State;
 use super::user::file_uri;
@@ -29,6 +29,7 @@ pub struct Options {
     pub full_sync: bool,
     /// Writes URIs with brackets, spaces and letters as they are.
     pub raw_uris: bool,
+    pub habits: Habits,
     /// What it offers to find out; a story answers.
     pub tools: Vec<&'static str>,
 }
@@ -104,7 +105,7 @@ impl Editor {
         let root = file_uri(&options.directory, false);
         json!({
             "processId": null,
-            "clientInfo": { "name": format!("fake {:?}", options.profile), "version": "1" },
+            "clientInfo": { "name": options.profile.client_name(), "version": "1" },
             "rootUri": root,
             "workspaceFolders": [{ "uri": root, "name": "workspace" }],
             "capabilities": options.profile.capabilities(&encodings, &options.tools),

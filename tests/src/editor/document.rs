@@ -32,6 +32,17 @@ impl Encoding {
     }
 }
 
+/// What an editor does with files, beyond holding their text as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Habits {
+    /// Holds `\n` in its documents, and writes CRLF where the file had it, like Sublime Text, Emacs and JetBrains.
+    pub lf_buffers: bool,
+    /// Saves in Latin-1. What is not UTF-8 is read and saved so by every editor.
+    pub latin1: bool,
+    /// Ends lines at LF alone, like Neovim, Helix and Emacs.
+    pub lf_lines: bool,
+}
+
 /// One open document.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -41,6 +52,9 @@ pub struct Document {
     pub text: String,
     /// The file begins with a byte order mark, which is not part of the text.
     pub bom: bool,
+    habits: Habits,
+    /// Of a document that holds `\n`: the file has CRLF.
+    crlf: bool,
     /// What the document was before, oldest first; of big documents nothing is kept.
     pub earlier: Vec<String>,
 }
@@ -67,15 +81,31 @@ const KEEP_BELOW: usize = 1 << 20;
 
 impl Document {
     pub fn new(uri: &str, bytes: &[u8]) -> Self {
+        Self::open(uri, bytes, Habits::default())
+    }
+
+    pub fn open(uri: &str, bytes: &[u8], mut habits: Habits) -> Self {
         let bom = bytes.starts_with(b"\xef\xbb\xbf");
-        let text = String::from_utf8_lossy(if bom { &bytes[3..] } else { bytes }).into_owned();
-        Self { uri: uri.to_owned(), version: 1, text, bom, earlier: Vec::new() }
+        let bytes = if bom { &bytes[3..] } else { bytes };
+        let mut text = String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| {
+            habits.latin1 = true;
+            bytes.iter().copied().map(char::from).collect()
+        });
+        let crlf = habits.lf_buffers && text.contains("\r\n");
+        if crlf {
+            text = text.replace("\r\n", "\n");
+        }
+        Self { uri: uri.to_owned(), version: 1, text, bom, habits, crlf, earlier: Vec::new() }
     }
 
     /// What a save writes.
     pub fn bytes(&self) -> Vec<u8> {
+        let text = if self.crlf { self.text.replace('\n', "\r\n") } else { self.text.clone() };
+        if self.habits.latin1 {
+            return text.chars().map(|c| u8::try_from(c).expect("a story writes Latin-1 here")).collect();
+        }
         let mut bytes = if self.bom { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
-        bytes.extend_from_slice(self.text.as_bytes());
+        bytes.extend_from_slice(text.as_bytes());
         bytes
     }
 
@@ -87,7 +117,7 @@ impl Document {
     /// Reads LSP text edits: a set, all made for the present text.
     pub fn parse_edits(&self, edits: &Value, encoding: Encoding) -> Result<Vec<Replacement>, BadEdit> {
         let edits = edits.as_array().ok_or_else(|| BadEdit("`edits` is not an array".into()))?;
-        let lines = Lines::new(&self.text);
+        let lines = Lines::new(&self.text, self.habits);
         let mut replacements = Vec::new();
         for edit in edits {
             let start = lines.offset(&edit["range"]["start"], encoding)?;
@@ -96,7 +126,8 @@ impl Document {
             if start > end {
                 return Err(BadEdit(format!("the range {} ends before it starts", edit["range"])));
             }
-            replacements.push(Replacement { start, end, text: text.to_owned() });
+            let text = if self.habits.lf_buffers { text.replace("\r\n", "\n") } else { text.to_owned() };
+            replacements.push(Replacement { start, end, text });
         }
         replacements.sort_by_key(|replacement| replacement.start);
         match replacements.windows(2).find(|pair| pair[0].end > pair[1].start) {
@@ -109,7 +140,7 @@ impl Document {
     /// on the text the one before has left: from the back.
     pub fn replace(&mut self, replacements: &[Replacement], encoding: Encoding) -> Vec<Value> {
         let before = self.text.clone();
-        let lines = Lines::new(&before);
+        let lines = Lines::new(&before, self.habits);
         let mut changes = Vec::new();
         for Replacement { start, end, text } in replacements.iter().rev() {
             let range =
@@ -133,7 +164,7 @@ impl Document {
 
     /// The LSP range of some bytes.
     pub fn range(&self, start: usize, end: usize, encoding: Encoding) -> Value {
-        let lines = Lines::new(&self.text);
+        let lines = Lines::new(&self.text, self.habits);
         json!({ "start": lines.position(start, encoding), "end": lines.position(end, encoding) })
     }
 }
@@ -158,24 +189,27 @@ fn difference(old: &str, new: &str) -> Replacement {
     Replacement { start, end, text: new[start..new_end].to_owned() }
 }
 
-/// Where the lines of a text begin: after LF, CRLF and CR, as LSP has it.
+/// Where the lines of a text begin: after LF, CRLF and CR, as LSP has it, or after LF alone.
 struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    breaks: &'static [char],
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, habits: Habits) -> Self {
         let bytes = text.as_bytes();
-        let ends = |at: usize| bytes[at] == b'\n' || bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+        let is_lone_cr = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+        let ends = |at: usize| bytes[at] == b'\n' || !habits.lf_lines && is_lone_cr(at);
         let starts = std::iter::once(0).chain((0..bytes.len()).filter(|at| ends(*at)).map(|at| at + 1));
-        Self { text, starts: starts.collect() }
+        let breaks = if habits.lf_lines { &['\n'][..] } else { &['\r', '\n'] };
+        Self { text, starts: starts.collect(), breaks }
     }
 
     /// A line without its break.
     fn line(&self, line: usize) -> &'a str {
         let end = self.starts.get(line + 1).copied().unwrap_or(self.text.len());
-        self.text[self.starts[line]..end].trim_end_matches(['\r', '\n'])
+        self.text[self.starts[line]..end].trim_end_matches(self.breaks)
     }
 
     /// Strict: a server that computes on the right text never names a place that is not there.

@@ -30,6 +30,20 @@ impl Profile {
         matches!(self, Self::Opal | Self::VsCode | Self::Neovim)
     }
 
+    /// What it calls itself. The real name where the server knows the editor by it.
+    pub fn client_name(self) -> String {
+        match self {
+            Self::Helix => "helix".into(),
+            Self::Emacs => "Eglot".into(),
+            _ => format!("fake {self:?}"),
+        }
+    }
+
+    /// Whether lines end at LF alone.
+    pub fn has_lf_lines(self) -> bool {
+        matches!(self, Self::Neovim | Self::Helix | Self::Emacs)
+    }
+
     /// Whether `window/showMessageRequest` is answered.
     pub fn shows_message_requests(self) -> bool {
         !matches!(self, Self::Kate)
@@ -86,7 +100,10 @@ impl Profile {
             });
         }
         if self.knows_opal() {
-            let opal = json!({ "version": 1, "confirm": true, "input": true, "save_documents": true, "tools": tools });
+            let mut opal = json!({ "version": 1, "confirm": true, "input": true, "save_documents": true, "tools": tools });
+            if self.has_lf_lines() {
+                opal["line_ends"] = json!("lf");
+            }
             capabilities["experimental"] = json!({ "opal": opal });
         }
         capabilities

@@ -247,7 +247,8 @@ impl State {
             self.problem(text);
         }
         let bytes = fs::read(&path).unwrap_or_default();
-        self.open_document(Document::new(uri, &bytes));
+        let document = Document::open(uri, &bytes, self.habits());
+        self.open_document(document);
     }
 
     fn save_documents(&mut self, id: &Value, params: Value) {

@@ -318,7 +318,8 @@ impl State {
         if document.text.len() > 1 << 16 {
             return;
         }
-        let texts: Vec<_> = document.texts().map(|text| text.replace("\r\n", "\n")).collect();
+        let texts: Vec<_> =
+            document.texts().map(|text| text.replace("\r\n", "\n").replace('\r', "\n")).collect();
         for hunk in diff.split("\n@@ ").skip(1) {
             let lines = hunk.lines().skip(1).filter(|line| line.starts_with([' ', '+']));
             let new: Vec<_> = lines.map(|line| line[1..].trim_end_matches('\r')).collect();

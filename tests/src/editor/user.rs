@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use serde_json::{Value, json};
 
-use super::document::Document;
+use super::document::{Document, Habits};
 use super::edits::{Apply, Confirm, Save};
 use super::state::State;
 use super::{Editor, Outgoing};
@@ -22,12 +22,21 @@ impl Editor {
         let uri = self.uri(name);
         let bytes =
             fs::read(path_of(&uri)).unwrap_or_else(|error| panic!("{name} cannot be opened: {error}"));
-        self.with(|state| state.open_document(Document::new(&uri, &bytes)));
+        self.with(|state| {
+            let document = Document::open(&uri, &bytes, state.habits());
+            state.open_document(document);
+        });
     }
 
     /// Opens a document that is no file, such as `untitled:Untitled-1`.
     pub fn open_untitled(&self, uri: &str, text: &str) {
         self.with(|state| state.open_document(Document::new(uri, text.as_bytes())));
+    }
+
+    /// Opens a file with a text that was never saved, as an editor does that restores what it had.
+    pub fn restore(&self, name: &str, text: &str) {
+        let uri = self.uri(name);
+        self.with(|state| state.open_document(Document::new(&uri, text.as_bytes())));
     }
 
     pub fn close(&self, name: &str) {
@@ -155,6 +164,11 @@ impl Editor {
 impl State {
     pub(super) fn document(&mut self, uri: &str) -> &mut Document {
         self.documents.get_mut(uri).unwrap_or_else(|| panic!("{uri} is not open"))
+    }
+
+    pub(super) fn habits(&self) -> Habits {
+        let lf_lines = self.options.profile.has_lf_lines();
+        Habits { lf_lines, ..self.options.habits }
     }
 
     pub(super) fn open_document(&mut self, document: Document) {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::{House, Opal, Server, put};
 use crate::background;
-use crate::editor::{Confirm, Editor, Options, Profile};
+use crate::editor::{Confirm, Editor, Habits, Options, Profile};
 use crate::frame::Framing;
 use crate::github::GitHub;
 use crate::model::{FakeModel, Family};
@@ -145,6 +145,12 @@ impl Start {
     /// The editor sends whole texts.
     pub fn full_sync(mut self) -> Self {
         self.options.full_sync = true;
+        self
+    }
+
+    /// What the editor does with files.
+    pub fn habits(mut self, habits: Habits) -> Self {
+        self.options.habits = habits;
         self
     }
 

@@ -45,6 +45,7 @@ pub(super) async fn change_file(
             Ok(edits) => edits,
             Err(error) => return tell(name, call, Err(error)).await,
         };
+        refuse_nul(&edits)?;
         if edits.is_empty() && base.origin != Origin::Missing {
             let same = Output::text(format!("{shown} has this text already; nothing was changed"));
             return tell(name, call, Ok(same)).await;
@@ -105,6 +106,18 @@ pub(super) async fn change_file(
     Err(ToolError::failed(format!(
         "{shown} keeps changing while the edit is being applied; nothing was changed. Read it again."
     )))
+}
+
+/// Refuses text with a NUL, which makes a file binary: no editor shows it as text, and no tool reads it again.
+fn refuse_nul(edits: &EditSet) -> Result<(), ToolError> {
+    let has_nul = edits.edits().iter().any(|edit| edit.new_text.contains('\0'));
+    match has_nul {
+        true => Err(ToolError::failed(
+            "the new text holds a NUL character, so the file would be binary; nothing was changed. Leave the NUL \
+             out, write it as an escape of the file's language, or make the file with a command",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// What changing the file is, to the rules.
@@ -168,6 +181,10 @@ async fn report(
     match written.on_disk {
         OnDisk::Saved => {}
         OnDisk::LeftDirty => words.push_str("\n(not saved: the document has unsaved changes of the user)"),
+        OnDisk::LeftDifferent => words.push_str(
+            "\n(not saved: the document in the editor and the file on disk differed before this edit, which the \
+             user has to resolve)",
+        ),
         OnDisk::NotSaved => words.push_str("\n(in the editor, but not saved to disk)"),
     }
     let files = vec![call.context.state_of(name, &written.text)];

@@ -45,10 +45,10 @@ pub(super) async fn read(
                 let shown = shown(&file.text, &name);
                 parts.push(Part::Text(format!("<file path=\"{name}\">\n{shown}</file>")));
             }
-            Attachment::Selection { uri, range, encoding } => {
+            Attachment::Selection { uri, range, counting } => {
                 let (name, file) = open(uri, context).await?;
-                let start = to_offset(&file.text, range.start, *encoding);
-                let end = to_offset(&file.text, range.end, *encoding).max(start);
+                let start = to_offset(&file.text, range.start, *counting);
+                let end = to_offset(&file.text, range.end, *counting).max(start);
                 let selected = shown(&Rope::from(file.text.byte_slice(start..end)), &name);
                 let (first, last) = (file.text.byte_to_line(start) + 1, file.text.byte_to_line(end) + 1);
                 parts.push(Part::Text(format!(

@@ -38,6 +38,7 @@ async fn a_client_is_asked_in_the_way_it_has_declared_or_by_a_message_box() {
             input: able,
             save_documents: true,
             tools: Vec::new(),
+            line_ends: None,
         })
     };
     check(opal(true), confirm(), expect!["client/confirm"]).await;
@@ -46,4 +47,18 @@ async fn a_client_is_asked_in_the_way_it_has_declared_or_by_a_message_box() {
     check(opal(true), input(&[]), expect!["client/input"]).await;
     check(opal(false), input(&[]), expect![""]).await;
     check(None, input(&["a"]), expect!["window/showMessageRequest"]).await;
+}
+
+#[test]
+fn lines_end_as_the_client_declares_or_is_known_for() {
+    let check = |name: &str, declared: Option<wire::LineEnds>, expected: text::LineEnds| {
+        let opal = wire::ClientCapabilities { line_ends: declared, ..wire::ClientCapabilities::default() };
+        let profile = Profile { client: Some(name.into()), opal: Some(opal), ..Profile::default() };
+        assert_eq!(profile.line_ends(), expected, "{name} {declared:?}");
+    };
+    check("Visual Studio Code", None, text::LineEnds::Lsp);
+    check("Neovim", None, text::LineEnds::Lf);
+    check("helix", Some(wire::LineEnds::Unknown), text::LineEnds::Lf);
+    check("Neovim", Some(wire::LineEnds::Lsp), text::LineEnds::Lsp);
+    check("new editor", Some(wire::LineEnds::Lf), text::LineEnds::Lf);
 }

@@ -7,7 +7,7 @@ use super::*;
 #[track_caller]
 fn check(notifications: &[(&str, Value)], expected: Expect) {
     let documents = Documents::new();
-    documents.set_encoding(PositionEncoding::Utf16);
+    documents.set_counting(Counting::default());
     let mut out = String::new();
     for (method, params) in notifications {
         match documents.notify(&format!("textDocument/{method}"), params) {
@@ -21,7 +21,8 @@ fn check(notifications: &[(&str, Value)], expected: Expect) {
         .documents
         .iter()
         .map(|(uri, open)| {
-            format!("{} as {uri} v{} {:?}\n", open.name, open.version().0, open.text().to_string())
+            let lost = if open.is_lost() { ", lost" } else { "" };
+            format!("{} as {uri} v{} {:?}{lost}\n", open.name, open.version().0, open.text().to_string())
         })
         .collect();
     shown.sort();
@@ -123,23 +124,50 @@ fn documents_that_are_no_files() {
 }
 
 #[test]
-fn what_cannot_be_taken_is_said_and_changes_nothing() {
+fn what_cannot_be_taken_is_said() {
     check(
         &[
             open("untitled:a", 1, "abc"),
             change("untitled:b", 2, json!([{"text": "x"}])),
-            change("untitled:a", 2, json!([{"text": "x"}, {"range": range(0, 2, 1), "text": "y"}])),
-            change("untitled:a", 2, json!([{"range": range(0, 2, 1)}])),
             close("untitled:c"),
             ("hover", json!({})),
         ],
         expect![[r#"
             didChange: untitled:b is not open
-            didChange: untitled:a: change 2 ends at 0:1, before its start at 0:2
-            didChange: bad params: contentChanges[0]: missing field `text`
             didClose: untitled:c is not open
             hover: not about documents
             untitled:a as untitled:a v1 "abc"
+        "#]],
+    );
+}
+
+#[test]
+fn a_document_whose_change_cannot_be_taken_is_lost_until_it_is_whole() {
+    check(
+        &[
+            open("untitled:a", 1, "abc"),
+            open("untitled:b", 1, "abc"),
+            open("untitled:c", 1, "abc"),
+            ("didOpen", json!({"textDocument": {"uri": "untitled:d", "version": 1}})),
+            change("untitled:a", 2, json!([{"text": "x"}, {"range": range(0, 2, 1), "text": "y"}])),
+            change("untitled:b", 2, json!([{"range": range(0, 1, 2)}])),
+            change("untitled:b", 3, json!([{"range": range(0, 0, 0), "text": "x"}])),
+            change("untitled:c", 2, json!([{"range": range(0, 1, 2)}])),
+            change(
+                "untitled:c",
+                3,
+                json!([{"range": range(9, 9, 0), "text": "x"}, {"text": "y"}, {"range": range(0, 0, 0), "text": "x"}]),
+            ),
+        ],
+        expect![[r#"
+            didOpen: bad params: textDocument: missing field `text`
+            didChange: untitled:a: change 2 ends at 0:1, before its start at 0:2
+            didChange: bad params: contentChanges[0]: missing field `text`
+            didChange: bad params: contentChanges[0]: missing field `text`
+            untitled:a as untitled:a v1 "abc", lost
+            untitled:b as untitled:b v1 "abc", lost
+            untitled:c as untitled:c v3 "xy"
+            untitled:d as untitled:d v0 "", lost
         "#]],
     );
 }

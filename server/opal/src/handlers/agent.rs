@@ -22,9 +22,9 @@ impl Backend {
             not_empty("turn_id", turn_id)?;
             not_given("turn_id", turn_id)?;
         }
-        let encoding = self.connection.documents.encoding();
+        let counting = self.connection.documents.counting();
         let attachments =
-            params.attachments.into_iter().map(|attachment| from_proto::attachment(attachment, encoding));
+            params.attachments.into_iter().map(|attachment| from_proto::attachment(attachment, counting));
         let prompt = Prompt {
             text: params.text,
             attachments: attachments.collect(),

@@ -3,7 +3,7 @@
 use protocol::methods::client_to_server_methods;
 use protocol::{ClientCapabilities as OpalCapabilities, PROTOCOL_VERSION};
 use serde_json::json;
-use text::{AbsPath, PositionEncoding};
+use text::{AbsPath, Counting, PositionEncoding};
 use tower_lsp::LanguageServer;
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::lsp_types::{
@@ -24,9 +24,10 @@ impl LanguageServer for Backend {
     // No await here: the router takes nothing else until this has been answered.
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
         let encoding = encoding(&params);
-        self.connection.documents.set_encoding(encoding);
         self.connection.change_folders(folders(&params), &[]);
-        self.connection.set_profile(profile(&params));
+        let profile = profile(&params);
+        self.connection.documents.set_counting(Counting { encoding, line_ends: profile.line_ends() });
+        self.connection.set_profile(profile);
         if let Some(process_id) = params.process_id {
             self.server.follow_process(process_id, self.connection.stop.clone());
         }

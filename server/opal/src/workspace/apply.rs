@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use agent::workspace::{File, Origin, WriteError};
 use serde_json::{Value, json};
-use text::{EditSet, PositionEncoding, Rope, differs_only_outside};
+use text::{Counting, EditSet, Rope, differs_only_outside};
 use tokio::time::Instant;
 
 use super::Held;
@@ -25,6 +25,8 @@ enum Seen {
     Base,
     /// Neither; it may still be on its way.
     Other(Rope),
+    /// A change could not be read.
+    Lost,
 }
 
 /// Applies edits to an open document and waits until the editor shows that they stand. Returns what stands,
@@ -42,9 +44,10 @@ pub(super) async fn to_document(
     let written = edits.changed_ranges_after();
     let replaced: Vec<_> = edits.edits().iter().map(|edit| edit.range.clone()).collect();
     let now = || connection.documents.get_by_uri(&document.uri);
-    let is_as_it_was = || now().is_some_and(|now| now.text().is_instance(document.text()));
+    let is_as_it_was = || now().is_some_and(|now| !now.is_lost() && now.text().is_instance(document.text()));
     let look = || match now() {
         None => Seen::Other(Rope::new()),
+        Some(now) if now.is_lost() => Seen::Lost,
         Some(now) if now.text().is_instance(document.text()) => Seen::Base,
         Some(now) if now.text() == expected => Seen::Applied(now.text().clone()),
         Some(now) if now.text() == document.text() => Seen::Base,
@@ -61,7 +64,7 @@ pub(super) async fn to_document(
     if !is_as_it_was() {
         return Err(WriteError::Stale);
     }
-    let edit = document_edit(held, edits, connection.documents.encoding());
+    let edit = document_edit(held, edits, connection.documents.counting());
     let params = json!({"label": "Opal", "edit": edit});
     let mut call = connection.editor.call(APPLY_EDIT, &params);
     let mut answer: Option<Result<Value, CallError>> = None;
@@ -100,7 +103,7 @@ pub(super) async fn to_document(
                     (Seen::Applied(text), _) => return Ok(text),
                     // The base still stands there.
                     (Seen::Base, Some(_)) => WriteError::Stale,
-                    (Seen::Base, None) => WriteError::Unanswered,
+                    (Seen::Base, None) | (Seen::Lost, _) => WriteError::Unanswered,
                     (Seen::Other(now), _) => WriteError::Diverged { now },
                 });
             }
@@ -116,7 +119,7 @@ pub(super) async fn to_closed(
     edits: &EditSet,
     limits: &Limits,
 ) -> Result<(), WriteError> {
-    let text_edits = text_edits(edits, &base.text, connection.documents.encoding());
+    let text_edits = text_edits(edits, &base.text, connection.documents.counting());
     let edit = if base.origin == Origin::Missing {
         json!({"documentChanges": [
             {"kind": "create", "uri": uri, "options": {"overwrite": false, "ignoreIfExists": true}},
@@ -154,9 +157,9 @@ async fn answered(connection: &Arc<Connection>, edit: Value, limits: &Limits) ->
     }
 }
 
-fn document_edit(held: &Held, edits: &EditSet, encoding: PositionEncoding) -> Value {
+fn document_edit(held: &Held, edits: &EditSet, counting: Counting) -> Value {
     let Held { connection, document } = held;
-    let text_edits = text_edits(edits, document.text(), encoding);
+    let text_edits = text_edits(edits, document.text(), counting);
     // Opal's own clients take versioned edits whatever they advertise.
     let profile = connection.profile();
     if profile.document_changes || profile.opal.is_some() {
@@ -167,10 +170,10 @@ fn document_edit(held: &Held, edits: &EditSet, encoding: PositionEncoding) -> Va
     }
 }
 
-fn text_edits(edits: &EditSet, old: &Rope, encoding: PositionEncoding) -> Vec<Value> {
+fn text_edits(edits: &EditSet, old: &Rope, counting: Counting) -> Vec<Value> {
     let position = |position: text::Position| json!({"line": position.line, "character": position.character});
     let edit = |(range, new_text): (text::PositionRange, String)| json!({"range": {"start": position(range.start), "end": position(range.end)}, "newText": new_text});
-    edits.to_ranges(old, encoding).into_iter().map(edit).collect()
+    edits.to_ranges(old, counting).into_iter().map(edit).collect()
 }
 
 /// Why the editor said no, if it did.

@@ -146,7 +146,7 @@ impl SessionWorkspace {
         Place { file, offset }: &Place,
     ) -> Result<(Arc<Connection>, wire::PlaceArguments), AskError> {
         let client = self.client_seeing(tool, file).await?;
-        let position = to_position(&file.text, *offset, client.documents.encoding());
+        let position = to_position(&file.text, *offset, client.documents.counting());
         let at = wire::PlaceArguments {
             uri: spelled(&client, &file.name),
             position: to_proto::position(position),
@@ -172,9 +172,12 @@ impl SessionWorkspace {
     /// Whether the client has this text before it, or would read it from the disk.
     async fn sees(&self, client: &Connection, file: &File) -> bool {
         match client.documents.get(&file.name) {
-            Some(document) => *document.text() == file.text,
+            Some(document) => !document.is_lost() && *document.text() == file.text,
             None if matches!(file.origin, Origin::Disk { .. }) => true,
-            None => !self.is_dirty(&file.name, &file.text).await,
+            None => match &file.name {
+                FileName::Path(path) => self.file_holds(path, &file.text).await,
+                FileName::Document(_) => false,
+            },
         }
     }
 

@@ -9,8 +9,7 @@ use protocol::Range;
 use serde::Deserialize;
 use serde_json::Value;
 use text::{
-    DocumentVersion, EditSet, PositionEncoding, PositionRange, Rope, in_line_ending_of, to_offset,
-    to_position,
+    Counting, DocumentVersion, EditSet, PositionRange, Rope, in_line_ending_of, to_offset, to_position,
 };
 
 use super::{SessionWorkspace, named, names_of, unusable};
@@ -85,7 +84,7 @@ impl SessionWorkspace {
             if is_other_version || was_read_before || !self.sees(client, &base).await {
                 return Err(AskError::OtherText { name: name.to_string() });
             }
-            let edits = edits_of(&base.text, of_file.edits, client.documents.encoding())
+            let edits = edits_of(&base.text, of_file.edits, client.documents.counting())
                 .map_err(|error| unusable(format!("{name}: {error}")))?;
             changes.push(Change { base, edits });
         }
@@ -97,18 +96,18 @@ impl SessionWorkspace {
 fn edits_of(
     text: &Rope,
     mut edits: Vec<(PositionRange, String)>,
-    encoding: PositionEncoding,
+    counting: Counting,
 ) -> Result<EditSet, String> {
     for (range, new_text) in &mut edits {
         let start = range.start;
         // Elsewhere what is beyond means the end. Here it means another text.
-        if to_position(text, to_offset(text, start, encoding), encoding) != start {
+        if to_position(text, to_offset(text, start, counting), counting) != start {
             let (line, column) = (u64::from(start.line) + 1, u64::from(start.character) + 1);
             return Err(format!("there is no {line}:{column} to change"));
         }
         *new_text = in_line_ending_of(text, new_text).into_owned();
     }
-    EditSet::from_ranges(text, &edits, encoding).map_err(|error| error.to_string())
+    EditSet::from_ranges(text, &edits, counting).map_err(|error| error.to_string())
 }
 
 /// What is done to each file, in the order of their names.
