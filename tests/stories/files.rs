@@ -135,6 +135,44 @@ async fn crlf_with_a_byte_order_mark() {
 }
 
 #[tokio::test]
+async fn mixed_line_ends_change_only_where_the_text_does() {
+    for (profile, open) in [(Profile::Opal, true), (Profile::Opal, false), (Profile::Plain, false)] {
+        let model = FakeModel::start().await;
+        let start = Opal::start(&model).profile(profile).mode("auto_edit").file("a", "1\r\nx\ny\r\n2\r\n");
+        let opal = if open { start.open("a").await } else { start.await };
+        call(&model, &opal, "edit", calls::edit("a", "x\ny", "x\nz")).await.unwrap();
+        assert_eq!(opal.file("a"), "1\r\nx\nz\r\n2\r\n", "{profile:?} open: {open}");
+        call(&model, &opal, "read", calls::read("a")).await.unwrap();
+        call(&model, &opal, "write", calls::write("a", "1\nx\nz\n2\n3\n")).await.unwrap();
+        assert_eq!(opal.file("a"), "1\r\nx\nz\r\n2\r\n3\r\n", "{profile:?} open: {open}");
+        call(&model, &opal, "write", calls::write("a", "new\ntext\n")).await.unwrap();
+        assert_eq!(opal.file("a"), "new\r\ntext\r\n", "{profile:?} open: {open}");
+    }
+}
+
+#[tokio::test]
+async fn text_that_only_looks_the_same_is_found() {
+    let model = FakeModel::start().await;
+    let file = "cafe\u{301} zero\u{200b}width\nlast";
+    let opal = Opal::start(&model).mode("auto_edit").file("a", file).open("a").await;
+    call(&model, &opal, "edit", calls::edit("a", "café ", "tea ")).await.unwrap();
+    call(&model, &opal, "edit", calls::edit("a", "zerowidth", "plain")).await.unwrap();
+    call(&model, &opal, "edit", calls::edit("a", "last\n", "end\n")).await.unwrap();
+    assert_eq!(opal.file("a"), "tea plain\nend");
+}
+
+#[tokio::test]
+async fn too_many_edits_in_one_call_are_refused() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\n").await;
+    let one = calls::edit("a", "one", "two")["edits"][0].clone();
+    let many = serde_json::json!({ "path": "a", "edits": vec![one; 10_000] });
+    let told = call(&model, &opal, "edit", many).await.unwrap_err();
+    assert!(told.contains("10000 edits were given") && told.contains("at most 1000"), "{told}");
+    assert_eq!(opal.file("a"), "one\n");
+}
+
+#[tokio::test]
 async fn no_final_newline() {
     for profile in [Profile::Opal, Profile::Plain] {
         let model = FakeModel::start().await;

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: LSP, JSON-RPC, HTTP and configuration files.
 
+mod blocking;
 pub mod call;
 pub mod changes;
 pub mod client;

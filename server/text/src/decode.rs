@@ -2,9 +2,6 @@
 //!
 //! It guesses no legacy encodings: a file that is not Unicode is refused, not mangled.
 
-use std::borrow::Cow;
-
-use memchr::memchr2_iter;
 use ropey::Rope;
 
 /// How the text of a file is stored.
@@ -36,15 +33,6 @@ pub enum DecodeError {
     /// Looks like text, in an encoding that is not UTF-8 or marked UTF-16.
     #[error("file is neither UTF-8 nor UTF-16 with a byte order mark")]
     NotUnicode,
-}
-
-/// What ends a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum LineEnding {
-    #[default]
-    Lf,
-    CrLf,
-    Cr,
 }
 
 /// How much of a file is looked at to tell text from binary: git and ripgrep look at 8 KiB too.
@@ -89,60 +77,6 @@ pub fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
 /// As [`encode`], without first making one string of the rope.
 pub fn encode_rope(text: &Rope, encoding: Encoding) -> Vec<u8> {
     encode_chunks(text.chunks(), text.len_bytes(), encoding)
-}
-
-/// Returns `new` with the line ending of `old`, unless it has another than `\n` itself.
-pub fn in_line_ending_of<'a>(old: &Rope, new: &'a str) -> Cow<'a, str> {
-    if !new.contains('\n') || new.contains('\r') {
-        return Cow::Borrowed(new);
-    }
-    match dominant_line_ending(old) {
-        LineEnding::Lf => Cow::Borrowed(new),
-        other => Cow::Owned(new.replace('\n', other.as_str())),
-    }
-}
-
-/// Returns the line ending that most lines of `text` have; `Lf` if there is no line break, and on
-/// a tie the first of `Lf`, `CrLf`, `Cr`. Cost is one scan of the text.
-pub fn dominant_line_ending(text: &Rope) -> LineEnding {
-    let (mut lf, mut crlf, mut cr) = (0_usize, 0_usize, 0_usize);
-    let mut after_cr = false;
-    for chunk in text.chunks() {
-        let bytes = chunk.as_bytes();
-        let mut expected = 0;
-        for at in memchr2_iter(b'\r', b'\n', bytes) {
-            if bytes[at] == b'\r' {
-                cr += 1;
-                after_cr = true;
-            } else if after_cr && at == expected {
-                cr -= 1;
-                crlf += 1;
-                after_cr = false;
-            } else {
-                lf += 1;
-                after_cr = false;
-            }
-            expected = at + 1;
-        }
-        after_cr &= bytes.is_empty() || bytes.ends_with(b"\r");
-    }
-    if lf >= crlf && lf >= cr {
-        LineEnding::Lf
-    } else if crlf >= cr {
-        LineEnding::CrLf
-    } else {
-        LineEnding::Cr
-    }
-}
-
-impl LineEnding {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lf => "\n",
-            Self::CrLf => "\r\n",
-            Self::Cr => "\r",
-        }
-    }
 }
 
 fn utf16(bytes: &[u8], encoding: Encoding, unit: fn([u8; 2]) -> u16) -> Result<Decoded, DecodeError> {

@@ -140,7 +140,7 @@ pub(crate) fn lines(text: &str) -> Vec<&str> {
     lines
 }
 
-fn line_ops(old: &[&str], new: &[&str], max_lines: usize) -> Vec<DiffOp> {
+pub(crate) fn line_ops(old: &[&str], new: &[&str], max_lines: usize) -> Vec<DiffOp> {
     if old.len() + new.len() <= max_lines {
         return capture_diff_slices(Algorithm::Myers, old, new);
     }

@@ -21,6 +21,7 @@ pub mod replace;
 
 pub mod decode;
 pub mod excerpt;
+pub mod line_end;
 pub mod name;
 pub mod printable;
 pub mod same;
@@ -28,16 +29,14 @@ pub mod same;
 #[cfg(test)]
 mod testing;
 
-pub use decode::{
-    DecodeError, Decoded, Encoding, LineEnding, decode, dominant_line_ending, encode, encode_rope,
-    in_line_ending_of,
-};
+pub use decode::{DecodeError, Decoded, Encoding, decode, encode, encode_rope};
 pub use diff::{Hunk, UnifiedDiff, hunks, revert_hunk, smallest_edits, unified};
 pub use document::{Change, ChangeError, Document, DocumentVersion};
 pub use edit::{Edit, EditError, EditSet, ProposedEdit, differs_only_outside};
 pub use excerpt::{
     ControlFilter, Excerpt, ExcerptError, HeadTail, Utf8Chunks, excerpt, nearest_names, strip_controls,
 };
+pub use line_end::{LineEnding, dominant_line_ending, keep_line_ends, with_line_ends_of};
 pub use merge::{Conflict, ConflictRegion, merge};
 pub use name::{NameError, find_name};
 pub use path::{AbsPath, PathError, UriError};
@@ -45,7 +44,7 @@ pub use position::{
     Counting, LineEnds, Position, PositionEncoding, PositionRange, has_lone_cr, to_offset, to_position,
 };
 pub use printable::{Printable, abridge, cut, printable, printable_line, rows};
-pub use replace::{Region, ReplaceError, Replacement, replace};
+pub use replace::{MAX_REPLACEMENTS, Region, ReplaceError, Replacement, replace};
 /// The text type of the whole crate: cheap to clone, cheap to edit in the middle.
 pub use ropey::Rope;
 pub use same::{can_be_decoded_from, same_lines};

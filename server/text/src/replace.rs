@@ -1,26 +1,33 @@
 //! Finding what a model wants replaced, as nearly as it remembers it.
 //!
-//! Exact first. Then with line endings, trailing white space and typographic quotes, dashes and
-//! spaces taken as equal to their plain forms; still only the matched span is replaced, and the
-//! rest of the text stays byte for byte. It never guesses between two places, and never takes
-//! indentation or spelling as equal: a wrong edit costs more than another try.
+//! Exact first. Then with line endings, trailing white space, invisible characters, the two spellings
+//! of accents, and typographic quotes, dashes and spaces taken as equal to their plain forms. Only the
+//! matched span is replaced, and in it only the lines that `new_text` changes; the rest of the text stays
+//! byte for byte. It never guesses between two places, and never takes indentation or spelling as
+//! equal: a wrong edit costs more than another try.
 
-mod exact;
+mod difference;
 mod fold;
 mod nearest;
+mod search;
 
-use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::ops::Range;
 
 use ropey::Rope;
 
-use crate::decode::{LineEnding, dominant_line_ending};
 use crate::edit::{Edit, EditSet};
-use exact::find_exact;
+use crate::line_end::{LineMap, differ_in_line_ends_only, end_beside};
 use fold::Folded;
+use search::{Needle, Wanted, search};
 
 pub use nearest::Region;
+
+/// The most replacements that go in one set.
+pub const MAX_REPLACEMENTS: usize = 1_000;
+
+/// The most places that are replaced one by one. An editor takes time for every edit; above, they are one
+/// edit from the first to the last.
+const MAX_EDITS: usize = 10_000;
 
 /// The most places that an ambiguity names; more do not help to tell them apart.
 const MAX_CANDIDATES: usize = 10;
@@ -34,19 +41,35 @@ pub struct Replacement {
     pub replace_all: bool,
 }
 
+impl Replacement {
+    fn needle(&self) -> Needle<'_> {
+        let wanted = if self.replace_all { Wanted::All } else { Wanted::AtMost(MAX_CANDIDATES) };
+        Needle { text: &self.old_text, wanted }
+    }
+}
+
 /// Why nothing was replaced. `index` counts the replacements from 0; the texts, which the model
 /// reads, count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplaceError {
     #[error("no edits were given")]
     NoReplacements,
+    #[error(
+        "{n} edits were given and nothing was changed; give at most {MAX_REPLACEMENTS} in one call and the \
+         rest in further calls, or change many equal places by one edit with replace_all"
+    )]
+    TooMany { n: usize },
     #[error("edit {}: old_text is empty; give the text to replace", .index + 1)]
     Empty { index: usize },
     /// Also when a match found by folding already reads like `new_text`.
     #[error("edit {}: nothing would change, new_text is what already stands there", .index + 1)]
     Identical { index: usize },
-    #[error("edit {}: old_text was not found{}", .index + 1, nearest_hint(.nearest.as_ref()))]
-    NotFound { index: usize, nearest: Option<Region> },
+    /// `difference` names what tells the nearest text from `old_text`, if that is hard to see.
+    #[error(
+        "edit {}: old_text was not found{}{}",
+        .index + 1, nearest_hint(.nearest.as_ref()), difference_hint(.difference.as_deref())
+    )]
+    NotFound { index: usize, nearest: Option<Region>, difference: Option<String> },
     /// 1-based lines, at most 10.
     #[error(
         "edit {}: old_text was found more than once, at lines {}; add lines around it until it is unique, \
@@ -61,8 +84,9 @@ pub enum ReplaceError {
 
 /// Returns the edits that carry out all replacements, each searched in the same old text.
 ///
-/// Line breaks in `new_text` become the text's own. Cost is one scan of the text for each exact
-/// replacement; folding copies the text once.
+/// A line that `old_text` and `new_text` share stays as it stands, and line breaks are kept as in
+/// [`keep_line_ends`](crate::keep_line_ends). Cost is a few scans of the text, however many
+/// replacements there are.
 ///
 /// # Errors
 /// [`ReplaceError`] if any of them cannot be carried out: all or nothing.
@@ -70,10 +94,9 @@ pub fn replace(text: &Rope, replacements: &[Replacement]) -> Result<EditSet, Rep
     if replacements.is_empty() {
         return Err(ReplaceError::NoReplacements);
     }
-    // Looking at every line break takes longer than the search itself.
-    let ending = OnceCell::new();
-    let folded = OnceCell::new();
-    let mut edits: Vec<(usize, Edit)> = Vec::new();
+    if replacements.len() > MAX_REPLACEMENTS {
+        return Err(ReplaceError::TooMany { n: replacements.len() });
+    }
     for (index, replacement) in replacements.iter().enumerate() {
         if replacement.old_text.is_empty() {
             return Err(ReplaceError::Empty { index });
@@ -81,19 +104,21 @@ pub fn replace(text: &Rope, replacements: &[Replacement]) -> Result<EditSet, Rep
         if replacement.old_text == replacement.new_text {
             return Err(ReplaceError::Identical { index });
         }
-        let new_text = if replacement.new_text.contains(['\r', '\n']) {
-            with_line_ending(&replacement.new_text, *ending.get_or_init(|| dominant_line_ending(text)))
-        } else {
-            Cow::Borrowed(replacement.new_text.as_str())
-        };
-        let spans = find(text, &folded, index, replacement)?;
+    }
+    let searched = text.to_string();
+    let mut edits: Vec<(usize, Edit)> = Vec::new();
+    for (index, (place, replacement)) in
+        find(&searched, replacements).into_iter().zip(replacements).enumerate()
+    {
+        let spans = place.spans(text, index, replacement)?;
+        let written = Written::new(replacement, &place);
         let n_edits = edits.len();
-        edits.extend(
-            spans
-                .into_iter()
-                .filter(|span| text.byte_slice(span.clone()) != *new_text)
-                .map(|span| (index, Edit::new(span, new_text.as_ref()))),
-        );
+        for span in spans {
+            let new_text = written.at(text, span, &searched[span.clone()]);
+            if new_text != searched[span.clone()] {
+                edits.push((index, Edit::new(span.clone(), new_text)));
+            }
+        }
         if edits.len() == n_edits {
             return Err(ReplaceError::Identical { index });
         }
@@ -106,60 +131,114 @@ pub fn replace(text: &Rope, replacements: &[Replacement]) -> Result<EditSet, Rep
             return Err(ReplaceError::Overlap { first, second, line: line_number(text, after.range.start) });
         }
     }
-    Ok(EditSet::from_sorted(edits.into_iter().map(|(_, edit)| edit).collect()))
+    let mut edits: Vec<Edit> = edits.into_iter().map(|(_, edit)| edit).collect();
+    if edits.len() > MAX_EDITS {
+        edits = vec![joined(&searched, &edits)];
+    }
+    Ok(EditSet::from_sorted(edits))
 }
 
-/// The one span to replace, or all of them.
-fn find(
-    text: &Rope,
-    folded: &OnceCell<Folded>,
-    index: usize,
-    replacement: &Replacement,
-) -> Result<Vec<Range<usize>>, ReplaceError> {
-    let wanted = if replacement.replace_all { Wanted::All } else { Wanted::AtMost(MAX_CANDIDATES) };
-    let mut spans = find_exact(text, &replacement.old_text, wanted);
-    if spans.is_empty() {
-        spans = folded.get_or_init(|| Folded::new(text)).find(&replacement.old_text, wanted);
-    }
-    if spans.is_empty() {
-        let nearest = nearest::nearest(text, &replacement.old_text);
-        return Err(ReplaceError::NotFound { index, nearest });
-    }
-    if spans.len() > 1 && !replacement.replace_all {
-        let lines = spans.iter().map(|span| line_number(text, span.start)).collect();
-        return Err(ReplaceError::Ambiguous { index, lines });
-    }
-    Ok(spans)
+/// Where a replacement's `old_text` stands.
+#[derive(Debug, Default)]
+struct Place {
+    spans: Vec<Range<usize>>,
+    is_exact: bool,
+    /// `old_text` has a line break at its end, and the text ends without one.
+    lacks_last_break: bool,
 }
 
-/// Which matches a search reports.
-#[derive(Debug, Clone, Copy)]
-enum Wanted {
-    /// All that do not overlap, from the left.
-    All,
-    /// The first few, overlapping ones too: `\n\n` is in `\n\n\n` twice.
-    AtMost(usize),
+/// Searches exactly, and what is not found so, by folding.
+fn find(searched: &str, replacements: &[Replacement]) -> Vec<Place> {
+    let needles: Vec<Needle<'_>> = replacements.iter().map(Replacement::needle).collect();
+    // A match that begins or ends between `\r` and `\n` is none: replacing it would tear the line break.
+    let exact = search(searched, &needles, |_, span| {
+        !is_inside_crlf(searched, span.start) && !is_inside_crlf(searched, span.end)
+    });
+    let place = |spans: Vec<_>| Place { is_exact: !spans.is_empty(), spans, lacks_last_break: false };
+    let mut places: Vec<Place> = exact.into_iter().map(place).collect();
+    let missing: Vec<usize> = (0..places.len()).filter(|idx| !places[*idx].is_exact).collect();
+    if !missing.is_empty() {
+        let needles: Vec<Needle<'_>> = missing.iter().map(|idx| needles[*idx]).collect();
+        for (idx, found) in missing.iter().zip(Folded::of(searched).find(&needles)) {
+            places[*idx].spans = found.spans;
+            places[*idx].lacks_last_break = found.lacks_last_break;
+        }
+    }
+    places
 }
 
-impl Wanted {
-    fn is_enough(self, n_found: usize) -> bool {
-        matches!(self, Self::AtMost(max) if n_found >= max)
+impl Place {
+    /// The one span to replace, or all of them.
+    fn spans(
+        &self,
+        text: &Rope,
+        index: usize,
+        replacement: &Replacement,
+    ) -> Result<&[Range<usize>], ReplaceError> {
+        if self.spans.is_empty() {
+            let nearest = nearest::nearest(text, &replacement.old_text);
+            let difference = nearest
+                .as_ref()
+                .and_then(|region| difference::name(text, region.first_line, &replacement.old_text));
+            return Err(ReplaceError::NotFound { index, nearest, difference });
+        }
+        if self.spans.len() > 1 && !replacement.replace_all {
+            let lines = self.spans.iter().map(|span| line_number(text, span.start)).collect();
+            return Err(ReplaceError::Ambiguous { index, lines });
+        }
+        Ok(&self.spans)
+    }
+}
+
+/// What a replacement writes.
+enum Written<'a> {
+    AsGiven(&'a str),
+    /// By line, so that what stays stays as it stands in the text.
+    ByLine(LineMap<'a>),
+}
+
+impl<'a> Written<'a> {
+    fn new(replacement: &'a Replacement, place: &Place) -> Self {
+        let Replacement { old_text, new_text, .. } = replacement;
+        let is_about_line_ends = place.is_exact && differ_in_line_ends_only(old_text, new_text);
+        if is_about_line_ends || !new_text.contains(['\r', '\n']) && !old_text.contains(['\r', '\n']) {
+            return Self::AsGiven(new_text);
+        }
+        let (mut old_text, mut new_text) = (old_text.as_str(), new_text.as_str());
+        if place.lacks_last_break {
+            (old_text, new_text) = (without_last_break(old_text), without_last_break(new_text));
+        }
+        Self::ByLine(LineMap::new(old_text, new_text))
     }
 
-    fn step(self, needle: &[u8]) -> usize {
+    fn at(&self, text: &Rope, span: &Range<usize>, stands: &str) -> String {
         match self {
-            Self::All => needle.len(),
-            Self::AtMost(_) => 1,
+            Self::AsGiven(new_text) => (*new_text).to_owned(),
+            Self::ByLine(lines) => lines.apply(stands, || end_beside(text, span)),
         }
     }
 }
 
-fn with_line_ending(text: &str, ending: LineEnding) -> Cow<'_, str> {
-    if ending == LineEnding::Lf && !text.contains('\r') {
-        return Cow::Borrowed(text);
+/// All edits as one.
+fn joined(old: &str, edits: &[Edit]) -> Edit {
+    let start = edits.first().map_or(0, |edit| edit.range.start);
+    let mut at = start;
+    let mut new_text = String::new();
+    for edit in edits {
+        new_text.push_str(&old[at..edit.range.start]);
+        new_text.push_str(&edit.new_text);
+        at = edit.range.end;
     }
-    let text = text.replace("\r\n", "\n");
-    Cow::Owned(if ending == LineEnding::Lf { text } else { text.replace('\n', ending.as_str()) })
+    Edit::new(start..at, new_text)
+}
+
+fn is_inside_crlf(text: &str, offset: usize) -> bool {
+    text.as_bytes()[..offset].ends_with(b"\r") && text.as_bytes()[offset..].starts_with(b"\n")
+}
+
+fn without_last_break(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 fn line_number(text: &Rope, offset: usize) -> usize {
@@ -179,6 +258,10 @@ fn nearest_hint(nearest: Option<&Region>) -> String {
         }
         None => String::new(),
     }
+}
+
+fn difference_hint(difference: Option<&str>) -> String {
+    difference.map(|difference| format!("\n({difference})")).unwrap_or_default()
 }
 
 #[cfg(test)]

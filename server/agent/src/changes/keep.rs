@@ -1,10 +1,9 @@
 //! Keeping what stands in a file before it is changed.
 
-use std::sync::Arc;
-
 use store::{NewBlob, Retention};
 use text::{EditSet, Rope, smallest_edits};
 
+use crate::blocking::blocking;
 use crate::context::{Context, Left};
 use crate::event::Failure;
 use crate::journal::record::{self, BeforeRecord, ChangeRecord, LeftRecord};
@@ -49,7 +48,7 @@ pub(crate) async fn keep(
     let before = match context.left(&base.name) {
         _ if base.origin == Origin::Missing => BeforeRecord::Missing,
         Some(Left { change, text }) => {
-            BeforeRecord::After { change, edits: record::edits(&smallest_edits(&text, &base.text)) }
+            BeforeRecord::After { change, edits: record::edits(&between(&text, &base.text).await) }
         }
         None => {
             let image = image(&base.text).await;
@@ -82,7 +81,7 @@ impl Kept {
             && !left.is_instance(expected)
             && left != expected
         {
-            let edits = Some(record::edits(&smallest_edits(&self.before, left)));
+            let edits = Some(record::edits(&between(&self.before, left).await));
             reporter.left(LeftRecord { change: self.id, edits }).await;
         }
         context.set_left(self.name, left.map(|text| Left { change: self.id, text: text.clone() }));
@@ -99,13 +98,20 @@ impl Kept {
     }
 }
 
+/// Returns the edits from one text to another.
+async fn between(old: &Rope, new: &Rope) -> EditSet {
+    if old.is_instance(new) {
+        return EditSet::default();
+    }
+    let (old, new) = (old.clone(), new.clone());
+    blocking(move || smallest_edits(&old, &new)).await
+}
+
 async fn image(text: &Rope) -> NewBlob {
     let make = |text: &Rope| NewBlob::new(String::from(text).as_bytes(), Retention::BeforeImage);
     if text.len_bytes() <= SMALL {
         return make(text);
     }
-    let text = Arc::new(text.clone());
-    let copy = text.clone();
-    // The task can only fail by a panic; then it is made here.
-    tokio::task::spawn_blocking(move || make(&copy)).await.unwrap_or_else(|_panic| make(&text))
+    let text = text.clone();
+    blocking(move || make(&text)).await
 }

@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use text::{EditSet, Rope, merge, revert_hunk, smallest_edits, unified};
+use text::{EditSet, Rope, merge, revert_hunk, smallest_edits};
 use tokio_util::sync::CancellationToken;
 
 use super::Log;
 use super::keep::{Planned, keep};
 use super::log::{Change, Texts};
 use super::undone::{Conflict, Target, UndoError, Undone, UndoneFile};
+use crate::blocking::{blocking, unified_diff};
 use crate::context::Context;
 use crate::event::Failure;
 use crate::id::TurnId;
@@ -143,11 +144,12 @@ impl Undo {
             let missing = || File { name: file.name.clone(), text: Rope::new(), origin: Origin::Missing };
             let base = now.unwrap_or_else(missing);
             let new = target.clone().unwrap_or_default();
-            let edits = smallest_edits(&base.text, &new);
+            let (old, to) = (base.text.clone(), new.clone());
+            let edits = blocking(move || smallest_edits(&old, &to)).await;
             let planned = Planned { base: &base, edits: &edits, removed: target.is_none() };
             let kept = keep(planned, &self.context, &self.reporter).await.map_err(Refused::Store)?;
             let by = kept.id();
-            let diff = unified(&base.text, &new, &shown, &shown).text;
+            let diff = unified_diff(&base.text, &new, &shown).await.text;
             let written = match &target {
                 Some(_) => self.write(&base, edits).await,
                 None => self.context.workspace.remove(&base).await.map(|uri| (uri, None)),

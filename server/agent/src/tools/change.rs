@@ -1,9 +1,10 @@
 //! What `write` and `edit` have in common: a change is computed on the file as it stands, asked for,
 //! applied, and seen to stand.
 
-use text::{EditSet, Rope, unified};
+use text::{EditSet, Rope};
 
 use super::read::permit_read;
+use crate::blocking::{blocking, unified_diff};
 use crate::call::Call;
 use crate::changes::keep::{Planned, keep};
 use crate::client::Confirm;
@@ -15,11 +16,15 @@ use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, WriteE
 /// Bytes of a file shown when an edit did not end as it should.
 const SHOWN: usize = 4_000;
 
-/// Changes one file. `compute` is called anew when the user typed meanwhile; it may refuse.
+/// The computation of a change, which takes long where the file is large.
+pub(super) type Computation = Box<dyn FnOnce() -> Result<EditSet, ToolError> + Send>;
+
+/// Changes one file. `compute` is called anew when the user typed meanwhile; it may refuse, at once or in
+/// the computation that it returns.
 pub(super) async fn change(
     path: &str,
     call: &Call,
-    compute: impl Fn(&File) -> Result<EditSet, ToolError>,
+    compute: impl Fn(&File) -> Result<Computation, ToolError>,
 ) -> Result<Output, ToolError> {
     let name = resolved(path, call).await?;
     change_file(&name, false, call, compute).await
@@ -30,7 +35,7 @@ pub(super) async fn change_file(
     name: &FileName,
     mut asked: bool,
     call: &Call,
-    compute: impl Fn(&File) -> Result<EditSet, ToolError>,
+    compute: impl Fn(&File) -> Result<Computation, ToolError>,
 ) -> Result<Output, ToolError> {
     let shown = call.context.display(name);
     let action = writing(name);
@@ -41,7 +46,11 @@ pub(super) async fn change_file(
             Ok(base) => base,
             Err(error) => return tell(name, call, Err(error)).await,
         };
-        let edits = match compute(&base) {
+        let computed = match compute(&base) {
+            Ok(computation) => call.wait(blocking(computation)).await?,
+            Err(error) => Err(error),
+        };
+        let edits = match computed {
             Ok(edits) => edits,
             Err(error) => return tell(name, call, Err(error)).await,
         };
@@ -51,7 +60,7 @@ pub(super) async fn change_file(
             return tell(name, call, Ok(same)).await;
         }
         let expected = edits.apply(&base.text).map_err(ToolError::failed)?;
-        let diff = unified(&base.text, &expected, &shown, &shown);
+        let diff = call.wait(unified_diff(&base.text, &expected, &shown)).await?;
         if !asked {
             let verb = if base.origin == Origin::Missing { "Create" } else { "Edit" };
             let confirm = Confirm {
@@ -89,7 +98,7 @@ pub(super) async fn change_file(
                 return Err(ToolError::failed(format!(
                     "the edit was sent to the editor, but something else stands in {shown} now. Do not send it \
                      again without looking. The change against the text before:\n{}",
-                    clip(&unified(&base.text, &now, &shown, &shown).text)
+                    clip(&unified_diff(&base.text, &now, &shown).await.text)
                 )));
             }
             Err(error @ WriteError::Unanswered) => {
@@ -162,7 +171,7 @@ async fn report(
     was_seen: bool,
     call: &Call,
 ) -> Output {
-    let diff = unified(base, &written.text, shown, shown);
+    let diff = unified_diff(base, &written.text, shown).await;
     call.reporter.edited(written.uri, diff.text.clone()).await;
     let mut words = format!("{shown}: +{} −{}", diff.added, diff.removed);
     if written.text == written.expected {
@@ -172,7 +181,7 @@ async fn report(
     } else {
         // A formatter, or the user. The model must know, and then has seen it.
         call.context.note_seen(name, &written.text);
-        let since = unified(&written.expected, &written.text, shown, shown);
+        let since = unified_diff(&written.expected, &written.text, shown).await;
         words.push_str(&format!(
             "\nThe text was changed further (by the user or a formatter) and now differs from your edit:\n{}",
             clip(&since.text)

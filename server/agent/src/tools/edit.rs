@@ -1,11 +1,13 @@
 //! `edit`: replaces pieces of a file, all or none.
 
+use std::sync::Arc;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use text::{Replacement, replace};
+use text::{MAX_REPLACEMENTS, Replacement, replace};
 
 use super::change::change;
 use super::read::named;
@@ -45,7 +47,7 @@ impl Tool for Edit {
                 "type": "object",
                 "properties": {
                     "path": {"type": "string", "description": "relative to the working directory, or absolute"},
-                    "edits": {"type": "array", "minItems": 1, "items": {
+                    "edits": {"type": "array", "minItems": 1, "description": format!("at most {MAX_REPLACEMENTS}"), "items": {
                         "type": "object",
                         "properties": {
                             "old_text": {"type": "string", "description": "what stands there, with enough around it to be unique"},
@@ -75,7 +77,7 @@ impl Tool for Edit {
                 new_text: edit.new_text,
                 replace_all: edit.replace_all,
             });
-            let edits: Vec<Replacement> = edits.collect();
+            let edits: Arc<[Replacement]> = edits.collect();
             change(&args.path, call, |file| {
                 if file.origin == Origin::Missing {
                     return Err(ToolError::failed(format!(
@@ -83,7 +85,8 @@ impl Tool for Edit {
                         args.path
                     )));
                 }
-                replace(&file.text, &edits).map_err(ToolError::failed)
+                let (text, edits) = (file.text.clone(), edits.clone());
+                Ok(Box::new(move || replace(&text, &edits).map_err(ToolError::failed)))
             })
             .await
         }

@@ -6,11 +6,12 @@ use futures::future::BoxFuture;
 use provider::{Part, ToolSpec};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use text::{EditSet, Rope, UnifiedDiff, merge, smallest_edits, unified};
+use text::{Rope, UnifiedDiff, merge, smallest_edits};
 
-use super::change::{change_file, writing};
+use super::change::{Computation, change_file, writing};
 use super::place::{parameters, place};
 use super::quote::{MAX_NAME, count, cut, shorten};
+use crate::blocking::unified_diff;
 use crate::call::Call;
 use crate::client::Confirm;
 use crate::context::Context;
@@ -59,10 +60,10 @@ impl Tool for Rename {
             // What can only be refused is refused before anybody is asked.
             call.decide(writing(&at.file.name))?;
             let changes = call.ask_editor(call.context.workspace.rename(&call.id, &at, &new_name)).await?;
-            let planned: Vec<Planned> = changes
-                .into_iter()
-                .filter_map(|change| plan(change, call).transpose())
-                .collect::<Result<_, _>>()?;
+            let mut planned = Vec::new();
+            for change in changes {
+                planned.extend(call.wait(plan(change, call)).await??);
+            }
             if planned.is_empty() {
                 return Err(ToolError::failed(format!(
                     "the editor would change nothing to rename `{symbol}`"
@@ -77,10 +78,10 @@ impl Tool for Rename {
 }
 
 /// `None`: it would change nothing.
-fn plan(Change { base, edits }: Change, call: &Call) -> Result<Option<Planned>, ToolError> {
+async fn plan(Change { base, edits }: Change, call: &Call) -> Result<Option<Planned>, ToolError> {
     let shown = call.context.display(&base.name);
     let expected = edits.apply(&base.text).map_err(|error| ToolError::failed(format!("{shown}: {error}")))?;
-    let diff = unified(&base.text, &expected, &shown, &shown);
+    let diff = unified_diff(&base.text, &expected, &shown).await;
     Ok((expected != base.text).then_some(Planned { base, expected, diff }))
 }
 
@@ -115,7 +116,7 @@ async fn make(planned: Vec<Planned>, call: &Call) -> Result<Output, ToolError> {
     let mut made = Output::default();
     for file in planned {
         let shown = call.context.display(&file.base.name);
-        match change_file(&file.base.name, true, call, |now| file.on(now)).await {
+        match change_file(&file.base.name, true, call, |now| Ok(file.on(now))).await {
             Ok(output) => {
                 told.extend(output.parts.into_iter().filter_map(text_of));
                 made.files.extend(output.files);
@@ -140,14 +141,17 @@ async fn make(planned: Vec<Planned>, call: &Call) -> Result<Output, ToolError> {
 
 impl Planned {
     /// The same change of the text as it stands now, which the user may have typed in meanwhile.
-    fn on(&self, now: &File) -> Result<EditSet, ToolError> {
-        if now.text == self.base.text {
-            return Ok(smallest_edits(&now.text, &self.expected));
-        }
-        match merge(&self.base.text, &now.text, &self.expected) {
-            Ok(text) => Ok(smallest_edits(&now.text, &text)),
-            Err(conflict) => Err(ToolError::failed(format!("it was changed meanwhile, and {conflict}"))),
-        }
+    fn on(&self, now: &File) -> Computation {
+        let (base, now, expected) = (self.base.text.clone(), now.text.clone(), self.expected.clone());
+        Box::new(move || {
+            if now == base {
+                return Ok(smallest_edits(&now, &expected));
+            }
+            match merge(&base, &now, &expected) {
+                Ok(text) => Ok(smallest_edits(&now, &text)),
+                Err(conflict) => Err(ToolError::failed(format!("it was changed meanwhile, and {conflict}"))),
+            }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use text::{Rope, in_line_ending_of, smallest_edits};
+use text::{Rope, smallest_edits, with_line_ends_of};
 
 use super::change::change;
 use super::read::named;
@@ -52,8 +52,11 @@ impl Tool for Write {
             let args: Args = decode(args)?;
             change(&args.path, call, |file| {
                 refuse_unseen(&args.path, file, call)?;
-                let content = Rope::from_str(&in_line_ending_of(&file.text, &args.content));
-                Ok(smallest_edits(&file.text, &content))
+                let (old, content) = (file.text.clone(), args.content.clone());
+                Ok(Box::new(move || {
+                    let content = Rope::from_str(&with_line_ends_of(&old, &content));
+                    Ok(smallest_edits(&old, &content))
+                }))
             })
             .await
         }

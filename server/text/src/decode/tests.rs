@@ -56,22 +56,6 @@ fn only_the_beginning_tells_a_binary() {
     assert_eq!(decode(&bytes), Err(DecodeError::Binary));
 }
 
-#[track_caller]
-fn check_ending(text: &str, ending: LineEnding) {
-    assert_eq!(dominant_line_ending(&Rope::from_str(text)), ending);
-}
-
-#[test]
-fn the_most_common_line_ending_wins() {
-    check_ending("", LineEnding::Lf);
-    check_ending("a\nb\r\n", LineEnding::Lf);
-    check_ending("a\r\nb\r\nc\n", LineEnding::CrLf);
-    check_ending("a\rb\rc\n", LineEnding::Cr);
-    check_ending("a\r\rb\n\r\n", LineEnding::Cr);
-    check_ending("\r\n\n\n", LineEnding::Lf);
-    check_ending(&format!("{}\n", "0123456789\r\n".repeat(1_000)), LineEnding::CrLf);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 

@@ -9,7 +9,7 @@ use protocol::Range;
 use serde::Deserialize;
 use serde_json::Value;
 use text::{
-    Counting, DocumentVersion, EditSet, PositionRange, Rope, in_line_ending_of, to_offset, to_position,
+    Counting, DocumentVersion, EditSet, PositionRange, Rope, keep_line_ends, to_offset, to_position,
 };
 
 use super::{SessionWorkspace, named, names_of, unusable};
@@ -92,7 +92,7 @@ impl SessionWorkspace {
     }
 }
 
-/// In the line ending that the text has: language servers have their own.
+/// With the line ends that the text has there: language servers have their own.
 fn edits_of(
     text: &Rope,
     mut edits: Vec<(PositionRange, String)>,
@@ -101,11 +101,13 @@ fn edits_of(
     for (range, new_text) in &mut edits {
         let start = range.start;
         // Elsewhere what is beyond means the end. Here it means another text.
-        if to_position(text, to_offset(text, start, counting), counting) != start {
+        let offset = to_offset(text, start, counting);
+        if to_position(text, offset, counting) != start {
             let (line, column) = (u64::from(start.line) + 1, u64::from(start.character) + 1);
             return Err(format!("there is no {line}:{column} to change"));
         }
-        *new_text = in_line_ending_of(text, new_text).into_owned();
+        let end = to_offset(text, range.end, counting).max(offset);
+        *new_text = keep_line_ends(text, offset..end, new_text).into_owned();
     }
     EditSet::from_ranges(text, &edits, counting).map_err(|error| error.to_string())
 }
