@@ -115,6 +115,14 @@ async fn terminal_codes_do_not_break_anything() {
 }
 
 #[tokio::test]
+async fn an_error_survives_a_progress_bar() {
+    let bar = r"i=0; while [ $i -lt 1500 ]; do i=$((i+1)); printf '\r\033[Kcompiling %d of 3000' $i; done";
+    let told = run(calls::shell(&format!("{bar}; printf '\\nerror: no space left\\n'; {bar}; echo"))).await;
+    assert!(told.contains("error: no space left\ncompiling 1500 of 3000\n"), "{told}");
+    assert!(told.contains("The whole output is in") && told.len() < 1_000, "{told}");
+}
+
+#[tokio::test]
 async fn a_command_that_ignores_term() {
     let told =
         run(json!({ "command": "trap '' TERM; echo started; while :; do sleep 1; done", "timeout": 0.3 }))

@@ -14,10 +14,14 @@ const KEPT_CHARS: usize = 30_000;
 #[derive(Debug)]
 pub(crate) struct Capture {
     utf8: Utf8Chunks,
-    controls: ControlFilter,
-    secrets: Masker,
+    /// What the model is shown: each line as it was drawn last.
+    drawn: Cleaner,
     kept: HeadTail,
-    /// Everything, while it is short.
+    /// What is shown while the command runs.
+    live: Cleaner,
+    /// What goes to the file: each line in all states that it was drawn in.
+    everything: Cleaner,
+    /// All of that, while it is short.
     short: String,
     n_chars: usize,
     file: Option<File>,
@@ -32,9 +36,10 @@ impl Capture {
     pub(crate) fn new(path: PathBuf, max: u64) -> Self {
         Self {
             utf8: Utf8Chunks::default(),
-            controls: ControlFilter::default(),
-            secrets: Masker::default(),
+            drawn: Cleaner::new(ControlFilter::new()),
             kept: HeadTail::default(),
+            live: Cleaner::new(ControlFilter::live()),
+            everything: Cleaner::new(ControlFilter::everything()),
             short: String::new(),
             n_chars: 0,
             file: None,
@@ -47,29 +52,35 @@ impl Capture {
     /// Takes more output and returns it as it can be shown.
     pub(crate) async fn push(&mut self, bytes: &[u8]) -> String {
         let decoded = self.utf8.push(bytes);
-        let clean = self.secrets.push(&self.controls.push(&decoded));
-        self.keep(&clean).await;
-        clean
+        self.kept.push(&self.drawn.push(&decoded));
+        let everything = self.everything.push(&decoded);
+        self.keep(&everything).await;
+        self.live.push(&decoded)
     }
 
     /// Ends the output: returns what was held back of it, and brings the file up to date.
     pub(crate) async fn end(&mut self) -> String {
         let rest = self.utf8.finish();
-        let mut clean = self.secrets.push(&self.controls.push(&rest));
-        clean.push_str(&self.secrets.finish());
-        self.keep(&clean).await;
+        self.kept.push(&self.drawn.end(&rest));
+        let everything = self.everything.end(&rest);
+        self.keep(&everything).await;
         if let Some(file) = &mut self.file
             && let Err(error) = file.flush().await
         {
             self.give_up(&error);
         }
-        clean
+        self.live.end(&rest)
     }
 
     /// The output for the model, with a word about where the whole is.
     pub(crate) async fn finish(mut self) -> String {
         self.end().await;
         let mut shown = self.kept.finish();
+        let n_redrawn = self.drawn.controls.n_redrawn();
+        if n_redrawn > 0 {
+            let lines = if n_redrawn == 1 { "line" } else { "lines" };
+            shown.push_str(&format!("\n[{n_redrawn} {lines} that the command drew over are left out]"));
+        }
         if let Some(place) = self.place() {
             shown.push_str(&format!("\n{place}"));
         }
@@ -88,7 +99,6 @@ impl Capture {
     }
 
     async fn keep(&mut self, clean: &str) {
-        self.kept.push(clean);
         self.n_chars += clean.chars().count();
         if self.file.is_none() && self.trouble.is_none() {
             self.short.push_str(clean);
@@ -119,6 +129,32 @@ impl Capture {
     fn give_up(&mut self, error: &io::Error) {
         self.trouble = Some(error.to_string());
         self.file = None;
+    }
+}
+
+/// Makes output readable, and masks the secrets in it.
+#[derive(Debug)]
+struct Cleaner {
+    controls: ControlFilter,
+    secrets: Masker,
+}
+
+impl Cleaner {
+    fn new(controls: ControlFilter) -> Self {
+        Self { controls, secrets: Masker::default() }
+    }
+
+    fn push(&mut self, decoded: &str) -> String {
+        self.secrets.push(&self.controls.push(decoded))
+    }
+
+    /// Takes the last piece, and returns what was held back too.
+    fn end(&mut self, decoded: &str) -> String {
+        let mut rest = self.controls.push(decoded);
+        rest.push_str(&self.controls.finish());
+        let mut clean = self.secrets.push(&rest);
+        clean.push_str(&self.secrets.finish());
+        clean
     }
 }
 

@@ -128,9 +128,79 @@ fn removes_control_characters() {
 }
 
 #[test]
-fn carriage_returns_end_lines() {
+fn a_carriage_return_before_a_line_feed_is_dropped() {
     check_controls("a\r\nb\r\n\r\n", expect![[r#""a\nb\n\n""#]]);
-    check_controls("10%\r20%\r\x1b[K\ndone", expect![[r#""10%\n20%\ndone""#]]);
+    check_controls("a\r\r\nb", expect![[r#""a\nb""#]]);
+}
+
+#[test]
+fn a_line_is_kept_as_it_was_drawn_last() {
+    check_controls("10%\r20%\r100%\ndone", expect![[r#""100%\ndone""#]]);
+    check_controls("10%\r20%\r\x1b[K\ndone", expect![[r#""\ndone""#]]);
+    check_controls("working\r       \rdone\n", expect![[r#""done\n""#]]);
+    check_controls("working\r\x1b[2Kdone\n", expect![[r#""done\n""#]]);
+    check_controls("working\x1b[1G\x1b[Kdone\n", expect![[r#""done\n""#]]);
+    check_controls("working\x1b[3D\x1b[1K\n", expect![[r#""     ng\n""#]]);
+    check_controls("|\x08/\x08-\x08 done", expect![[r#"" done""#]]);
+    check_controls("N\x08NA\x08AM\x08ME\x08E", expect![[r#""NAME""#]]);
+    check_controls("abc\rx", expect![[r#""xbc""#]]);
+    check_controls("a\x1b[5Gb", expect![[r#""a   b""#]]);
+}
+
+#[test]
+fn lines_above_can_be_drawn_again() {
+    check_controls("a 1%\nb 1%\n\x1b[2Aa 9%\nb 9%\ndone\n", expect![[r#""a 9%\nb 9%\ndone\n""#]]);
+    check_controls("a 1%\nb 1%\n\x1b[2F\x1b[Jdone\n", expect![[r#""done\n""#]]);
+    check_controls("kept\n\x1b[2J\x1b[Hnext\n", expect![[r#""kept\nnext\n""#]]);
+    check_controls("kept\x1b[Hnext\n", expect![[r#""kept\nnext\n""#]]);
+}
+
+#[test]
+fn an_error_survives_thousands_of_redraws() {
+    let frames = |n: usize| (0..n).map(|n| format!("\r\x1b[Kcompiling {n}/3000")).collect::<String>();
+    let output = format!("{}\nerror: no space left\n{}\n", frames(1_500), frames(1_500));
+    let mut filter = ControlFilter::new();
+    let mut kept = HeadTail::new();
+    output
+        .as_bytes()
+        .chunks(7)
+        .for_each(|piece| kept.push(&filter.push(std::str::from_utf8(piece).unwrap())));
+    kept.push(&filter.finish());
+    assert_eq!(kept.finish(), "compiling 1499/3000\nerror: no space left\ncompiling 1499/3000\n");
+    assert_eq!(filter.n_redrawn(), 2 * 1_499);
+}
+
+#[test]
+fn a_line_too_long_to_be_drawn_again_is_whole() {
+    let long = "é".repeat(100_000);
+    assert!(strip_controls(&format!("{long}\r\n{long}")) == format!("{long}\n{long}"));
+    let mut filter = ControlFilter::new();
+    assert!(filter.push(&long).len() > long.len() - 10_000);
+}
+
+#[track_caller]
+fn check_live(pieces: &[&str], shown: Expect) {
+    let mut filter = ControlFilter::live();
+    let mut texts: Vec<String> = pieces.iter().map(|piece| filter.push(piece)).collect();
+    texts.push(filter.finish());
+    shown.assert_eq(&texts.join("|").replace('\n', "⏎"));
+}
+
+#[test]
+fn live_output_comes_at_once_until_a_line_is_drawn_again() {
+    check_live(&["Name: ", "x\nnext"], expect!["Name: |x⏎next|"]);
+    check_live(&["10%", "\r20%", "\r30%", "\nerror\n", "1%", "\r2%"], expect!["10%|||⏎30%⏎error⏎|1%||⏎2%"]);
+    check_live(&["10%", "\r10% of", " all\n"], expect!["10%|| of all⏎|"]);
+    check_live(&["ab  ", "\x1b[3G\x1b[K", "c\n"], expect!["ab  ||⏎abc⏎|"]);
+    check_live(&["gone", "\r\x1b[K", "\nnext"], expect!["gone||⏎next|"]);
+    check_live(&["a\n", "b", "\x1b[2Jc"], expect!["a⏎|b|⏎c|"]);
+}
+
+#[test]
+fn every_state_is_a_line_where_everything_is_kept() {
+    let mut filter = ControlFilter::everything();
+    let text = filter.push("10%\r20%\r\x1b[K\r") + &filter.push("\ndone\r\n") + &filter.finish();
+    assert_eq!(text, "10%\n20%\n\ndone\n");
 }
 
 #[test]
@@ -197,11 +267,16 @@ proptest! {
     }
 
     #[test]
-    fn pieces_are_filtered_as_the_whole(pieces in vec("[\x1b\\[\\];0-9a-c\r\n\x07\\\\(]{0,6}", 0..12)) {
+    fn pieces_are_filtered_as_the_whole(pieces in vec("[\x1b\\[\\];0-9a-cA-H JK\r\n\x07\x08\\\\(]{0,9}", 0..12)) {
         let mut filter = ControlFilter::new();
-        let text: String = pieces.iter().map(|piece| filter.push(piece)).collect();
+        let mut text: String = pieces.iter().map(|piece| filter.push(piece)).collect();
+        text.push_str(&filter.finish());
         let whole = pieces.concat();
         prop_assert_eq!(text, strip_controls(&whole));
+        // What is shown live depends on the pieces, but nothing in it may panic.
+        let mut live = ControlFilter::live();
+        pieces.iter().for_each(|piece| drop(live.push(piece)));
+        live.finish();
     }
 
     #[test]

@@ -45,6 +45,21 @@ async fn a_directory_that_cannot_be_made_is_told() {
 }
 
 #[tokio::test]
+async fn an_error_among_redraws_is_shown_and_every_state_is_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let frames: String = (0..3_000).map(|n| format!("\r\u{1b}[Kcompiling {n}/3000")).collect();
+    let output = format!("{frames}\r\u{1b}[Kerror: no space left\n{frames}\n");
+    let (shown, file) = capture(&directory.path().join("call.txt"), 1 << 20, &output).await;
+    assert!(
+        shown.starts_with(
+            "error: no space left\ncompiling 2999/3000\n\n[5999 lines that the command drew over are left out]\n"
+        ),
+        "{shown}"
+    );
+    assert_eq!(file.unwrap().matches("compiling").count(), 6_000);
+}
+
+#[tokio::test]
 async fn a_secret_is_masked_wherever_it_is_cut() {
     let secret = provider::Secret::new("ghu_of_a_captured_output");
     let output = format!("a {0}\n\u{1b}[1m{0}", secret.reveal());
