@@ -35,6 +35,8 @@ mod models;
 mod service;
 mod sse;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
