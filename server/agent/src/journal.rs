@@ -18,6 +18,7 @@ mod view;
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures::FutureExt;
 use serde::Serialize;
 use store::{
     Append, Commit, Draft, EntryId, EntryKind, LoadedSession, NewBlob, NewEntry, SessionLock, SessionRecord,
@@ -25,6 +26,7 @@ use store::{
 };
 
 use crate::changes::Log;
+use crate::journal::record::AssistantRecord;
 pub(crate) use entry::{Record, Stored};
 pub use history::{history, markdown};
 pub use load::{Loaded, load};
@@ -50,6 +52,16 @@ pub struct Journal {
     pending: VecDeque<Pending>,
     /// Some of it will never be stored, and nothing that builds on it.
     failed: bool,
+    draft: KeptDraft,
+}
+
+/// What is stored of the answer that is streaming.
+#[derive(Debug, Default)]
+struct KeptDraft {
+    /// Bytes of its text.
+    n_bytes: usize,
+    /// The last piece, until it is stored.
+    on_its_way: Option<Commit>,
 }
 
 #[derive(Debug)]
@@ -105,6 +117,7 @@ impl Journal {
             durable_leaf: None,
             pending: VecDeque::new(),
             failed: false,
+            draft: KeptDraft::default(),
         }
     }
 
@@ -128,6 +141,7 @@ impl Journal {
             durable_leaf: loaded.record.leaf,
             pending: VecDeque::new(),
             failed: false,
+            draft: KeptDraft::default(),
         }
     }
 
@@ -156,6 +170,7 @@ impl Journal {
         };
         let blobs = blob.into_iter().collect();
         let append = Append { entries: vec![entry], leaf: Some(id), blobs, draft: Draft::Clear };
+        self.draft = KeptDraft::default();
         self.pending.push_back(Pending::Entry(id));
         commits.push(self.store.append(&self.session, append));
         (id, commits)
@@ -164,20 +179,40 @@ impl Journal {
     /// Moves to an entry of any branch; what follows goes behind it. `None`: before the first one.
     pub(crate) fn move_to(&mut self, leaf: Option<EntryId>) -> Commit {
         self.leaf = leaf;
+        self.draft = KeptDraft::default();
         self.pending.push_back(Pending::Leaf(leaf));
         self.store.set_leaf(&self.session, leaf)
     }
 
-    /// Keeps what has come of the answer so far. Not waited for: it is a help after a crash, no promise.
-    pub(crate) fn draft(&mut self, draft: &impl Serialize) {
-        if self.unborn.is_none() {
-            let append = Append { draft: Draft::Set(json(draft)), ..Append::default() };
-            drop(self.store.append(&self.session, append));
+    /// Stores what has been added to the text of the answer since the last time. `record` is the answer with all
+    /// of its text so far.
+    ///
+    /// Nobody waits for it: a draft helps after a crash and promises nothing. One piece is on its way at a time, so
+    /// a slow disk makes pieces larger and not more.
+    pub(crate) fn draft(&mut self, text: &str, record: impl FnOnce() -> AssistantRecord) {
+        if self.unborn.is_some() {
+            return;
         }
+        match self.draft.on_its_way.as_mut().map(FutureExt::now_or_never) {
+            Some(None) => return,
+            // The pieces behind one that is missing would not make a text.
+            Some(Some(Err(_))) => self.draft.n_bytes = 0,
+            Some(Some(Ok(()))) | None => {}
+        }
+        self.draft.on_its_way = None;
+        let draft = match text.get(self.draft.n_bytes..) {
+            Some("") => return,
+            Some(added) if self.draft.n_bytes > 0 => Draft::Add(json(&added)),
+            _ => Draft::Set(vec![json(&record())]),
+        };
+        self.draft.n_bytes = text.len();
+        let append = Append { draft, ..Append::default() };
+        self.draft.on_its_way = Some(self.store.append(&self.session, append));
     }
 
     /// Drops what was kept of an answer.
     pub(crate) fn forget_draft(&mut self) {
+        self.draft = KeptDraft::default();
         if self.unborn.is_none() {
             drop(self.store.append(&self.session, Append { draft: Draft::Clear, ..Append::default() }));
         }

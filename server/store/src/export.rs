@@ -49,8 +49,8 @@ struct Header {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     leaf: Option<u64>,
     settings: Json,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    draft: Option<Json>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    draft_pieces: Vec<Json>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -161,7 +161,7 @@ pub(crate) fn write(exported: Exported, out: &mut dyn Write) -> std::io::Result<
         updated_at_ms: record.updated_at_ms,
         leaf: record.leaf.map(|leaf| leaf.0),
         settings: Json::new(&record.settings_json),
-        draft: draft.map(|draft| Json::new(&draft)),
+        draft_pieces: draft.iter().map(|piece| Json::new(piece)).collect(),
     }))?;
     for (entry, search_text) in entries.into_iter().zip(search_texts) {
         line(Line::Entry(EntryLine {
@@ -254,8 +254,8 @@ impl Import {
         }
         let id = SessionId::parse(&header.id).map_err(|error| error.to_string())?;
         self.append.leaf = header.leaf.map(EntryId);
-        if let Some(draft) = header.draft {
-            self.append.draft = Draft::Set(draft.into_text());
+        if !header.draft_pieces.is_empty() {
+            self.append.draft = Draft::Set(header.draft_pieces.into_iter().map(Json::into_text).collect());
         }
         self.record = Some(SessionRecord {
             id,

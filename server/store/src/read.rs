@@ -47,9 +47,9 @@ pub(crate) fn load(snapshot: &Connection, session: &SessionId) -> Result<LoadedS
         .optional()?
         .ok_or_else(|| StoreError::UnknownSession(session.to_string()))?;
     let draft = snapshot
-        .prepare_cached("SELECT payload FROM drafts WHERE session = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
+        .prepare_cached("SELECT piece FROM draft_pieces WHERE session = ?1 ORDER BY key")?
+        .query_map([key], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
     let mut statement = snapshot.prepare_cached(
         "SELECT id, parent, kind, created_at_ms, payload FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key",
     )?;

@@ -116,14 +116,17 @@ pub struct Append {
     pub draft: Draft,
 }
 
-/// What happens to the session's draft: the answer that is still streaming, kept once a second and thrown
+/// Says what happens to the session's draft: the answer that is still streaming, stored piece by piece and thrown
 /// away when the whole one is appended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Draft {
     #[default]
     Keep,
     Clear,
-    Set(String),
+    /// Replaces the draft.
+    Set(Vec<String>),
+    /// Appends a piece.
+    Add(String),
 }
 
 /// A change of the session itself; what is `None` stays.
@@ -140,8 +143,8 @@ pub struct LoadedSession {
     pub record: SessionRecord,
     /// In the order they were appended; a parent stands before its children.
     pub entries: Vec<Entry>,
-    /// The answer that was streaming when the session was left.
-    pub draft: Option<String>,
+    /// The pieces of the answer that was streaming when the session was left; none if none was.
+    pub draft: Vec<String>,
 }
 
 /// Which sessions to list, latest first.

@@ -128,7 +128,9 @@ fn show(loaded: &LoadedSession) -> String {
         let parent = entry.parent.map_or("-".to_owned(), |parent| parent.to_string());
         lines.push(format!("{parent} > {} {} {}", entry.id, entry.kind.as_str(), entry.payload));
     }
-    lines.extend(draft.as_ref().map(|draft| format!("draft {draft}")));
+    if !draft.is_empty() {
+        lines.push(format!("draft {}", draft.join(" + ")));
+    }
     lines.join("\n")
 }
 

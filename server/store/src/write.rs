@@ -57,7 +57,11 @@ impl Write {
             entry.payload.len() as u64 + entry.search_text.as_ref().map_or(0, |text| text.len() as u64)
         });
         let blobs = append.blobs.iter().map(|blob| blob.content.stored_len());
-        let draft = if let Draft::Set(draft) = &append.draft { draft.len() as u64 } else { 0 };
+        let draft = match &append.draft {
+            Draft::Keep | Draft::Clear => 0,
+            Draft::Set(pieces) => pieces.iter().map(|piece| piece.len() as u64).sum(),
+            Draft::Add(piece) => piece.len() as u64,
+        };
         entries.sum::<u64>() + blobs.sum::<u64>() + draft
     }
 }
@@ -97,7 +101,7 @@ pub(crate) fn apply(
                     connection.execute("UPDATE sessions SET leaf = NULL WHERE key = ?1", params![key])?;
                 }
             }
-            connection.execute("DELETE FROM drafts WHERE session = ?1", params![key])?;
+            clear_draft(connection, key)?;
             touch(connection, key, at_ms)?;
         }
         Write::Rename(session, name) => {
@@ -205,16 +209,28 @@ fn append(
     }
     match append.draft {
         Draft::Keep => {}
-        Draft::Clear => {
-            connection.prepare_cached("DELETE FROM drafts WHERE session = ?1")?.execute([key])?;
+        Draft::Clear => clear_draft(connection, key)?,
+        Draft::Set(pieces) => {
+            clear_draft(connection, key)?;
+            for piece in pieces {
+                add_to_draft(connection, key, &piece)?;
+            }
         }
-        Draft::Set(payload) => {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO drafts (session, payload) VALUES (?1, ?2)")?
-                .execute(params![key, payload])?;
-        }
+        Draft::Add(piece) => add_to_draft(connection, key, &piece)?,
     }
     Ok(texts)
+}
+
+fn clear_draft(connection: &Connection, key: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM draft_pieces WHERE session = ?1")?.execute([key])?;
+    Ok(())
+}
+
+fn add_to_draft(connection: &Connection, key: i64, piece: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO draft_pieces (session, piece) VALUES (?1, ?2)")?
+        .execute(params![key, piece])?;
+    Ok(())
 }
 
 fn insert(connection: &Connection, session: &SessionId, key: i64, entry: &NewEntry) -> Result<(), Refused> {
@@ -293,7 +309,7 @@ fn delete(connection: &Connection, session: &SessionId) -> rusqlite::Result<()> 
         )?;
         connection.execute("DELETE FROM texts WHERE key >= ?1 AND key < ?2", entries)?;
         connection.execute("DELETE FROM entries WHERE key >= ?1 AND key < ?2", entries)?;
-        connection.execute("DELETE FROM drafts WHERE session = ?1", [key])?;
+        clear_draft(connection, key)?;
         connection.execute(
             "UPDATE totals SET image_bytes = image_bytes - (SELECT image_bytes FROM sessions WHERE key = ?1)",
             [key],

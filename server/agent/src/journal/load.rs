@@ -10,7 +10,9 @@ use provider::{ItemKind, Part, Usage};
 use store::{Entry, EntryId, LoadedSession};
 
 use super::entry::{Record, Stored};
-use super::record::{AssistantRecord, NoteRecord, QueuedRecord, SettingsRecord, ToolResultRecord};
+use super::record::{
+    AssistantRecord, BlockRecord, NoteRecord, QueuedRecord, SettingsRecord, ToolResultRecord,
+};
 use super::view::View;
 use super::{shown, size};
 use crate::event::Queued;
@@ -82,12 +84,22 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
         })
         .collect();
     loaded.transcript.close_open(lost_text);
-    loaded.cut_off = session.draft.as_deref().and_then(|draft| serde_json::from_str(draft).ok());
+    loaded.cut_off = cut_off(&session.draft);
     if let Some(cut_off) = loaded.cut_off.clone().map(Record::Assistant) {
         loaded.count(&cut_off);
         push(&mut loaded.transcript, cut_off, |_| false);
     }
     loaded
+}
+
+/// Puts a draft together: the answer as it was first stored, then what was added to its text.
+fn cut_off(pieces: &[String]) -> Option<AssistantRecord> {
+    let (first, added) = pieces.split_first()?;
+    let mut answer: AssistantRecord = serde_json::from_str(first).ok()?;
+    if let Some(BlockRecord::Text { text, .. }) = answer.blocks.last_mut() {
+        text.extend(added.iter().map_while(|piece| serde_json::from_str::<String>(piece).ok()));
+    }
+    Some(answer)
 }
 
 /// From the root to the leaf. A damaged link ends it there.

@@ -189,7 +189,7 @@ pub(crate) fn session(entries: Vec<Entry>) -> LoadedSession {
         parent: None,
         settings_json: "{}".into(),
     };
-    LoadedSession { record, entries, draft: None }
+    LoadedSession { record, entries, draft: Vec::new() }
 }
 
 /// One line for each item.

@@ -110,8 +110,9 @@ impl Session {
         }
         run.drafted = Some(now);
         let Model { provider, info } = &run.model;
-        let draft = AssistantRecord::interrupted(message_id, provider.name(), &info.id, &run.text);
-        self.journal.draft(&draft);
+        self.journal.draft(&run.text, || {
+            AssistantRecord::interrupted(message_id, provider.name(), &info.id, &run.text)
+        });
     }
 
     /// What was kept of the answer is void: it fails, or begins anew.

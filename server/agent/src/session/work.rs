@@ -185,7 +185,7 @@ async fn place(undo: &Undo, to: BranchTo) -> Result<Place, CommandError> {
     }
     let session = LoadedSession {
         record: store::SessionRecord { leaf, ..session.record },
-        draft: None,
+        draft: Vec::new(),
         entries: session.entries,
     };
     let loaded = tokio::task::spawn_blocking(move || journal::load_with(&session, BRANCHED)).await;

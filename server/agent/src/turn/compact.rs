@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use provider::{Answer, AnswerEvent, Initiator, Item, ProviderError, Request};
+use provider::{Answer, AnswerEvent, Initiator, Item, ProviderError, Request, StopReason, Usage};
 use store::{Entry, LoadedSession};
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +17,9 @@ use crate::journal::{self, StoredSession};
 use crate::model::Model;
 use crate::report::{Report, Reporter};
 
-/// Tokens of a summary at most.
-const SUMMARY: u32 = 8_192;
+/// Tokens that a summary may have, and what the model thinks before it. One that ends at its limit lacks its end,
+/// which is where the model says what to do next; it is asked for once more, with the larger limit.
+const SUMMARY: [u32; 2] = [8_192, 32_768];
 
 /// What compacts a session: beside a turn, or on its own.
 #[derive(Debug, Clone)]
@@ -99,42 +100,66 @@ impl Compactor {
     /// Asks the model until it has answered, or it is clear that it will not: then the summary is put together
     /// here.
     async fn summarise(&self, summarise: Summarise) -> Result<CompactionRecord, Outcome> {
+        let mut usage: Option<Usage> = None;
+        let mut summary = None;
+        let most = self.model.info.max_output_tokens.unwrap_or(u32::MAX);
+        let mut limits = SUMMARY.map(|limit| limit.min(most)).to_vec();
+        limits.dedup();
+        for max_tokens in limits {
+            let Some(answer) = self.ask_until_answered(&summarise.request, max_tokens).await? else { break };
+            if let Some(used) = &answer.usage {
+                usage.get_or_insert_default().add(used);
+            }
+            if answer.stop != StopReason::Length {
+                summary = Some(answer.text()).filter(|text| !text.trim().is_empty());
+                break;
+            }
+            tracing::info!(max_tokens, "the summary ended at its limit");
+        }
+        let record = match summary {
+            Some(text) => summarise.with(text.trim().to_owned()),
+            None => summarise.without_model(),
+        };
+        let cost = usage.and_then(|usage| self.model.cost(&usage));
+        Ok(CompactionRecord { usage: usage.map(Into::into), cost, ..record })
+    }
+
+    /// Asks again after each passing failure. `None`: the model will not answer.
+    async fn ask_until_answered(
+        &self,
+        request: &str,
+        max_tokens: u32,
+    ) -> Result<Option<Box<Answer>>, Outcome> {
         let mut retries = Retries::new(&self.context.limits);
-        let answer = loop {
-            let error = match self.ask(&summarise.request).await? {
-                Ok(answer) => break answer,
+        loop {
+            let error = match self.ask(request, max_tokens).await? {
+                Ok(answer) => return Ok(Some(answer)),
                 Err(error) => error,
             };
             let Ok(pause) = retries.after(&error) else {
                 tracing::warn!(%error, "no model could summarise the conversation");
-                return Ok(summarise.without_model());
+                return Ok(None);
             };
             if !self.reporter.pause(pause, &self.cancelled).await {
                 return Err(Outcome::Aborted);
             }
             self.reporter.report(Report::Summarising).await;
-        };
-        let text = answer.text();
-        let record = match text.trim() {
-            "" => summarise.without_model(),
-            text => summarise.with(text.to_owned()),
-        };
-        let cost = answer.usage.and_then(|usage| self.model.cost(&usage));
-        Ok(CompactionRecord { usage: answer.usage.map(Into::into), cost, ..record })
+        }
     }
 
     /// One request. The outer error is the compaction's end, the inner one is the provider's.
-    async fn ask(&self, request: &str) -> Result<Result<Box<Answer>, ProviderError>, Outcome> {
+    async fn ask(&self, request: &str, max_tokens: u32) -> Result<Result<Box<Answer>, ProviderError>, Outcome> {
         let provider = &self.model.provider;
         let mut stream = provider.answer(Request {
             model: self.model.info.id.clone(),
             instructions: PROMPT.into(),
             tools: Arc::new([]),
             items: Arc::new(vec![Arc::new(Item::user(request))]),
-            thinking: None,
+            // A summary needs none, and thinking takes room from it.
+            thinking: self.model.info.thinking.as_ref().and_then(|levels| levels.first().copied()),
             // Another conversation than the session's, whose cache it would only disturb.
             cache_key: format!("{}-compaction", self.stored.session),
-            max_output_tokens: Some(SUMMARY.min(self.model.info.max_output_tokens.unwrap_or(SUMMARY))),
+            max_output_tokens: Some(max_tokens),
             context_window: self.model.info.context_window,
             images: None,
             streams: true,
@@ -176,7 +201,7 @@ impl Compactor {
             payload,
         });
         session.record.leaf = Some(id);
-        session.draft = None;
+        session.draft.clear();
         let loaded = tokio::task::spawn_blocking(move || journal::load(&session)).await;
         let loaded = loaded.map_err(|_panic| Outcome::Failed(Failure::bug("the compaction")))?;
         self.reporter.report(Report::CompactionEnded { result: Ok((Box::new(loaded), compacted)) }).await;

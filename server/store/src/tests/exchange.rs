@@ -27,7 +27,7 @@ fn exported() -> (Fixture, String) {
             NewBlob::new(b"image", Retention::BeforeImage),
             NewBlob::new("line\n".repeat(100).as_bytes(), Retention::Session),
         ],
-        draft: Draft::Set(r#"{"text":"hal"}"#.to_owned()),
+        draft: Draft::Set(vec![r#"{"text":"hal"}"#.to_owned(), r#""f""#.to_owned()]),
     };
     fixture.store.append(&id("s"), append).wait().unwrap();
     let mut out = Vec::new();

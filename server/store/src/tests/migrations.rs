@@ -19,7 +19,7 @@ fn store_a_database_of_this_version() {
     talk(&fixture.store, "old", &["a question of old", "another"]);
     let append = Append {
         blobs: vec![NewBlob::new(&b"old content ".repeat(50), Retention::BeforeImage)],
-        draft: Draft::Set("\"half\"".to_owned()),
+        draft: Draft::Set(vec!["\"half\"".to_owned()]),
         ..Append::default()
     };
     fixture.store.append(&id("old"), append).wait().unwrap();
@@ -75,7 +75,7 @@ fn check_newer(make_newer: impl Fn(&Path) -> Option<Connection>) {
     let error = fixture.store.append(&id("s"), prompt(2, "two")).wait().unwrap_err();
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
     assert!(matches!(fixture.store.load(&id("s")), Err(StoreError::Newer { .. })));
-    assert!(error.to_string().contains("made by a newer Opal (version 99, this one knows 1)"), "{error}");
+    assert!(error.to_string().contains("made by a newer Opal (version 99, this one knows 2)"), "{error}");
     assert!(fs::read(fixture.file()).unwrap() == before);
     assert!(fixture.notices.lock().unwrap().is_empty());
 }

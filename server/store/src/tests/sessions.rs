@@ -31,17 +31,19 @@ fn a_session_comes_back_as_it_was_left() {
     let append = Append {
         entries: vec![branch],
         leaf: Some(EntryId(3)),
-        draft: Draft::Set("\"half an ans\"".to_owned()),
+        draft: Draft::Set(vec!["\"half an\"".to_owned()]),
         ..Append::default()
     };
     fixture.store.append(&id("s"), append).wait().unwrap();
+    let more = Append { draft: Draft::Add("\" ans\"".to_owned()), ..Append::default() };
+    fixture.store.append(&id("s"), more).wait().unwrap();
     fixture.reopen();
     expect![[r#"
         s leaf Some(3)
         - > 1 user {"text":"hello"}
         1 > 2 user {"text":"and on"}
         1 > 3 dream {"text":"of a newer Opal"}
-        draft "half an ans""#]]
+        draft "half an" + " ans""#]]
     .assert_eq(&show(&fixture.store.load(&id("s")).unwrap()));
 
     let clear = Append { draft: Draft::Clear, ..Append::default() };
@@ -51,7 +53,7 @@ fn a_session_comes_back_as_it_was_left() {
     let update = SessionUpdate { model: Some("local/small".to_owned()), ..SessionUpdate::default() };
     fixture.store.update(&id("s"), update).wait().unwrap();
     let loaded = fixture.store.load(&id("s")).unwrap();
-    assert_eq!(loaded.draft, None);
+    assert_eq!(loaded.draft, Vec::<String>::new());
     assert_eq!(loaded.record.leaf, Some(EntryId(2)));
     assert_eq!(loaded.record.name.as_deref(), Some("talk"));
     assert_eq!(loaded.record.model.as_deref(), Some("local/small"));

@@ -10,7 +10,7 @@ fn check_session(session: LoadedSession, expected: Expect) {
     let loaded = load(&session);
     let shown = show(&loaded.transcript);
     let mut appended = String::new();
-    let mut mended = LoadedSession { draft: None, ..session };
+    let mut mended = LoadedSession { draft: Vec::new(), ..session };
     for missing in loaded.missing {
         appended += &format!("+ result {}\n", missing.call_id);
         append(&mut mended.entries, &Record::ToolResult(missing));
@@ -165,7 +165,8 @@ fn a_result_without_a_call_is_left_out() {
 #[test]
 fn a_draft_is_kept_behind_the_results_that_were_missing() {
     let mut session = session(entries(vec![user("hi"), reading(&["a"])]));
-    session.draft = Some(serde_json::to_string(&interrupted("so far")).unwrap());
+    let first = serde_json::to_string(&interrupted("so")).unwrap();
+    session.draft = vec![first, "\" far\"".to_owned()];
     check_session(
         session,
         expect![[r#"
