@@ -320,3 +320,33 @@ async fn the_beginning_stays_over_a_long_session() {
     }
     assert_eq!(model.n_requests(), 90);
 }
+
+#[tokio::test]
+async fn a_summary_that_ends_at_its_limit_is_asked_for_with_more_room_and_never_used() {
+    let (model, opal) = start(|start| start).await;
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    let compact = async || {
+        let from = opal.editor.place();
+        let params = json!({ "session_id": opal.session, "keep_recent": 100 });
+        opal.editor.request("session/compact", params).await.unwrap();
+        let end = opal.editor.until(None, from, "compaction_end", |_| true).await;
+        opal.editor.until(None, from, "agent_end", |_| true).await;
+        end
+    };
+    model.next(|t| t.text("## Goal\nTo make").length());
+    model.next(|t| t.text("## Goal\nTo make it two."));
+    let end = compact().await;
+    assert_eq!((&end["summary"], &end["fallback"]), (&json!("## Goal\nTo make it two."), &Value::Null));
+    let limits = [2, 3].map(|number| model.request(number));
+    let [first, second] = futures::future::join_all(limits).await.try_into().unwrap();
+    let limit = |request: &tests::model::Request| request.body["max_output_tokens"].as_u64();
+    assert!(limit(&first) < limit(&second), "{:?} {:?}", limit(&first), limit(&second));
+
+    model.expect_new_prefix();
+    model.next(|t| t.text("more"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    model.next(|t| t.text("## Goal").length());
+    model.next(|t| t.text("## Goal").length());
+    assert_eq!(compact().await["fallback"], true);
+}

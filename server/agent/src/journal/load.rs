@@ -84,7 +84,7 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
         })
         .collect();
     loaded.transcript.close_open(lost_text);
-    loaded.cut_off = cut_off(&session.draft);
+    loaded.cut_off = answer_so_far(&session.draft);
     if let Some(cut_off) = loaded.cut_off.clone().map(Record::Assistant) {
         loaded.count(&cut_off);
         push(&mut loaded.transcript, cut_off, |_| false);
@@ -93,7 +93,7 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
 }
 
 /// Puts a draft together: the answer as it was first stored, then what was added to its text.
-fn cut_off(pieces: &[String]) -> Option<AssistantRecord> {
+fn answer_so_far(pieces: &[String]) -> Option<AssistantRecord> {
     let (first, added) = pieces.split_first()?;
     let mut answer: AssistantRecord = serde_json::from_str(first).ok()?;
     if let Some(BlockRecord::Text { text, .. }) = answer.blocks.last_mut() {
