@@ -15,6 +15,7 @@ use protocol::{Notification, Request};
 use serde::Serialize;
 use serde_json::{Value, json};
 use text::{AbsPath, printable};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tower_lsp::lsp_types::MessageType;
 
@@ -22,6 +23,9 @@ use crate::documents::Documents;
 use crate::editor::{Call, Editor};
 use crate::transport::Outbox;
 use crate::{from_proto, to_proto};
+
+/// Large answers that are made for one client at the same time.
+const LARGE_ANSWERS: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -31,6 +35,7 @@ pub(crate) struct Connection {
     pub(crate) stop: CancellationToken,
     pub(crate) editor: Arc<Editor>,
     pub(crate) documents: Documents,
+    large_answers: Semaphore,
     profile: OnceLock<Profile>,
     folders: Mutex<Vec<AbsPath>>,
     /// The sessions it watches.
@@ -82,6 +87,7 @@ impl Connection {
             outbox,
             stop,
             documents: Documents::new(),
+            large_answers: Semaphore::new(LARGE_ANSWERS),
             profile: OnceLock::new(),
             folders: Mutex::default(),
             sessions: Mutex::default(),
@@ -91,6 +97,14 @@ impl Connection {
     #[cfg(test)]
     pub(crate) fn outbox(&self) -> Arc<Outbox> {
         self.outbox.clone()
+    }
+
+    /// Waits for its turn to make an answer that may be large, and until the client has taken the ones before. The
+    /// answer is made while the permit is held. `None`: the semaphore was closed, which nobody does.
+    pub(crate) async fn room_for_answer(&self) -> Option<SemaphorePermit<'_>> {
+        let permit = self.large_answers.acquire().await.ok();
+        self.outbox.room().await;
+        permit
     }
 
     /// False when the client has gone.

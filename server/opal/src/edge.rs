@@ -70,10 +70,14 @@ impl<B: LanguageServer> Edge<B> {
     /// Reads until the stream ends or `exit` comes.
     pub(crate) async fn read<R: AsyncRead + Unpin>(&mut self, mut frames: FrameReader<R>) {
         loop {
+            let next = async {
+                self.outbox.room().await;
+                frames.next().await
+            };
             let frame = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                frame = frames.next() => frame,
+                frame = next => frame,
             };
             if let Some(framing) = frames.framing() {
                 self.outbox.set_framing(framing);

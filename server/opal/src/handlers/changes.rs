@@ -75,6 +75,7 @@ impl Backend {
                 (StoredSession { store, session: record.id }, context)
             }
         };
+        let _room = self.connection.room_for_answer().await;
         let workspace: Arc<dyn Workspace> = context.workspace.clone();
         let changes = list::changes(&stored, turn.as_ref(), workspace, |name| context.display(name)).await;
         Ok(to_proto::changes(changes.map_err(errors::stored)?, &context))

@@ -106,6 +106,7 @@ impl Backend {
             ExportFormat::Markdown => self.load(params.session_id, agent::journal::markdown).await?,
             ExportFormat::JsonLines => {
                 let id = self.stored(params.session_id).await?;
+                let _room = self.connection.room_for_answer().await;
                 let store = self.server.store().clone();
                 let exported = tokio::task::spawn_blocking(move || {
                     let mut out = Vec::new();
@@ -139,6 +140,7 @@ impl Backend {
         &self,
         read: impl FnOnce(&Store) -> std::result::Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
+        let _room = self.connection.room_for_answer().await;
         let store = self.server.store().clone();
         let result = tokio::task::spawn_blocking(move || read(&store)).await;
         result.map_err(|_panic| Error::internal_error())?.map_err(errors::stored)

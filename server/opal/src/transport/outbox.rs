@@ -6,6 +6,7 @@
 //! disconnected.
 
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Outbox {
     ready: Notify,
     /// The outbox has become full while a write is under way.
     full: Notify,
+    /// The outbox is not full any more, or was closed.
+    drained: Notify,
     framing: OnceLock<Framing>,
     max_bytes: usize,
 }
@@ -77,6 +80,7 @@ impl Outbox {
             inner: Mutex::default(),
             ready: Notify::new(),
             full: Notify::new(),
+            drained: Notify::new(),
             framing: OnceLock::new(),
             max_bytes,
         }
@@ -143,6 +147,25 @@ impl Outbox {
     pub fn close(&self) {
         self.lock().closed = true;
         self.ready.notify_one();
+        self.drained.notify_waiters();
+    }
+
+    /// Waits until the outbox is not full.
+    ///
+    /// Whoever makes large answers waits here first, and so does the reader: a client that asks and does not read
+    /// is not read either, else its answers would pile up.
+    pub async fn room(&self) {
+        loop {
+            let mut drained = pin!(self.drained.notified());
+            drained.as_mut().enable();
+            {
+                let inner = self.lock();
+                if inner.closed || !self.is_full(&inner) {
+                    return;
+                }
+            }
+            drained.await;
+        }
     }
 
     fn end_merging(&self, inner: &mut Inner) {
@@ -217,8 +240,11 @@ impl Outbox {
         let mut inner = self.lock();
         inner.leaving = leaving;
         inner.slow = slow;
-        inner.full_since =
-            if self.is_full(&inner) { inner.full_since.or_else(|| Some(Instant::now())) } else { None };
+        let is_full = self.is_full(&inner);
+        inner.full_since = if is_full { inner.full_since.or_else(|| Some(Instant::now())) } else { None };
+        if !is_full {
+            self.drained.notify_waiters();
+        }
     }
 
     fn is_full(&self, inner: &Inner) -> bool {

@@ -143,3 +143,35 @@ fn numbers() {
         assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
     }
 }
+
+#[tokio::test]
+async fn there_is_room_again_when_the_client_has_read() {
+    let outbox = Arc::new(Outbox::new(100));
+    outbox.set_framing(Framing::Lines);
+    assert!(outbox.room().now_or_never().is_some());
+    outbox.push(&event(1).to_string().repeat(4));
+    let mut room = Box::pin(outbox.room());
+    assert!(futures::poll!(room.as_mut()).is_pending());
+
+    let (writing, mut reading) = tokio::io::duplex(8);
+    let writer = OutboxWriter { outbox: outbox.clone(), stall: Duration::from_secs(120) };
+    let mut run = Box::pin(writer.run(writing));
+    assert!(futures::poll!(run.as_mut()).is_pending());
+    assert!(futures::poll!(room.as_mut()).is_pending(), "the client has not read");
+    let mut read = [0; 200];
+    tokio::select! {
+        _ = run => panic!("the outbox was not closed"),
+        () = room => {}
+        _ = reading.read_exact(&mut read) => panic!("there is room before all is read"),
+    }
+}
+
+#[tokio::test]
+async fn a_closed_outbox_lets_nobody_wait() {
+    let outbox = Outbox::new(1);
+    outbox.push(&event(1));
+    let mut room = Box::pin(outbox.room());
+    assert!(futures::poll!(room.as_mut()).is_pending());
+    outbox.close();
+    room.await;
+}
