@@ -14,6 +14,7 @@ mod copilot;
 mod crash;
 mod documents;
 mod edits;
+mod endings;
 mod families;
 mod faults;
 mod files;

@@ -82,7 +82,7 @@ async fn a_pause_that_is_too_long_ends_the_turn() {
     assert_eq!(opal.run("hello").await, "error");
     assert_eq!((opal.editor.count("retry"), model.n_requests()), (0, 1));
     let error = opal.editor.until(None, 0, "error", |_| true).await;
-    assert!(error["message"].as_str().unwrap().contains("3600 s"), "{}", error.params);
+    assert!(error["message"].as_str().unwrap().contains("asks to wait 1 h"), "{}", error.params);
 }
 
 #[tokio::test]

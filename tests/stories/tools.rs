@@ -97,14 +97,6 @@ async fn an_id_that_is_too_long() {
 }
 
 #[tokio::test]
-async fn an_answer_with_nothing_in_it() {
-    let model = FakeModel::start().await;
-    model.next(|t| t);
-    let opal = Opal::start(&model).await;
-    assert_eq!(opal.run("hello").await, "completed");
-}
-
-#[tokio::test]
 async fn a_call_with_text_before_and_after() {
     let model = FakeModel::start().await;
     model.next(|t| t.text("Before.").tool("read", calls::read("a")).text("After."));

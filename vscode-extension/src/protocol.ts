@@ -356,6 +356,8 @@ export interface ContextUsage {
   compact_at?: number;
   /** US dollars for the session so far, as far as prices are known. */
   cost?: number;
+  /** The service did not count them: `used` is an estimate, to be shown as one. */
+  estimated?: boolean;
   /** The model's window in tokens, if known. */
   window?: number;
 }
@@ -1073,7 +1075,7 @@ export type AgentEvent =
       type: "message_withdrawn";
       message_id: string;
     }
-  /** The model counted its tokens. */
+  /** The model has answered: its tokens as the service counted them, or an estimate. */
   | {
       type: "usage_update";
       usage: ContextUsage;
@@ -1091,6 +1093,15 @@ export type AgentEvent =
       attempt: number;
       delay_ms: number;
       reason: string;
+    }
+  /** Something that ended nothing, but that the user should know. */
+  | {
+      type: "warning";
+      /** A name, like those of the error codes. */
+      code: string;
+      message: string;
+      /** What the user can do about it. */
+      hint?: string;
     }
   /** Something failed. If it ended the run, `agent_end` with the reason `error` follows. */
   | {

@@ -113,6 +113,10 @@ pub enum Event {
         delay: Duration,
         reason: String,
     },
+    /// Something that ends nothing, but that the user should know.
+    Warning {
+        warning: Failure,
+    },
     Error {
         failure: Failure,
     },
@@ -195,6 +199,8 @@ pub enum EndReason {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ContextUsage {
     pub used: u64,
+    /// The service did not count: `used` is an estimate.
+    pub estimated: bool,
     pub window: Option<u64>,
     /// Where the next compaction comes.
     pub compact_at: Option<u64>,

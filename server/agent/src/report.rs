@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provider::{AnswerEvent, Initiator, Item, Part};
+use provider::{AnswerEvent, Initiator, Item, Part, ProviderError, Usage};
 use serde_json::Value;
 use store::{EntryId, NewBlob};
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +17,7 @@ use crate::id::CallId;
 use crate::journal::Loaded;
 use crate::journal::record::{ChangeRecord, CompactionRecord, LeftRecord, TookBackRecord};
 use crate::result::ToolResult;
-use crate::turn::retry::Pause;
+use crate::turn::retry::{Pause, Retries};
 
 /// What a turn tells its session, in order.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(crate) enum Report {
     },
     /// More of the answer: all events of one read.
     Answer(Vec<AnswerEvent>),
+    /// Tokens of an answer that was no use.
+    Spent(Usage),
     /// The answer failed, and begins anew after the pause.
     Retry {
         attempt: u32,
@@ -144,6 +146,18 @@ impl Reporter {
     /// Waits while the session has fallen behind. A session that is gone hears nothing.
     pub(crate) async fn report(&self, report: Report) {
         let _ = self.reports.send(report).await;
+    }
+
+    /// Tells what a failed request cost all the same, and why it is not made again or after which pause it is.
+    pub(crate) async fn failed(
+        &self,
+        retries: &mut Retries<'_>,
+        error: &ProviderError,
+    ) -> Result<Pause, Failure> {
+        if let ProviderError::Empty { usage: Some(usage), .. } = error {
+            self.report(Report::Spent(*usage)).await;
+        }
+        retries.after(error)
     }
 
     /// Tells of a pause, and waits for its end. Whether there was one: a cancelled turn goes on no more.

@@ -91,6 +91,7 @@ impl Session {
         let (sender, reports) = mpsc::channel(REPORTS);
         let usage = ContextUsage {
             used: loaded.used,
+            estimated: loaded.estimated,
             window: None,
             compact_at: None,
             session: loaded.usage,
@@ -313,6 +314,7 @@ impl Session {
                 self.set_phase(Phase::Retry { attempt, delay, reason: reason.clone() });
                 self.emit(Event::Retry { message_id, attempt, delay, reason });
             }
+            Report::Spent(usage) => self.spend(&usage),
             Report::Summarising => self.set_phase(Phase::Compaction),
             Report::Failed(failure) => {
                 self.end_message();

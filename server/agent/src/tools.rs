@@ -17,7 +17,7 @@ mod write;
 
 use std::sync::Arc;
 
-use provider::ToolSpec;
+use provider::{ToolSpec, UNNAMED};
 
 use crate::client_tools::ClientTool;
 use crate::process::Shell;
@@ -107,7 +107,10 @@ impl Toolbox {
 
     /// What to tell a model that called something else, by any name.
     pub(crate) fn unknown(&self, name: &str) -> String {
-        UnknownTool { name: text::cut(name, MAX_NAME), known: self.names() }.to_string()
+        match name {
+            UNNAMED => format!("not run: the call names no tool; there are {}", self.names()),
+            name => UnknownTool { name: text::cut(name, MAX_NAME), known: self.names() }.to_string(),
+        }
     }
 
     fn names(&self) -> String {

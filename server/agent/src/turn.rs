@@ -27,6 +27,9 @@ use compact::{Compactor, Outcome};
 use repetition::Repetition;
 use retry::Retries;
 
+/// After so many answers in a row that the service paused, the turn ends.
+const MAX_PAUSED_ANSWERS: u32 = 10;
+
 /// The model and how it is asked; fixed for a turn.
 #[derive(Debug, Clone)]
 pub(crate) struct Asking {
@@ -75,6 +78,7 @@ impl Turn {
         }
         let mut repetition = Repetition::default();
         let mut n_denied = 0;
+        let mut n_paused = 0;
         let mut compacting = Compacting::default();
         while let Some(next) = self.reporter.step(compacting.may_begin()).await {
             let step = match next {
@@ -100,9 +104,14 @@ impl Turn {
                 Err(Unanswered::Ended(reason)) => return reason,
             };
             compacting = Compacting::default();
+            n_paused = if answer.stop == StopReason::Paused { n_paused + 1 } else { 0 };
             match answer.stop {
                 StopReason::Length => return EndReason::Length,
-                StopReason::Stop | StopReason::ToolUse => {}
+                StopReason::Paused if n_paused == MAX_PAUSED_ANSWERS => {
+                    self.reporter.report(Report::Failed(self.paused_too_often())).await;
+                    return EndReason::Error;
+                }
+                StopReason::Stop | StopReason::ToolUse | StopReason::Paused | StopReason::Unknown(_) => {}
             }
             if answer.calls.is_empty() {
                 continue;
@@ -121,6 +130,15 @@ impl Turn {
             }
         }
         EndReason::Completed
+    }
+
+    fn paused_too_often(&self) -> Failure {
+        let provider = self.asking.model.provider.name();
+        Failure {
+            code: "paused".into(),
+            message: format!("{provider} paused the answer {MAX_PAUSED_ANSWERS} times in a row"),
+            hint: Some("Say \"go on\" to let it try again, or choose another model.".into()),
+        }
     }
 
     /// Makes room, once before each answer for each of the two causes. What makes no room ends the turn
@@ -153,7 +171,7 @@ impl Turn {
                 }
                 Err(error) => error,
             };
-            let pause = match retries.after(&error) {
+            let pause = match self.reporter.failed(&mut retries, &error).await {
                 Ok(pause) => pause,
                 Err(failure) => {
                     self.reporter.report(Report::Failed(failure)).await;
@@ -249,7 +267,7 @@ impl Answered {
     fn of(event: &AnswerEvent) -> Option<Self> {
         match event {
             AnswerEvent::Finished(answer) => {
-                Some(Self { stop: answer.stop, calls: answer.tool_calls().cloned().collect() })
+                Some(Self { stop: answer.stop.clone(), calls: answer.tool_calls().cloned().collect() })
             }
             _ => None,
         }

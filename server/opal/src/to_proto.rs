@@ -109,6 +109,10 @@ pub(crate) fn event(event: &Event) -> wire::AgentEvent {
             delay_ms: millis(delay),
             reason: lines(&reason),
         },
+        Event::Warning { warning } => {
+            let event::Failure { code, message, hint } = warning;
+            Wire::Warning { code, message: lines(&message), hint: hint.as_deref().map(lines) }
+        }
         Event::Error { failure } => {
             let event::Failure { code, message, hint } = failure;
             Wire::Error { code, message: lines(&message), hint: hint.as_deref().map(lines) }
@@ -481,6 +485,7 @@ fn token_usage(usage: Usage, cost: Option<f64>) -> wire::TokenUsage {
 fn context_usage(usage: event::ContextUsage) -> wire::ContextUsage {
     wire::ContextUsage {
         used: usage.used,
+        estimated: usage.estimated,
         window: usage.window,
         compact_at: usage.compact_at,
         input: usage.session.input_total,

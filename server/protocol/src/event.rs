@@ -115,7 +115,7 @@ pub enum AgentEvent {
     MessageApplied { message_id: String },
     /// A queued message was taken back.
     MessageWithdrawn { message_id: String },
-    /// The model counted its tokens.
+    /// The model has answered: its tokens as the service counted them, or an estimate.
     UsageUpdate { usage: ContextUsage },
     /// What the session waits for has changed.
     StatusUpdate {
@@ -125,6 +125,15 @@ pub enum AgentEvent {
     },
     /// The answer `message_id` failed and begins anew after the delay: what was shown of it is void.
     Retry { message_id: String, attempt: u32, delay_ms: u64, reason: String },
+    /// Something that ended nothing, but that the user should know.
+    Warning {
+        /// A name, like those of the error codes.
+        code: String,
+        message: String,
+        /// What the user can do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
     /// Something failed. If it ended the run, `agent_end` with the reason `error` follows.
     Error {
         /// A name, like those of the error codes.

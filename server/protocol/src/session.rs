@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Question, WaitingFor};
+use crate::{Question, WaitingFor, null_as_default};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionStartParams {
@@ -287,6 +287,9 @@ pub enum QueuedKind {
 pub struct ContextUsage {
     /// Tokens the last request and its answer took up in the model's window.
     pub used: u64,
+    /// The service did not count them: `used` is an estimate, to be shown as one.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
     /// The model's window in tokens, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u64>,

@@ -51,17 +51,22 @@ pub enum Block {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolCall {
     pub call_id: String,
+    /// [`UNNAMED`](crate::UNNAMED) if the model gave none.
     pub name: String,
-    /// JSON text exactly as the model wrote it; it may not parse. Never empty: nothing means `{}`.
+    /// JSON text as the model wrote it; it may not parse. Never empty: nothing means `{}`.
     pub arguments: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
     Stop,
     ToolUse,
     /// The output limit was reached; incomplete tool calls have been left out.
     Length,
+    /// The service paused a long answer: the model goes on when it is asked again.
+    Paused,
+    /// A reason that is not known here, in the service's word. The answer counts.
+    Unknown(String),
 }
 
 /// Tokens, normalised over all services; what a service does not say is 0.

@@ -11,8 +11,9 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 
-use self::delay::{delay_in_headers, delay_in_text, reset_in_headers};
-use crate::ProviderError;
+use self::delay::{Pause, delay_in_headers, delay_in_json, delay_in_text, reset_in_headers};
+use crate::halves::without_halves;
+use crate::{ProviderError, Usage};
 
 /// Longest message that is shown.
 const MAX_MESSAGE_CHARS: usize = 500;
@@ -31,6 +32,8 @@ pub(crate) enum Class {
     Server,
     /// The stream ended before its final event.
     Cut,
+    /// The answer says nothing.
+    Empty,
     InvalidRequest,
 }
 
@@ -44,6 +47,8 @@ pub(crate) struct Failure {
     /// Where the failure is a response.
     pub(crate) status: Option<StatusCode>,
     pub(crate) retry_after: Option<Duration>,
+    /// What the failed answer cost all the same.
+    pub(crate) usage: Option<Usage>,
 }
 
 /// What a service says about a failure, whatever shape it says it in.
@@ -53,23 +58,25 @@ pub(crate) struct Report {
     /// The `type` of the error, which some services use for what others put in `code`.
     pub(crate) kind: Option<String>,
     pub(crate) message: String,
+    /// How long it asks to wait, where that has a field of its own.
+    pub(crate) pause: Option<Pause>,
 }
 
 impl Failure {
     pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, code: None, message: message.into(), status: None, retry_after: None }
+        Self { class, code: None, message: message.into(), status: None, retry_after: None, usage: None }
     }
 
     /// A failure within a stream or within a body of status 200.
     pub(crate) fn reported(report: Report) -> Self {
-        Self::of(None, report, None, "the service did not say why")
+        Self::of(None, report, None, SystemTime::now(), "the service did not say why")
     }
 
     /// A response whose status is not a success. `body` may be cut off.
     pub(crate) fn response(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Self {
         let report = Report::from_body(body);
         let mut failure =
-            Self::of(Some(status.as_u16()), report, delay_in_headers(headers, now), &named(status));
+            Self::of(Some(status.as_u16()), report, delay_in_headers(headers), now, &named(status));
         failure.status = Some(status);
         if failure.class == Class::RateLimit && failure.retry_after.is_none() {
             failure.retry_after = reset_in_headers(headers, now);
@@ -83,16 +90,19 @@ impl Failure {
         failure
     }
 
-    fn of(status: Option<u16>, report: Report, retry_after: Option<Duration>, unsaid: &str) -> Self {
+    fn of(status: Option<u16>, report: Report, pause: Option<Pause>, now: SystemTime, unsaid: &str) -> Self {
         let class = class(status, &report);
-        let in_text = || (class == Class::RateLimit).then(|| delay_in_text(&report.message)).flatten();
+        let is_for_a_while = matches!(class, Class::RateLimit | Class::Server);
+        let in_text = || delay_in_text(&report.message).filter(|_| is_for_a_while);
+        let pause = pause.or(report.pause).or_else(in_text);
         let message = plain(&report.message);
         Self {
             class,
-            retry_after: retry_after.or_else(in_text),
+            retry_after: pause.map(|pause| pause.from(now)),
             message: if message.is_empty() { unsaid.to_owned() } else { message },
             code: report.code.or(report.kind),
             status: None,
+            usage: None,
         }
     }
 
@@ -114,7 +124,7 @@ impl Failure {
 
     pub(crate) fn into_error(self, provider: &str, model: &str) -> ProviderError {
         let message = self.said();
-        let Self { class, retry_after, .. } = self;
+        let Self { class, retry_after, usage, .. } = self;
         let provider = provider.to_owned();
         match class {
             Class::ContextOverflow => ProviderError::ContextOverflow { model: model.to_owned(), message },
@@ -124,6 +134,7 @@ impl Failure {
             Class::ContentFilter => ProviderError::ContentFilter { provider, message },
             Class::Server => ProviderError::Server { provider, message, retry_after },
             Class::Cut => ProviderError::Cut { provider, message },
+            Class::Empty => ProviderError::Empty { provider, message, usage },
             Class::WrongEndpoint => ProviderError::WrongApi { provider, model: model.to_owned(), message },
             Class::Replay | Class::InvalidRequest => ProviderError::InvalidRequest { provider, message },
         }
@@ -139,10 +150,12 @@ fn named(status: StatusCode) -> String {
 impl Report {
     /// Reads what services are known to send: JSON in several shapes, text, a proxy's web page.
     pub(crate) fn from_body(body: &[u8]) -> Self {
-        match serde_json::from_slice::<Value>(body) {
+        let text = String::from_utf8_lossy(body);
+        let text = without_halves(&text).map_or(text, Cow::Owned);
+        match serde_json::from_str::<Value>(&text) {
             Ok(Value::Array(mut list)) if !list.is_empty() => Self::from_json(&list.swap_remove(0)),
             Ok(value @ (Value::Object(_) | Value::String(_))) => Self::from_json(&value),
-            _ => Self { message: String::from_utf8_lossy(body).into_owned(), ..Self::default() },
+            _ => Self { message: text.into_owned(), ..Self::default() },
         }
     }
 
@@ -150,14 +163,16 @@ impl Report {
     pub(crate) fn from_json(value: &Value) -> Self {
         if let Some(error) = value.get("error").filter(|error| !error.is_null()) {
             let mut report = Self::from_json(error);
+            report.pause = report.pause.or_else(|| delay_in_json(value));
             if report.message.is_empty() {
                 report.message =
                     text(value.get("message")).or(text(value.get("error_description"))).unwrap_or_default();
             }
             // OpenRouter passes on what the service behind it said.
             if let Some(raw) = error.pointer("/metadata/raw").and_then(Value::as_str) {
-                let behind = Self::from_body(raw.as_bytes()).message;
-                report.message = format!("{}: {behind}", report.message.trim_end_matches('.'));
+                let behind = Self::from_body(raw.as_bytes());
+                report.message = format!("{}: {}", report.message.trim_end_matches('.'), behind.message);
+                report.pause = report.pause.or(behind.pause);
             }
             return report;
         }
@@ -177,6 +192,7 @@ impl Report {
             // Of a flat error the type may be just that.
             kind: text(value.get("type")).filter(|kind| kind != "error"),
             message: message.unwrap_or_default(),
+            pause: delay_in_json(value),
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::{Item, ItemKind, Part, ToolCall};
 pub(crate) const NO_RESULT: &str = "Aborted";
 /// Models read an empty result as a failure of the tool.
 pub(crate) const NO_OUTPUT: &str = "(no output)";
+/// The name of a call that came without one.
+pub const UNNAMED: &str = "unnamed";
 /// Longest name of a tool that all services take.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -112,7 +114,7 @@ pub(crate) fn tool_name(name: &str) -> Cow<'_, str> {
         return name.into();
     }
     let taken = name.chars().map(|c| if takes(c) { c } else { '_' }).take(MAX_NAME_CHARS);
-    Some(taken.collect::<String>()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unnamed".into()).into()
+    Some(taken.collect::<String>()).filter(|name| !name.is_empty()).unwrap_or_else(|| UNNAMED.into()).into()
 }
 
 /// What a service takes as the id of a call.

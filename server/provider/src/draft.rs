@@ -7,8 +7,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::classify::{Class, Failure};
+use crate::conversation::{self, UNNAMED};
+use crate::halves::without_halves;
 use crate::lenient::Text;
-use crate::{Answer, AnswerEvent, Block, Item, ItemKind, Request, StopReason, Usage, conversation, sse};
+use crate::{Answer, AnswerEvent, Block, Item, ItemKind, Request, StopReason, Usage, sse};
 
 /// The part of an answer that is not its blocks.
 #[derive(Debug)]
@@ -42,16 +44,26 @@ impl Draft {
         }
     }
 
-    /// The data of an event; `None` if nobody can read it, which does not end an answer.
-    pub(crate) fn read<'e, E: Deserialize<'e>>(&mut self, event: &'e sse::Event<'_>) -> Option<E> {
+    /// The data of an event; `None` for what is no event of an answer, such as the word `ping`.
+    ///
+    /// # Errors
+    /// A cut, if it is a damaged one: the answer would have a gap that nobody sees.
+    pub(crate) fn read<'e, E: Deserialize<'e>>(
+        &mut self,
+        event: &'e sse::Event<'_>,
+    ) -> Result<Option<E>, Failure> {
         match serde_json::from_str(&event.data) {
             Ok(data) => {
                 self.any_readable = true;
-                Some(data)
+                Ok(Some(data))
+            }
+            Err(error) if !error.is_data() && event.data.trim_start().starts_with('{') => {
+                self.any_readable = true;
+                Err(Failure::new(Class::Cut, format!("an event of the stream cannot be read: {error}")))
             }
             Err(error) => {
                 tracing::warn!(%error, name = event.name, "skipped an unreadable event");
-                None
+                Ok(None)
             }
         }
     }
@@ -82,7 +94,7 @@ impl Draft {
     /// Ends the answer. Without a `stop` its blocks tell why the model stopped.
     ///
     /// # Errors
-    /// A failure, if what came is no answer but a conversation that did not fit.
+    /// A failure, if what came is no answer: the conversation did not fit, or nothing was said.
     pub(crate) fn finish(
         &mut self,
         mut blocks: Vec<Block>,
@@ -90,33 +102,44 @@ impl Draft {
         out: &mut Vec<AnswerEvent>,
     ) -> Result<(), Failure> {
         self.start(out);
-        if let Some(failure) = self.overflow(&blocks, stop) {
+        // Some servers send zeros for what they did not count.
+        let usage = self.usage.filter(|usage| usage.total > 0);
+        if let Some(failure) = self.overflow(&blocks, stop.as_ref()) {
             return Err(failure);
+        }
+        if stop != Some(StopReason::Length) && !says_something(&blocks) {
+            return Err(Failure { usage, ..Failure::new(Class::Empty, nothing_said(&blocks)) });
         }
         let has_calls = blocks.iter().any(|block| matches!(block, Block::ToolCall(_)));
         if has_calls {
+            mend_calls(&mut blocks);
             self.tell_calls_apart(&mut blocks);
         }
+        let stop = match stop {
+            // Their results let the model go on.
+            None | Some(StopReason::Paused) if has_calls => StopReason::ToolUse,
+            None => StopReason::Stop,
+            Some(stop) => stop,
+        };
         out.push(AnswerEvent::Finished(Box::new(Answer {
             provider: self.provider.clone(),
             model: self.model.clone(),
             response_id: self.response_id.clone(),
             blocks,
-            stop: stop.unwrap_or(if has_calls { StopReason::ToolUse } else { StopReason::Stop }),
-            usage: self.usage,
+            stop,
+            usage,
         })));
         Ok(())
     }
 
     /// The failure that an answer amounts to for which the prompt left no room. An answer that says something
     /// is one, even if by our count it cannot be: the count may be wrong, and the user has read it.
-    fn overflow(&self, blocks: &[Block], stop: Option<StopReason>) -> Option<Failure> {
+    fn overflow(&self, blocks: &[Block], stop: Option<&StopReason>) -> Option<Failure> {
         let (window, usage) = (self.context_window.filter(|window| *window > 0)?, self.usage?);
         let prompt = usage.input_total;
-        let says_something = blocks.iter().any(|block| !matches!(block, Block::Thinking { .. }));
-        let without_a_word = stop == Some(StopReason::Length) && usage.output_total == 0;
+        let without_a_word = stop == Some(&StopReason::Length) && usage.output_total == 0;
         let fills_it = prompt.saturating_mul(100) >= window.saturating_mul(99);
-        (!says_something && (prompt > window || without_a_word && fills_it)).then(|| {
+        (!says_something(blocks) && (prompt > window || without_a_word && fills_it)).then(|| {
             let message = format!("the answer is empty: the prompt has {prompt} tokens, the window {window}");
             Failure::new(Class::ContextOverflow, message)
         })
@@ -163,9 +186,41 @@ impl Draft {
     }
 }
 
+/// Whether there is anything for the user to read or for a tool to do.
+fn says_something(blocks: &[Block]) -> bool {
+    blocks.iter().any(|block| match block {
+        Block::Thinking { .. } => false,
+        Block::Text { text, .. } => !text.trim().is_empty(),
+        Block::ToolCall(_) => true,
+    })
+}
+
+fn nothing_said(blocks: &[Block]) -> &'static str {
+    if blocks.iter().any(|block| matches!(block, Block::Thinking { .. })) {
+        "the model thought, and then neither said nor called anything"
+    } else {
+        "it has neither text nor a tool call"
+    }
+}
+
+/// Makes calls such that they can be run or refused, and go back to any service.
+fn mend_calls(blocks: &mut [Block]) {
+    for block in blocks {
+        if let Block::ToolCall(call) = block {
+            if call.name.trim().is_empty() {
+                UNNAMED.clone_into(&mut call.name);
+            }
+            if let Some(arguments) = without_halves(&call.arguments) {
+                call.arguments = arguments;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ToolCall;
     use crate::samples::{answer, call, request, said, thought};
 
     fn ids(calls: Vec<Block>) -> Vec<String> {
@@ -187,21 +242,20 @@ mod tests {
         let mut draft = Draft::new(&Request { context_window: window, ..request(vec![]) }, "work");
         draft.usage = Some(Usage { input_total: input, output_total: output, ..Usage::default() });
         let mut out = Vec::new();
-        let failure = draft.finish(blocks, stop, &mut out).err();
-        assert_eq!(failure.map(|failure| failure.class), overflows.then_some(Class::ContextOverflow));
-        assert_eq!(matches!(out.last(), Some(AnswerEvent::Finished(_))), !overflows);
+        let class = draft.finish(blocks, stop, &mut out).err().map(|failure| failure.class);
+        assert_eq!(class == Some(Class::ContextOverflow), overflows, "{class:?}");
     }
 
     #[test]
     fn an_empty_answer_to_a_full_window_is_none() {
-        let (window, length) = (Some(1000), Some(StopReason::Length));
-        check_overflow(window, (990, 0), length, vec![], true);
-        check_overflow(window, (989, 0), length, vec![], false);
+        let (window, length) = (Some(1000), || Some(StopReason::Length));
+        check_overflow(window, (990, 0), length(), vec![], true);
+        check_overflow(window, (989, 0), length(), vec![], false);
         check_overflow(window, (990, 0), None, vec![], false);
         // It ran out of room while it thought: with a smaller prompt it may get further, but it did begin.
-        check_overflow(window, (990, 10), length, vec![thought("{}")], false);
-        check_overflow(None, (990, 0), length, vec![], false);
-        check_overflow(Some(0), (0, 0), length, vec![], false);
+        check_overflow(window, (990, 10), length(), vec![thought("{}")], false);
+        check_overflow(None, (990, 0), length(), vec![], false);
+        check_overflow(Some(0), (0, 0), length(), vec![], false);
 
         check_overflow(window, (1001, 0), None, vec![], true);
         check_overflow(window, (1001, 5), None, vec![thought("{}")], true);
@@ -209,7 +263,49 @@ mod tests {
         // These say something.
         check_overflow(window, (1001, 5), None, vec![said("Yes.")], false);
         check_overflow(window, (1001, 5), None, vec![call("call_1")], false);
-        check_overflow(Some(u64::MAX), (u64::MAX, 0), length, vec![], true);
+        check_overflow(Some(u64::MAX), (u64::MAX, 0), length(), vec![], true);
+    }
+
+    #[track_caller]
+    fn check_empty(blocks: Vec<Block>, stop: Option<StopReason>, shown: Option<&str>) {
+        let mut draft = Draft::new(&request(vec![]), "work");
+        draft.usage = Some(Usage { output_total: 7, total: 7, ..Usage::default() });
+        let failure = draft.finish(blocks, stop, &mut Vec::new()).err();
+        let message = failure.map(|failure| {
+            assert_eq!((failure.class, failure.usage), (Class::Empty, draft.usage));
+            failure.message
+        });
+        assert_eq!(message.as_deref(), shown);
+    }
+
+    #[test]
+    fn an_answer_without_text_or_call_is_none() {
+        let (nothing, thinking) = (
+            Some("it has neither text nor a tool call"),
+            Some("the model thought, and then neither said nor called anything"),
+        );
+        check_empty(vec![], None, nothing);
+        check_empty(vec![said("\n")], None, nothing);
+        check_empty(vec![thought("{}")], None, thinking);
+        check_empty(vec![], Some(StopReason::Paused), nothing);
+        check_empty(vec![], Some(StopReason::Unknown("new".into())), nothing);
+        check_empty(vec![thought("{}"), said("Yes.")], None, None);
+        check_empty(vec![call("call_1")], None, None);
+        // The reason says enough.
+        check_empty(vec![], Some(StopReason::Length), None);
+    }
+
+    #[test]
+    fn a_call_without_a_name_is_one_that_can_be_answered() {
+        let nameless =
+            ToolCall { call_id: String::new(), name: " ".into(), arguments: r#"{"a":"\ud83d"}"#.into() };
+        let mut out = Vec::new();
+        let mut draft = Draft::new(&request(vec![]), "work");
+        draft.finish(vec![Block::ToolCall(nameless)], None, &mut out).unwrap();
+        let Some(AnswerEvent::Finished(answer)) = out.pop() else { panic!() };
+        let call = answer.tool_calls().next().unwrap();
+        assert_eq!((call.name.as_str(), call.arguments.as_str()), (UNNAMED, r#"{"a":"\ufffd"}"#));
+        assert!(!call.call_id.is_empty());
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub struct Timeouts {
     pub local_headers: Duration,
     /// Between two bytes of an answer. Models think for minutes without a word.
     pub idle: Duration,
+    /// From the reason why the model stopped to the end of the stream: what the answer cost may come in between.
+    /// Then the answer is whole, even if the connection stays open.
+    pub ending: Duration,
     /// As long as a second of those that a sign-in's code lives, and of those between two questions whether
     /// the user has entered it. Tests have shorter ones.
     pub code_second: Duration,
@@ -70,6 +73,7 @@ impl Default for Timeouts {
             headers: Duration::from_secs(120),
             local_headers: Duration::from_secs(600),
             idle: Duration::from_secs(300),
+            ending: Duration::from_secs(2),
             code_second: Duration::from_secs(1),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Usage;
+
 /// Why a request produced no complete answer. A variant for each thing a caller decides.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ProviderError {
@@ -41,6 +43,14 @@ pub enum ProviderError {
     /// The service could not be reached, or the stream ended before its final event.
     #[error("the connection to {provider} broke: {message}")]
     Cut { provider: String, message: String },
+    /// The answer has neither text nor a tool call.
+    #[error("{provider} sent an answer that says nothing: {message}")]
+    Empty {
+        provider: String,
+        message: String,
+        /// What it cost all the same.
+        usage: Option<Usage>,
+    },
     /// Nothing came for too long.
     #[error("{provider} sent nothing for {} s", .after.as_secs())]
     Idle { provider: String, after: Duration },
@@ -61,7 +71,14 @@ pub enum ProviderError {
 impl ProviderError {
     /// Whether the same request may succeed a little later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Server { .. } | Self::Cut { .. } | Self::Idle { .. })
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Server { .. }
+                | Self::Cut { .. }
+                | Self::Empty { .. }
+                | Self::Idle { .. }
+        )
     }
 
     /// The pause the service asked for.
@@ -84,6 +101,7 @@ impl ProviderError {
             Self::ContentFilter { .. } => "content_filter",
             Self::Server { .. } => "server",
             Self::Cut { .. } => "cut",
+            Self::Empty { .. } => "empty_answer",
             Self::Idle { .. } => "idle",
             Self::WrongApi { .. } => "wrong_api",
             Self::ModelUnavailable { .. } => "model_unavailable",
@@ -121,6 +139,10 @@ impl ProviderError {
             }
             Self::Cut { .. } => {
                 "Check that the server runs, that base_url is right, and the network and its proxy settings."
+            }
+            Self::Empty { .. } => {
+                "Ask again in other words, or choose another model; of a server of your own, check the chat template and \
+                 the parsers of tool calls and reasoning."
             }
             Self::Idle { .. } => "Try again; a local server may need longer to load its model.",
             Self::WrongApi { .. } => {

@@ -22,7 +22,10 @@ mod copilot;
 mod body;
 mod catalog;
 mod conversation;
+mod decoding;
 mod draft;
+mod ending;
+mod halves;
 mod lenient;
 
 mod access;
@@ -58,6 +61,7 @@ pub use auth::{
 };
 pub use catalog::{Candidate, LocalServer, probe};
 pub use chat::chat;
+pub use conversation::UNNAMED;
 pub use copilot::{Copilot, CopilotConfig, CopilotModel, Identity, ModelPolicy};
 pub use endpoint::{ConfigError, Endpoint, KeyHeader, Timeouts};
 pub use error::ProviderError;

@@ -1,14 +1,16 @@
 //! Streams played to a decoder: recorded ones whole, in pieces and cut off, and made-up ones as a story.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use expect_test::Expect;
 use serde_json::{Value, json};
 
 use crate::classify::{Class, Failure};
+use crate::decoding::Decoding;
 use crate::draft::Draft;
 use crate::samples::request;
-use crate::service::{Decode, Progress};
+use crate::service::Decode;
 use crate::{Answer, AnswerEvent, Block, Request, StopReason, ToolCall, sse};
 
 /// A decoder whose inside can be looked at.
@@ -30,22 +32,13 @@ pub(crate) struct Played<D> {
 
 pub(crate) fn play<'a, D: Inspect>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Played<D> {
     let mut stream = sse::Decoder::default();
-    let mut decoder = D::new(Draft::new(&Request { model: "asked-for".into(), ..request(vec![]) }, "work"));
+    let decoder = D::new(Draft::new(&Request { model: "asked-for".into(), ..request(vec![]) }, "work"));
+    let mut decoding = Decoding::new(decoder, Duration::from_secs(2));
     let mut events = Vec::new();
-    let mut progress = Progress::More;
-    let mut take = |event: sse::Event<'_>| {
-        if progress == Progress::More {
-            progress = decoder.event(&event, &mut events)?;
-        }
-        Ok::<(), Failure>(())
-    };
+    let mut take = |event: sse::Event<'_>| decoding.event(&event, &mut events);
     let fed = pieces.into_iter().try_for_each(|piece| stream.feed(piece, &mut take));
-    let ended = fed.and_then(|()| stream.finish(&mut take));
-    let ended = match ended {
-        Ok(()) if progress == Progress::More => decoder.end(&mut events),
-        ended => ended,
-    };
-    Played { events, failure: ended.err(), decoder }
+    let ended = fed.and_then(|()| stream.finish(&mut take)).and_then(|()| decoding.end(&mut events));
+    Played { events, failure: ended.err(), decoder: decoding.decoder }
 }
 
 impl<D: Inspect> Played<D> {
@@ -80,6 +73,8 @@ impl<D: Inspect> Played<D> {
             StopReason::Stop => "stop",
             StopReason::ToolUse => "tool_use",
             StopReason::Length => "length",
+            StopReason::Paused => "paused",
+            StopReason::Unknown(_) => "unknown",
         });
         let error = self.failure.clone().map(|failure| {
             let cut = failure.class == Class::Cut;

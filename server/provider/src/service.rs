@@ -17,10 +17,12 @@ use futures::{FutureExt, stream};
 use http_body::Body;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::access::{Access, Fixed};
 use crate::catalog::{self, Catalog, Source};
 use crate::classify::{Class, Failure, plain};
+use crate::decoding::Decoding;
 use crate::draft::Draft;
 use crate::endpoint::{KeyHeader, Target};
 use crate::http::{Http, Segments, SendError, broken};
@@ -57,9 +59,13 @@ pub(crate) trait Decode: Send + Sync {
     fn end(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
 }
 
+/// How far an answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
     More,
+    /// The model has stopped, and the event added nothing to the answer: all that may still come is what it cost,
+    /// and the end of the stream.
+    Ending,
     Finished,
 }
 
@@ -170,7 +176,8 @@ impl<W: Wire, A: Access> Run<W, A> {
                         if let Some(AnswerEvent::Finished(answer)) = batch.last() {
                             self.service.models.answered(&self.request, answer);
                             let ending = Some(self.service.endings.begin());
-                            self.state = State::Finished(Rest { body: Some(reading.body), ending });
+                            let body = (!reading.is_overdue).then_some(reading.body);
+                            self.state = State::Finished(Rest { body, ending });
                         } else {
                             self.state = State::Reading(reading);
                             if batch.is_empty() {
@@ -222,8 +229,9 @@ impl<W: Wire, A: Access> Run<W, A> {
         Ok(Reading {
             body: response.into_body(),
             idle: http.timeouts().idle,
+            is_overdue: false,
             format: Format::Unknown,
-            decoder: wire.decoder(Draft::new(&self.request, origin)),
+            decoding: Decoding::new(wire.decoder(Draft::new(&self.request, origin)), http.timeouts().ending),
         })
     }
 
@@ -263,8 +271,10 @@ impl<W: Wire, A: Access> Run<W, A> {
 struct Reading<D> {
     body: reqwest::Body,
     idle: Duration,
+    /// The answer is whole, but not its stream: the connection is of no more use.
+    is_overdue: bool,
     format: Format,
-    decoder: D,
+    decoding: Decoding<D>,
 }
 
 /// Goes to the end of the run queue once. tokio's own `yield_now` also polls for IO, which costs a system
@@ -305,7 +315,13 @@ impl<D: Decode> Reading<D> {
     /// All that is there, or, if there is nothing, what comes next. Empty if that was no whole event.
     async fn batch(&mut self, provider: &str) -> (Vec<AnswerEvent>, Option<Ended>) {
         let mut out = Vec::new();
-        let Ok(first) = tokio::time::timeout(self.idle, frame(&mut self.body)).await else {
+        let Some(first) = self.first_frame().await else {
+            if self.decoding.whole_at().is_some() {
+                tracing::debug!(provider, "the stream goes on behind its answer");
+                self.is_overdue = true;
+                let ended = self.decoding.end(&mut out);
+                return (out, ended.err().map(Ended::Failure));
+            }
             let error = ProviderError::Idle { provider: provider.to_owned(), after: self.idle };
             return (out, Some(Ended::Error(error)));
         };
@@ -321,7 +337,7 @@ impl<D: Decode> Reading<D> {
                 None => self.finish(None, &mut out),
             };
             match read {
-                Ok(Progress::More) if taken < Self::MAX_BATCH_BYTES => {}
+                Ok(Progress::More | Progress::Ending) if taken < Self::MAX_BATCH_BYTES => {}
                 Ok(_) => break,
                 Err(failure) => return (out, Some(Ended::Failure(failure))),
             }
@@ -333,6 +349,18 @@ impl<D: Decode> Reading<D> {
             }
         }
         (out, None)
+    }
+
+    /// What comes next, unless that takes too long.
+    async fn first_frame(&mut self) -> Option<Option<Result<Bytes, reqwest::Error>>> {
+        let now = Instant::now();
+        let limit =
+            self.decoding.whole_at().map_or(now + self.idle, |whole_at| whole_at.min(now + self.idle));
+        // What keeps a connection alive may always be there.
+        if limit <= now {
+            return None;
+        }
+        tokio::time::timeout_at(limit, frame(&mut self.body)).await.ok()
     }
 
     fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure> {
@@ -347,9 +375,8 @@ impl<D: Decode> Reading<D> {
         }
         match &mut self.format {
             Format::Stream(events) => {
-                let mut progress = Progress::More;
-                events.feed(bytes, |event| take(&mut self.decoder, &event, &mut progress, out))?;
-                Ok(progress)
+                events.feed(bytes, |event| self.decoding.event(&event, out))?;
+                Ok(self.decoding.progress())
             }
             Format::Json(body) if body.len() + bytes.len() > sse::MAX_EVENT_BYTES => {
                 Err(sse::TooLarge.into())
@@ -374,15 +401,12 @@ impl<D: Decode> Reading<D> {
         };
         match mem::replace(&mut self.format, Format::Unknown) {
             Format::Stream(mut events) => {
-                let mut progress = Progress::More;
-                events.finish(|event| take(&mut self.decoder, &event, &mut progress, out))?;
-                if progress == Progress::More {
-                    self.decoder.end(out).map_err(cut)?;
-                }
+                events.finish(|event| self.decoding.event(&event, out))?;
+                self.decoding.end(out).map_err(cut)?;
                 Ok(Progress::Finished)
             }
             Format::Json(body) => {
-                self.decoder.whole(&String::from_utf8_lossy(&body), out).map_err(cut)?;
+                self.decoding.whole(&String::from_utf8_lossy(&body), out).map_err(cut)?;
                 Ok(Progress::Finished)
             }
             Format::Page(page) => {
@@ -465,19 +489,6 @@ impl Drop for Ending {
     fn drop(&mut self) {
         self.0.0.send_modify(|n_endings| *n_endings -= 1);
     }
-}
-
-/// Events after the last are not looked at.
-fn take(
-    decoder: &mut impl Decode,
-    event: &sse::Event<'_>,
-    progress: &mut Progress,
-    out: &mut Vec<AnswerEvent>,
-) -> Result<(), Failure> {
-    if *progress == Progress::More {
-        *progress = decoder.event(event, out)?;
-    }
-    Ok(())
 }
 
 /// The next data of a body; `None` at its end.

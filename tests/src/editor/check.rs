@@ -266,6 +266,7 @@ impl SessionCheck {
             | AgentEvent::DocumentEdited { .. }
             | AgentEvent::UsageUpdate { .. }
             | AgentEvent::StatusUpdate { .. }
+            | AgentEvent::Warning { .. }
             | AgentEvent::Error { .. } => {}
         }
     }

@@ -403,6 +403,7 @@ M.commands = {
 ---@field reasoning integer Output tokens spent on thinking.
 ---@field compact_at? integer The conversation is compacted when it reaches so many tokens; absent if the window is not known.
 ---@field cost? number US dollars for the session so far, as far as prices are known.
+---@field estimated? boolean The service did not count them: `used` is an estimate, to be shown as one.
 ---@field window? integer The model's window in tokens, if known.
 
 --- The model's next event.
@@ -846,6 +847,7 @@ M.commands = {
 ---@class opal.EventParams.UsageUpdate: opal.AgentEvent.UsageUpdate, opal.EventParams.Common
 ---@class opal.EventParams.StatusUpdate: opal.AgentEvent.StatusUpdate, opal.EventParams.Common
 ---@class opal.EventParams.Retry: opal.AgentEvent.Retry, opal.EventParams.Common
+---@class opal.EventParams.Warning: opal.AgentEvent.Warning, opal.EventParams.Common
 ---@class opal.EventParams.Error: opal.AgentEvent.Error, opal.EventParams.Common
 
 --- One event. `seq` counts up by one per session and is the same for every client; a merged delta also carries the first number it stands for, so continuity is `first_seq or seq == last + 1`.
@@ -876,6 +878,7 @@ M.commands = {
 ---| opal.EventParams.UsageUpdate
 ---| opal.EventParams.StatusUpdate
 ---| opal.EventParams.Retry
+---| opal.EventParams.Warning
 ---| opal.EventParams.Error
 
 --- From idle to busy: a run begins.
@@ -1014,7 +1017,7 @@ M.commands = {
 ---@field type "message_withdrawn"
 ---@field message_id string
 
---- The model counted its tokens.
+--- The model has answered: its tokens as the service counted them, or an estimate.
 ---@class opal.AgentEvent.UsageUpdate
 ---@field type "usage_update"
 ---@field usage opal.ContextUsage
@@ -1032,6 +1035,13 @@ M.commands = {
 ---@field attempt integer
 ---@field delay_ms integer
 ---@field reason string
+
+--- Something that ended nothing, but that the user should know.
+---@class opal.AgentEvent.Warning
+---@field type "warning"
+---@field code string A name, like those of the error codes.
+---@field message string
+---@field hint? string What the user can do about it.
 
 --- Something failed. If it ended the run, `agent_end` with the reason `error` follows.
 ---@class opal.AgentEvent.Error
@@ -1068,6 +1078,7 @@ M.commands = {
 ---| opal.AgentEvent.UsageUpdate
 ---| opal.AgentEvent.StatusUpdate
 ---| opal.AgentEvent.Retry
+---| opal.AgentEvent.Warning
 ---| opal.AgentEvent.Error
 
 --- Tokens of one turn.

@@ -29,6 +29,8 @@ pub struct Loaded {
     /// The highest number among the message ids that Opal gave, in the whole tree.
     pub(crate) last_message: u64,
     pub(crate) used: u64,
+    /// The last answer was not measured.
+    pub(crate) estimated: bool,
     /// Tokens that the model takes which measured this, if that was known.
     pub(crate) window: Option<u64>,
     pub(crate) usage: Usage,
@@ -64,6 +66,7 @@ pub(crate) fn load_with(session: &LoadedSession, lost_text: &str) -> Loaded {
     let on_branch = branch(session);
     let branch: Vec<Stored> = on_branch.iter().copied().filter_map(stored).collect();
     loaded.used = used(&branch);
+    loaded.estimated = is_estimated(&branch);
     loaded.window = window(&branch);
     loaded.transcript = transcript(branch);
 
@@ -162,6 +165,16 @@ fn used(branch: &[Stored]) -> u64 {
         _ => None,
     });
     used.unwrap_or_default()
+}
+
+/// Whether the tokens in the window are an estimate. What a session begins with is nothing, and that is known.
+fn is_estimated(branch: &[Stored]) -> bool {
+    let measured = branch.iter().rev().find_map(|stored| match &stored.record {
+        Record::Assistant(assistant) if !assistant.interrupted => Some(assistant.usage.is_some()),
+        Record::Compaction(_) => Some(false),
+        _ => None,
+    });
+    measured == Some(false)
 }
 
 /// What the model takes that answered last.

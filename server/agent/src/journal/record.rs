@@ -303,7 +303,7 @@ impl AssistantRecord {
             response_id: answer.response_id.clone(),
             blocks: blocks.collect(),
             stop: match answer.stop {
-                StopReason::Stop => StopRecord::Stop,
+                StopReason::Stop | StopReason::Paused | StopReason::Unknown(_) => StopRecord::Stop,
                 StopReason::ToolUse => StopRecord::ToolUse,
                 StopReason::Length => StopRecord::Length,
             },

@@ -1,17 +1,22 @@
 //! The model's answer as it comes, one message at a time.
 
+mod written;
+
 use std::time::Duration;
 
-use provider::{AnswerEvent, Usage};
+use provider::{Answer, AnswerEvent, Part, StopReason, Usage};
 use store::EntryKind;
 use tokio::time::Instant;
 
 use super::Session;
 use super::state::Phase;
-use crate::event::Event;
+use crate::event::{Event, Failure};
 use crate::id::MessageId;
-use crate::journal::record::AssistantRecord;
+use crate::journal::record::{self, AssistantRecord, NoteRecord};
 use crate::model::Model;
+
+/// What the model reads behind an answer that the service paused: not every model goes on with its own words.
+const GO_ON: &str = "[The service paused your answer here. Go on where you stopped.]";
 
 /// How often an unfinished answer is kept.
 const DRAFT_EVERY: Duration = Duration::from_secs(1);
@@ -43,16 +48,45 @@ impl Session {
                 self.count(answer.usage);
                 let assistant = AssistantRecord::new(&message_id, &answer, self.asked());
                 self.record(EntryKind::Assistant, &assistant, Some(text.clone()));
+                let warnings = self.warnings(&answer, &text);
+                let is_paused = answer.stop == StopReason::Paused;
                 self.transcript.push_answer(*answer);
+                if is_paused {
+                    let parts = record::parts(&[Part::Text(GO_ON.into())]);
+                    self.record(EntryKind::Note, &NoteRecord::Shown(parts), None);
+                    self.transcript.push_told(GO_ON.into());
+                }
                 if let Some(run) = &mut self.run {
                     run.message = None;
                     run.text.clear();
                     run.last_text.clone_from(&text);
                 }
                 self.emit(Event::MessageEnd { message_id, text });
-                self.emit(Event::UsageUpdate { usage: self.usage });
+                self.tell_usage();
+                warnings.into_iter().for_each(|warning| self.emit(Event::Warning { warning }));
             }
         }
+    }
+
+    /// What the user should know of an answer that counts all the same.
+    fn warnings(&self, answer: &Answer, text: &str) -> Vec<Failure> {
+        let provider = self.asked().provider.name();
+        let mut warnings = Vec::new();
+        if let StopReason::Unknown(reason) = &answer.stop {
+            warnings.push(Failure {
+                code: "unknown_stop".into(),
+                message: format!(
+                    "{provider} ended the answer for a reason that Opal does not know: {reason}"
+                ),
+                hint: Some("Look whether the answer is whole; if it is not, say \"go on\".".into()),
+            });
+        }
+        if answer.tool_calls().next().is_none() {
+            let tools = self.options.toolbox.specs();
+            let called = written::call(text, |name| tools.iter().any(|tool| tool.name == name));
+            warnings.extend(called.map(written::warning));
+        }
+        warnings
     }
 
     /// The message being answered; begins one if there is none.
@@ -124,6 +158,7 @@ impl Session {
     }
 
     pub(super) fn count(&mut self, usage: Option<Usage>) {
+        self.usage.estimated = usage.is_none();
         let Some(usage) = usage else { return };
         self.usage.used = usage.total;
         self.spend(&usage);

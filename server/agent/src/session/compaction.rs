@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
+use provider::ToolSpec;
 use store::{EntryId, EntryKind};
 use tokio::sync::oneshot;
 
@@ -10,16 +11,38 @@ use super::handle::AnswerTo;
 use super::state::{Phase, Work};
 use super::{Session, unless_it_failed};
 use crate::command::CommandError;
-use crate::event::{Compacted, EndReason, Event, Failure, Trigger};
+use crate::event::{Compacted, ContextUsage, EndReason, Event, Failure, Trigger};
 use crate::journal::Loaded;
 use crate::journal::record::CompactionRecord;
 use crate::report::{Next, Report};
+use crate::tokens;
 use crate::turn::compact::{Compactor, Outcome};
 
 impl Session {
     /// Tokens in the window: the last measure of the service, and an estimate of what came since.
     pub(super) fn used_now(&self) -> u64 {
-        self.usage.used + self.transcript.unmeasured()
+        let is_measured = self.usage.used > 0 || !self.usage.estimated;
+        let around = if is_measured { 0 } else { self.around_the_conversation() };
+        self.usage.used + around + self.transcript.unmeasured()
+    }
+
+    /// Tokens of what every request begins with, estimated. A measure includes them.
+    fn around_the_conversation(&self) -> u64 {
+        let tools = self.options.toolbox.specs();
+        let of_tool = |tool: &ToolSpec| {
+            tokens::of_text(&tool.description) + tokens::of_text(&tool.parameters.to_string()) + tokens::ITEM
+        };
+        tokens::of_text(&self.options.instructions) + tools.iter().map(of_tool).sum::<u64>()
+    }
+
+    /// Tokens as clients are told: a measure of the service, or an estimate where it gives none.
+    pub(super) fn usage_told(&self) -> ContextUsage {
+        let used = if self.usage.estimated { self.used_now() } else { self.usage.used };
+        ContextUsage { used, ..self.usage }
+    }
+
+    pub(super) fn tell_usage(&mut self) {
+        self.emit(Event::UsageUpdate { usage: self.usage_told() });
     }
 
     pub(super) fn must_compact(&self) -> bool {
@@ -99,7 +122,7 @@ impl Session {
         }
         self.emit(Event::CompactionEnd { result, used: self.used_now() });
         if has_changed {
-            self.emit(Event::UsageUpdate { usage: self.usage });
+            self.tell_usage();
         }
     }
 }

@@ -29,7 +29,7 @@ impl Session {
         }
         if !has_changed {
             if self.usage.window != window {
-                self.emit(Event::UsageUpdate { usage: self.usage });
+                self.tell_usage();
             }
             return;
         }
@@ -51,7 +51,7 @@ impl Session {
                 session.take_back_settings();
             } else {
                 session.tell(&Event::ModelChanged { model, thinking });
-                session.tell(&Event::UsageUpdate { usage: session.usage });
+                session.tell(&Event::UsageUpdate { usage: session.usage_told() });
             }
         });
     }

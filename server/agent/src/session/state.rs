@@ -156,7 +156,7 @@ impl Session {
             turn_id: turn.and_then(|run| run.turn_id.clone()),
             queue: self.queue.iter().cloned().collect(),
             questions: self.questions.open().cloned().collect(),
-            usage: self.usage,
+            usage: self.usage_told(),
             model: options.model.name(),
             thinking: options.thinking,
             permission_mode: options.context.permissions().mode,

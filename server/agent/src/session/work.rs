@@ -113,7 +113,7 @@ impl Session {
             self.transcript.push_told(FILES_DIFFER.into());
         }
         self.emit(Event::Branched { leaf });
-        self.emit(Event::UsageUpdate { usage: self.usage });
+        self.tell_usage();
         Branched { leaf, restored }
     }
 
@@ -121,6 +121,7 @@ impl Session {
     pub(super) fn rebase(&mut self, loaded: Loaded) {
         self.transcript = loaded.transcript;
         self.usage.used = loaded.used;
+        self.usage.estimated = loaded.estimated;
         self.mend(loaded.missing, loaded.cut_off);
     }
 

@@ -136,7 +136,7 @@ impl Compactor {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(error) => error,
             };
-            let Ok(pause) = retries.after(&error) else {
+            let Ok(pause) = self.reporter.failed(&mut retries, &error).await else {
                 tracing::warn!(%error, "no model could summarise the conversation");
                 return Ok(None);
             };

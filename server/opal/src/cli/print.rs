@@ -11,6 +11,7 @@ use text::{Printable, Utf8Chunks, printable};
 
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const TOOL: Style = AnsiColor::Cyan.on_default();
 pub(super) const FAINT: Style = Style::new().dimmed();
 pub(super) const ADDED: Style = AnsiColor::Green.on_default();

@@ -6,7 +6,8 @@ use protocol::{AgentEvent, ContextUsage, EndReason, TokenUsage, ToolResult};
 use text::cut;
 
 use super::print::{
-    ERROR, FAINT, Out, PLAIN, TOOL, out, stderr_is_terminal, stdout_is_terminal, tell, tell_pieces, tell_text,
+    ERROR, FAINT, Out, PLAIN, TOOL, WARNING, out, stderr_is_terminal, stdout_is_terminal, tell, tell_pieces,
+    tell_text,
 };
 
 /// Lines of a tool's result that are shown; the model has seen all of it.
@@ -60,6 +61,15 @@ impl Show {
                 let seconds = *delay_ms as f64 / 1000.0;
                 self.around(|| tell!(FAINT: "try {attempt} failed: {reason}; again in {seconds:.1} s"));
             }
+            AgentEvent::Warning { message, hint, .. } => {
+                let hint = hint.as_deref().unwrap_or_default();
+                self.around(|| {
+                    tell_pieces(&[
+                        (WARNING, format_args!("warning:")),
+                        (PLAIN, format_args!(" {message}. {hint}")),
+                    ]);
+                });
+            }
             AgentEvent::Error { message, hint, .. } => {
                 let hint = hint.as_deref().unwrap_or_default();
                 self.around(|| {
@@ -105,11 +115,12 @@ impl Show {
 
     fn usage(&mut self, turn: TokenUsage) {
         let window = self.usage.window.map(|window| format!(" of {window}")).unwrap_or_default();
+        let about = if self.usage.estimated { "~" } else { "" };
         let used = self.usage.used;
         let cost = turn.cost.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
         self.around(|| {
             tell!(
-                FAINT: "{} tokens in ({} cached), {} out{cost}; context {used}{window}",
+                FAINT: "{} tokens in ({} cached), {} out{cost}; context {about}{used}{window}",
                 turn.input,
                 turn.cached,
                 turn.output

@@ -13,9 +13,32 @@ use self::wire::{BlockStart, Delta, Event, Message};
 use crate::classify::{Class, Failure, Report};
 use crate::conversation::is_json;
 use crate::draft::Draft;
+use crate::ending::{self, Ending, Endings};
 use crate::lenient::{count, parse};
 use crate::service::{Decode, Progress};
 use crate::{AnswerEvent, Block, StopReason, ToolCall, Usage, sse};
+
+/// The values of `stop_reason` (https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons), and
+/// some that servers with this API add.
+const ENDINGS: &Endings = &[
+    ("end_turn", Ending::Done),
+    ("tool_use", Ending::Done),
+    ("stop_sequence", Ending::Done),
+    ("stop", Ending::Done),
+    ("tool_calls", Ending::Done),
+    ("max_tokens", Ending::Length),
+    ("length", Ending::Length),
+    ("pause_turn", Ending::Paused),
+    ("refusal", Ending::Filtered),
+    ("sensitive", Ending::Filtered), // Zhipu
+    ("content_filter", Ending::Filtered),
+    ("content_filtered", Ending::Filtered),     // Bedrock
+    ("guardrail_intervened", Ending::Filtered), // Bedrock
+    ("model_context_window_exceeded", Ending::Overflow),
+    ("error", Ending::Broken),
+    ("network_error", Ending::Broken), // Zhipu
+    ("abort", Ending::Broken),         // vLLM
+];
 
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -159,15 +182,10 @@ impl Decoder {
                 let message = format!("the model declined to answer: {why}");
                 return Err(Failure::new(Class::ContentFilter, message));
             }
-            Some("model_context_window_exceeded") => {
-                let message = "the answer ran into the end of the context window";
-                return Err(Failure::new(Class::ContextOverflow, message));
-            }
-            Some("max_tokens") => Some(StopReason::Length),
-            _ => None,
+            reason => ending::stop(reason, ENDINGS)?,
         };
         self.slots.values_mut().for_each(|slot| slot.end(out));
-        let blocks = self.blocks(stop.is_none());
+        let blocks = self.blocks(stop != Some(StopReason::Length));
         self.draft.finish(blocks, stop, out)
     }
 
@@ -179,8 +197,8 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn event(&mut self, event: &sse::Event<'_>, out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure> {
-        let Some(data) = self.draft.read::<Event<'_>>(event) else {
-            return Ok(Progress::More);
+        let Some(data) = self.draft.read::<Event<'_>>(event)? else {
+            return Ok(if self.stop_reason.is_some() { Progress::Ending } else { Progress::More });
         };
         let kind = if data.kind.is_some() { data.kind.as_str() } else { event.name };
         // Without an index an event is about the last block there is.
@@ -219,7 +237,8 @@ impl Decode for Decoder {
             }
             _ => {}
         }
-        Ok(Progress::More)
+        let is_ending = self.stop_reason.is_some() && !kind.starts_with("content_block");
+        Ok(if is_ending { Progress::Ending } else { Progress::More })
     }
 
     fn whole(&mut self, body: &str, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
@@ -289,7 +308,7 @@ impl Slot {
             }
             Self::Call { call_id, name, arguments, given } => {
                 let said = if arguments.trim().is_empty() { given.as_deref() } else { Some(&**arguments) };
-                let usable = !name.is_empty() && (complete || said.is_some_and(is_json));
+                let usable = complete || said.is_some_and(is_json);
                 let arguments = said.unwrap_or("{}");
                 usable.then(|| {
                     Block::ToolCall(ToolCall {

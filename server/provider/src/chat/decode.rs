@@ -19,9 +19,55 @@ use self::thinking::Thinking;
 use self::wire::{Chunk, Message};
 use crate::classify::{Class, Failure, Report};
 use crate::draft::Draft;
+use crate::ending::{self, Ending, Endings};
 use crate::lenient::{count, parse};
 use crate::service::{Decode, Progress};
 use crate::{AnswerEvent, Block, StopReason, Usage, sse};
+
+/// The reasons that services are known to give; of many of them no two agree.
+const ENDINGS: &Endings = &[
+    ("stop", Ending::Done),
+    ("tool_calls", Ending::Done),
+    ("tool_call", Ending::Done),
+    ("tool_use", Ending::Done),
+    ("function_call", Ending::Done),
+    ("end", Ending::Done),
+    ("end_turn", Ending::Done),
+    ("eos", Ending::Done),
+    ("eos_token", Ending::Done), // Together, text-generation-inference
+    ("stop_sequence", Ending::Done),
+    ("complete", Ending::Done), // Cohere
+    ("completed", Ending::Done),
+    ("done", Ending::Done),
+    ("length", Ending::Length),
+    ("max_tokens", Ending::Length),
+    ("max_output_tokens", Ending::Length),
+    ("model_length", Ending::Length), // Mistral
+    ("pause_turn", Ending::Paused),   // gateways to Anthropic
+    ("content_filter", Ending::Filtered),
+    ("content-filter", Ending::Filtered),
+    ("refusal", Ending::Filtered),
+    ("sensitive", Ending::Filtered), // Zhipu
+    ("safety", Ending::Filtered),    // Google, as the next ones
+    ("recitation", Ending::Filtered),
+    ("blocklist", Ending::Filtered),
+    ("prohibited_content", Ending::Filtered),
+    ("spii", Ending::Filtered),
+    ("guardrail_intervened", Ending::Filtered), // Bedrock
+    ("error_toxic", Ending::Filtered),          // Cohere
+    ("model_context_window_exceeded", Ending::Overflow),
+    ("error", Ending::Broken),
+    ("network_error", Ending::Broken),                // Zhipu
+    ("insufficient_system_resource", Ending::Broken), // DeepSeek
+    ("malformed_function_call", Ending::Broken),      // Google, as the next one
+    ("unexpected_tool_call", Ending::Broken),
+    ("abort", Ending::Broken), // vLLM, SGLang
+    ("aborted", Ending::Broken),
+    ("cancelled", Ending::Broken),
+    ("timeout", Ending::Broken),
+    ("load", Ending::Broken), // Ollama, as the next one
+    ("unload", Ending::Broken),
+];
 
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -59,32 +105,40 @@ impl Decoder {
         }
     }
 
-    fn chunk(&mut self, chunk: Chunk<'_>, out: &mut Vec<AnswerEvent>) {
+    /// Returns whether anything of the answer was in it.
+    fn chunk(&mut self, chunk: Chunk<'_>, out: &mut Vec<AnswerEvent>) -> bool {
         self.draft.start(out);
+        let n_events = out.len();
+        let mut has_calls = false;
         self.draft.reported(&chunk.id, &chunk.model);
         self.usage(chunk.usage);
         // A gateway may spread one answer over several choices; no more than one is asked for.
         for choice in chunk.choices.unwrap_or_default() {
             if let Some(message) = choice.delta.or(choice.message) {
-                self.message(&message, out);
+                has_calls |= self.message(&message, out);
             }
-            if choice.finish_reason.is_some() {
+            // Some servers spell out that there is none.
+            if choice.finish_reason.is_some() && choice.finish_reason.as_str() != "null" {
                 self.finish_reason = choice.finish_reason.owned();
             }
             self.usage(choice.usage);
         }
+        has_calls || out.len() > n_events
     }
 
-    fn message(&mut self, message: &Message<'_>, out: &mut Vec<AnswerEvent>) {
+    /// Returns whether there was a piece of a call in it.
+    fn message(&mut self, message: &Message<'_>, out: &mut Vec<AnswerEvent>) -> bool {
         let thought = self.thinking.take(message);
         self.say(Kind::Thinking, &thought, out);
         message.each_piece(|kind, text| match kind {
             Kind::Thinking => self.say(kind, text, out),
             Kind::Text => self.content(|inline, say| inline.split(text, say), out),
         });
-        if self.calls.take(message.tool_calls) {
+        let has_calls = self.calls.take(message.tool_calls);
+        if has_calls {
             self.end_thinking(out);
         }
+        has_calls
     }
 
     /// Says what comes through `inline`.
@@ -136,18 +190,11 @@ impl Decoder {
 
     /// Ends the answer for the reason that was given, if it is one for an answer.
     fn finish(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
-        let stop = match self.finish_reason.as_deref() {
-            Some("content_filter") => {
-                let message = "the answer was stopped by a content filter";
-                return Err(Failure::new(Class::ContentFilter, message));
-            }
-            Some("error") => return Err(Failure::new(Class::Server, "the service broke the answer off")),
-            Some("length" | "max_tokens" | "model_length") => Some(StopReason::Length),
-            _ => None,
-        };
+        let stop = ending::stop(self.finish_reason.as_deref(), ENDINGS)?;
         self.content(|inline, say| inline.finish(say), out);
         self.end_thinking(out);
-        let blocks = self.blocks(stop.is_none() && self.finish_reason.is_some());
+        let is_complete = stop != Some(StopReason::Length) && self.finish_reason.is_some();
+        let blocks = self.blocks(is_complete);
         self.draft.finish(blocks, stop, out)
     }
 
@@ -187,20 +234,22 @@ impl Decode for Decoder {
         if event.name == "error" {
             return Err(Failure::reported(Report::from_body(event.data.as_bytes())));
         }
-        let Some(chunk) = self.draft.read::<Chunk<'_>>(event) else {
-            return Ok(Progress::More);
+        let so_far = if self.finish_reason.is_some() { Progress::Ending } else { Progress::More };
+        let Some(chunk) = self.draft.read::<Chunk<'_>>(event)? else {
+            return Ok(so_far);
         };
         if chunk.is_error() {
             self.draft.reported(&chunk.id, &chunk.model);
             return Err(Failure::reported(Report::from_body(event.data.as_bytes())));
         }
-        let last = self.finish_reason.is_some() && chunk.is_usage();
-        self.chunk(chunk, out);
-        if last {
+        let has_usage = chunk.is_usage();
+        let has_more = self.chunk(chunk, out);
+        if so_far == Progress::Ending && has_usage {
             self.finish(out)?;
             return Ok(Progress::Finished);
         }
-        Ok(Progress::More)
+        let is_ending = self.finish_reason.is_some() && (so_far == Progress::More || !has_more);
+        Ok(if is_ending { Progress::Ending } else { Progress::More })
     }
 
     fn whole(&mut self, body: &str, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {

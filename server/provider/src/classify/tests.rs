@@ -18,6 +18,7 @@ impl Class {
             Self::ContentFilter => "content_filter",
             Self::Server => "server",
             Self::Cut => "cut",
+            Self::Empty => "empty",
             Self::InvalidRequest => "invalid_request",
         }
     }
@@ -35,7 +36,7 @@ fn response(status: u16, list: &[(&str, &str)], body: &str) -> Failure {
 }
 
 fn in_stream(code: &str, message: &str) -> Class {
-    Failure::reported(Report { code: Some(code.into()), kind: None, message: message.into() }).class
+    Failure::reported(Report { code: Some(code.into()), message: message.into(), ..Report::default() }).class
 }
 
 #[test]
@@ -362,4 +363,90 @@ fn messages_are_short_and_plain() {
     );
     let long = message(500, &"é".repeat(2000));
     assert!(long.chars().count() < 550 && long.contains('…'), "{long}");
+}
+
+/// How long a refusal with status 429 asks to wait. The time is 1994-11-06 08:49:00, which is 784111740.
+#[track_caller]
+fn check_pause(list: &[(&str, &str)], body: &str, seconds: Option<f64>) {
+    let failure = response(429, list, body);
+    assert_eq!(failure.class, Class::RateLimit, "{list:?} {body}");
+    assert_eq!(failure.retry_after, seconds.map(Duration::from_secs_f64), "{list:?} {body}");
+}
+
+#[test]
+fn the_pause_is_found_whatever_form_it_has() {
+    let check_header = |name: &str, value: &str, seconds| check_pause(&[(name, value)], "", seconds);
+    check_header("retry-after", "7", Some(7.0));
+    check_header("retry-after", " 0.5 ", Some(0.5));
+    check_header("retry-after", "20s", Some(20.0));
+    check_header("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT", Some(37.0));
+    check_header("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT", Some(0.0));
+    check_header("retry-after", "soon", None);
+    check_header("retry-after", "-1", None);
+    check_header("retry-after-ms", "850", Some(0.85));
+    check_header("x-ms-retry-after-ms", "1200", Some(1.2));
+    check_header("x-ratelimit-reset-requests", "1s", Some(1.0));
+    check_header("x-ratelimit-reset-tokens", "6m0s", Some(360.0));
+    check_header("x-ratelimit-reset-tokens", "120ms", Some(0.12));
+    check_header("x-ratelimit-reset-tokens-minute", "33.5", Some(33.5));
+    check_header("anthropic-ratelimit-tokens-reset", "1994-11-06T08:49:30Z", Some(30.0));
+    check_header("x-ratelimit-reset", "784111745000", Some(5.0));
+    check_header("ratelimit-reset", "30", Some(30.0));
+    // Of the limits it is the one that was met.
+    check_pause(
+        &[
+            ("x-ratelimit-remaining-requests", "0"),
+            ("x-ratelimit-reset-requests", "20s"),
+            ("x-ratelimit-remaining-tokens", "900"),
+            ("x-ratelimit-reset-tokens", "1s"),
+        ],
+        "",
+        Some(20.0),
+    );
+    // The shorter name wins over what is known of limits.
+    check_pause(&[("retry-after", "3"), ("x-ratelimit-reset-tokens", "6m0s")], "", Some(3.0));
+
+    let check_body = |body: Value, seconds| check_pause(&[], &body.to_string(), seconds);
+    let google = serde_json::json!({ "error": {
+        "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "You exceeded your current quota.",
+        "details": [
+            { "@type": "type.googleapis.com/google.rpc.QuotaFailure" },
+            { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "20s" },
+        ],
+    } });
+    check_body(google.clone(), Some(20.0));
+    check_body(serde_json::json!([google]), Some(20.0));
+    let openrouter = |metadata: Value| serde_json::json!({ "error": { "message": "no", "code": 429, "metadata": metadata } });
+    check_body(
+        openrouter(serde_json::json!({ "headers": { "X-RateLimit-Reset": "784111752000" } })),
+        Some(12.0),
+    );
+    check_body(openrouter(serde_json::json!({ "raw": google.to_string() })), Some(20.0));
+    check_body(openrouter(serde_json::json!({ "retry_after_seconds": 9 })), Some(9.0));
+    check_body(serde_json::json!({ "error": { "message": "no" }, "retry_after": 4.5 }), Some(4.5));
+    check_body(serde_json::json!({ "error": { "message": "no", "retry_after_ms": 250 } }), Some(0.25));
+    check_body(serde_json::json!({ "error": { "message": "no", "resets_at": 784_111_770 } }), Some(30.0));
+    check_body(serde_json::json!({ "error": { "message": "no", "retry_after": {} } }), None);
+
+    let check_text = |message: &str, seconds| check_body(serde_json::json!({ "message": message }), seconds);
+    check_text("Rate limit reached. Please try again in 7.66s. Visit us", Some(7.66));
+    check_text("Please try again in 6m0s.", Some(360.0));
+    check_text("Requests have exceeded the limit. Please retry after 20 seconds.", Some(20.0));
+    check_text("Please retry in 57.5s.", Some(57.5));
+    check_text("Too many requests, please wait 2 minutes.", Some(120.0));
+    check_text("Please try again in a while.", None);
+    let huge = format!("try again in {0}s{0}s", u64::MAX);
+    check_text(&huge, None);
+}
+
+#[test]
+fn a_server_that_is_busy_says_for_how_long() {
+    let failure = response(503, &[], r#"{"error":{"message":"Overloaded. Please retry after 20 seconds."}}"#);
+    assert_eq!((failure.class, failure.retry_after), (Class::Server, Some(Duration::from_secs(20))));
+}
+
+#[test]
+fn half_a_character_does_not_hide_an_error() {
+    let failure = response(400, &[], r#"{"error":{"message":"no \ud83d","code":"context_length_exceeded"}}"#);
+    assert_eq!((failure.class, &*failure.message), (Class::ContextOverflow, "no \u{fffd}"));
 }

@@ -13,9 +13,27 @@ use serde_json::value::RawValue;
 use self::wire::{Event, OutputItem, Response};
 use crate::classify::{Class, Failure, Report};
 use crate::draft::Draft;
+use crate::ending::{self, Ending, Endings};
 use crate::lenient::{count, parse, texts};
 use crate::service::{Decode, Progress};
 use crate::{AnswerEvent, Block, StopReason, ToolCall, Usage, sse};
+
+/// The final states of a response, and behind them why one is incomplete.
+const ENDINGS: &Endings = &[
+    ("completed", Ending::Done),
+    ("done", Ending::Done),
+    ("cancelled", Ending::Broken),
+    // A final event that says this of itself is none.
+    ("queued", Ending::Broken),
+    ("in_progress", Ending::Broken),
+    ("max_output_tokens", Ending::Length),
+    ("max_tokens", Ending::Length),
+    ("length", Ending::Length),
+    ("content_filter", Ending::Filtered),
+    ("refusal", Ending::Filtered),
+    ("model_context_window_exceeded", Ending::Overflow),
+    ("pause_turn", Ending::Paused),
+];
 
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -234,39 +252,33 @@ impl Decoder {
             "failed" => {
                 return Err(Failure::reported(Report::from_json(&reported.unwrap_or_default())));
             }
-            "cancelled" => return Err(Failure::new(Class::Server, "the service cancelled the answer")),
             "incomplete" => {
-                let details = response.incomplete_details.map(RawValue::get).unwrap_or_default();
-                let details: Value = serde_json::from_str(details).unwrap_or_default();
-                match details["reason"].as_str() {
-                    Some("max_output_tokens" | "max_tokens") => Some(StopReason::Length),
-                    Some("content_filter") => {
-                        return Err(Failure::new(
-                            Class::ContentFilter,
-                            "the answer was stopped by a content filter",
-                        ));
-                    }
-                    reason => {
+                let details: Value = parse(response.incomplete_details).unwrap_or_default();
+                let reason = details["reason"].as_str();
+                match ending::stop(reason, ENDINGS)? {
+                    // It is not complete, whatever the reason.
+                    None | Some(StopReason::Unknown(_)) => {
                         let reason = reason.unwrap_or("no reason given");
-                        return Err(Failure::new(
-                            Class::Server,
-                            format!("the answer was left incomplete: {reason}"),
-                        ));
+                        let message = format!("the answer was left incomplete: {reason}");
+                        return Err(Failure::new(Class::Server, message));
                     }
+                    stop => stop,
                 }
             }
-            _ => None,
+            "" => None,
+            status => ending::stop(Some(status), ENDINGS)?,
         };
+        let is_complete = stop != Some(StopReason::Length);
         self.draft.start(out);
         let output: Vec<&RawValue> = parse(response.output).unwrap_or_default();
         let output: Vec<OutputItem<'_>> = output.into_iter().filter_map(|item| parse(Some(item))).collect();
-        self.fill_gaps(&output, stop.is_none(), out);
+        self.fill_gaps(&output, is_complete, out);
         for slot in self.slots.values_mut() {
             if let Content::Reasoning { parts, ended, .. } = &mut slot.content {
                 end_thinking(parts, ended, out);
             }
         }
-        let blocks = self.blocks(stop.is_none());
+        let blocks = self.blocks(is_complete);
         self.draft.usage = parse(response.usage).map(|usage| normalised(&usage));
         self.draft.finish(blocks, stop, out)?;
         Ok(Progress::Finished)
@@ -284,7 +296,7 @@ impl Decode for Decoder {
         if event.data == "[DONE]" {
             return Ok(Progress::More);
         }
-        let Some(data) = self.draft.read::<Event<'_>>(event) else {
+        let Some(data) = self.draft.read::<Event<'_>>(event)? else {
             return Ok(Progress::More);
         };
         let kind = if data.kind.is_some() { data.kind.as_str() } else { event.name };
@@ -392,7 +404,7 @@ impl Slot {
                 kept.then(|| Block::Thinking { text, replay: replay.clone() })
             }
             Content::Call { call_id, name, arguments, complete } => {
-                let usable = *complete && (self.done || ended) && !name.is_empty();
+                let usable = *complete && (self.done || ended);
                 let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
                 usable.then(|| {
                     Block::ToolCall(ToolCall {

@@ -260,3 +260,83 @@ async fn a_prompt_that_leaves_no_room_is_an_overflow() {
         }
     }
 }
+
+/// An answer whose connection stays open behind it, with this coming again and again.
+async fn check_ending(connect: Connect, answer: String, heartbeat: &'static str) {
+    let server = Server::start(move |_| {
+        let mut steps = vec![Step::from(answer.clone())];
+        for _ in 0..1000 {
+            steps.extend([Step::from(heartbeat), Step::Pause(Duration::from_millis(10))]);
+        }
+        steps.push(Step::Hang);
+        Reply::stream(steps)
+    })
+    .unwrap();
+    let timeouts = Timeouts {
+        connect: LONG,
+        headers: LONG,
+        local_headers: LONG,
+        idle: LONG,
+        ending: Duration::from_millis(100),
+        ..Timeouts::default()
+    };
+    let provider = connect(endpoint(&format!("{}/v1", server.url())), timeouts).unwrap();
+    let answered = tokio::time::timeout(LONG / 2, ask(&provider, prompt())).await;
+    assert_eq!(answered.expect("the answer is whole").unwrap().text(), "Hi.", "{heartbeat:?}");
+    // Nobody waits for what else it says.
+    tokio::time::timeout(LONG, server.closed(1)).await.expect("the connection is of no more use");
+}
+
+#[tokio::test]
+async fn an_answer_is_whole_though_its_connection_stays_open() {
+    let chat = concat!(
+        r#"data: {"choices":[{"delta":{"content":"Hi."}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+        "\n\n"
+    );
+    let empty = "data: {\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":null}]}\n\n";
+    for heartbeat in ["", ": still here\n\n", "data: {\"choices\":[]}\n\n", empty] {
+        check_ending(crate::chat, chat.to_owned(), heartbeat).await;
+    }
+    let begin =
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi."}}"#;
+    let stop = r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+    for heartbeat in ["", "data: {\"type\":\"ping\"}\n\n"] {
+        check_ending(crate::anthropic, format!("{begin}\n\n{stop}\n\n"), heartbeat).await;
+    }
+    let responses = Recording::new("gpt-5").text("Hi.").sse();
+    check_ending(crate::responses, responses, ": still here\n\n").await;
+}
+
+#[tokio::test]
+async fn a_reason_that_is_no_end_ends_nothing() {
+    let chunk = |content: &str| {
+        let choice = format!(r#"{{"delta":{{"content":"{content}"}},"finish_reason":"stop"}}"#);
+        format!("data: {{\"choices\":[{choice}]}}\n\n")
+    };
+    let gate = Arc::new(Notify::new());
+    let open = gate.clone();
+    let server = Server::start(move |_| {
+        Reply::stream(vec![
+            Step::from(chunk("A") + &chunk("B")),
+            Step::Wait(gate.clone()),
+            Step::from(chunk("C") + "data: [DONE]\n\n"),
+        ])
+    })
+    .unwrap();
+    let timeouts = Timeouts {
+        connect: LONG,
+        local_headers: LONG,
+        idle: LONG,
+        ending: Duration::from_millis(1),
+        ..Timeouts::default()
+    };
+    let mut answer = crate::chat(endpoint(&server.url()), timeouts).unwrap().answer(prompt());
+    answer.next().await.unwrap().unwrap();
+    let rest = tokio::time::timeout(Duration::from_millis(100), answer.next()).await;
+    assert!(rest.is_err(), "{rest:?}");
+    open.notify_one();
+    let rest = answer.next().await.unwrap().unwrap();
+    assert!(matches!(rest.last(), Some(AnswerEvent::Finished(answer)) if answer.text() == "ABC"), "{rest:?}");
+}

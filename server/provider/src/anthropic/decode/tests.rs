@@ -164,11 +164,27 @@ fn endings() {
         Length
     "#]],
     );
-    for other in ["stop_sequence", "pause_turn", "something_new"] {
+    for (other, stop) in [
+        ("stop_sequence", StopReason::Stop),
+        ("pause_turn", StopReason::Paused),
+        ("something_new", StopReason::Unknown("something_new".into())),
+    ] {
         let events = [text(0, "A"), reason(other), end()];
         let played = recorded::play::<Decoder>([recorded::stream(&events).as_bytes()]);
-        assert_eq!(played.answer().unwrap().stop, StopReason::Stop, "{other}");
+        assert_eq!(played.answer().unwrap().stop, stop, "{other}");
     }
+    // With its results the model goes on by itself.
+    let events = [call(0, json!({})), reason("pause_turn"), end()];
+    let played = recorded::play::<Decoder>([recorded::stream(&events).as_bytes()]);
+    assert_eq!(played.answer().unwrap().stop, StopReason::ToolUse);
+    check(
+        &[text(0, "A"), reason("network_error"), end()],
+        expect![[r#"
+            started
+            text "A"
+            Server the service broke the answer off (network_error)
+        "#]],
+    );
     check(
         &[text(0, "A"), reason("refusal"), end()],
         expect![[r#"
@@ -209,6 +225,64 @@ fn endings() {
         started
         text "A"
         Cut the stream ended before its final event
+    "#]],
+    );
+}
+
+#[test]
+fn a_call_without_a_name_is_kept_to_be_answered() {
+    check(
+        &[
+            start(0, json!({ "type": "tool_use", "id": "toolu_1" })),
+            input(0, "{}"),
+            reason("tool_use"),
+            end(),
+        ],
+        expect![[r#"
+            started
+            ToolUse
+              ToolCall(ToolCall { call_id: "toolu_1", name: "unnamed", arguments: "{}" })
+        "#]],
+    );
+}
+
+#[test]
+fn half_a_character_waits_for_the_other_half() {
+    let delta = |index: u64, delta: &str| {
+        format!("data: {{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{{{delta}}}}}\n\n")
+    };
+    let halves = delta(0, r#""type":"thinking_delta","thinking":"\ud83d""#)
+        + &delta(0, r#""type":"thinking_delta","thinking":"\ude00""#)
+        + &delta(0, r#""type":"signature_delta","signature":"s""#)
+        + &delta(1, r#""type":"text_delta","text":"hi \ud83d""#)
+        + &delta(1, r#""type":"text_delta","text":"\ude00 there\ud83d""#);
+    let end = recorded::stream(&[reason("end_turn"), end()]);
+    recorded::check_stream::<Decoder>(
+        &(halves + &end),
+        expect![[r#"
+        started
+        thinking "😀"
+        text "hi "
+        text "😀 there"
+        thinking end "😀"
+        text "�"
+        Stop
+          Thinking { text: "😀", replay: Some("{\"type\":\"thinking\",\"thinking\":\"😀\",\"signature\":\"s\"}") }
+          Text { text: "hi 😀 there�", phase: None }
+    "#]],
+    );
+}
+
+#[test]
+fn a_damaged_event_is_no_gap() {
+    let damaged = "data: {\"type\":\"content_block_delta\",\n\n";
+    let stream = recorded::stream(&[text(0, "A")]) + damaged + &recorded::stream(&[end()]);
+    recorded::check_stream::<Decoder>(
+        &stream,
+        expect![[r#"
+        started
+        text "A"
+        Cut an event of the stream cannot be read: EOF while parsing a value at line 1 column 30
     "#]],
     );
 }
@@ -260,7 +334,8 @@ fn counts_are_totals() {
         "input_tokens": null, "cache_read_input_tokens": 20, "output_tokens": 7,
         "output_tokens_details": { "thinking_tokens": 4 },
     } });
-    let played = recorded::play::<Decoder>([recorded::stream(&[begin, later, end()]).as_bytes()]);
+    let events = [begin, text(0, "A"), later, end()];
+    let played = recorded::play::<Decoder>([recorded::stream(&events).as_bytes()]);
     expect!["Usage { input_total: 35, input_cached: 20, input_cache_write: 5, output_total: 7, output_reasoning: 4, total: 42 }"].assert_eq(&format!("{:?}", played.answer().unwrap().usage.unwrap()));
 }
 
@@ -310,7 +385,7 @@ fn an_answer_may_come_whole() {
         "usage": { "input_tokens": 1, "output_tokens": 2 },
     });
     let Ok(Some(AnswerEvent::Finished(answer))) = whole(&body.to_string()) else { panic!() };
-    assert_eq!((answer.text().as_str(), answer.stop), ("Yes.", StopReason::ToolUse));
+    assert_eq!((answer.text().as_str(), &answer.stop), ("Yes.", &StopReason::ToolUse));
     assert_eq!(answer.tool_calls().next().unwrap().arguments, r#"{"a":1}"#);
     assert!(answer.has_replay());
     let class = |body: &str| whole(body).unwrap_err().0;

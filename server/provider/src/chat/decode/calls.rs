@@ -18,6 +18,13 @@ struct Call {
     arguments: String,
 }
 
+impl Call {
+    /// Some servers send a call in which there is nothing.
+    fn is_nothing(&self) -> bool {
+        [&self.id, &self.name, &self.arguments].iter().all(|said| said.trim().is_empty())
+    }
+}
+
 impl Calls {
     /// Takes the pieces of one chunk. Returns whether there were any.
     pub(super) fn take(&mut self, pieces: Option<&RawValue>) -> bool {
@@ -66,9 +73,10 @@ impl Calls {
         })
     }
 
-    /// The calls that can be made. Unless the answer is `complete`, there may be half a call among them.
+    /// The calls that there are, with a name or without. Unless the answer is `complete`, there may be half a call
+    /// among them.
     pub(super) fn finished(&self, complete: bool) -> impl Iterator<Item = ToolCall> {
-        let usable = move |call: &&Call| !call.name.is_empty() && (complete || is_json(&call.arguments));
+        let usable = move |call: &&Call| !call.is_nothing() && (complete || is_json(&call.arguments));
         self.0.iter().filter(usable).map(|call| ToolCall {
             call_id: call.id.clone(),
             name: call.name.clone(),

@@ -67,9 +67,9 @@ fn thinking_comes_in_many_fields() {
         "#]],
     );
     for field in ["reasoning", "reasoning_text", "thinking"] {
-        let played = play(&[delta(json!({ field: "Hm." })), finish("stop")]);
+        let played = play(&[delta(json!({ field: "Hm." })), text("Yes."), finish("stop")]);
         let replay = Some(format!(r#"{{"{field}":"Hm."}}"#));
-        assert_eq!(played.answer().unwrap().blocks, [Block::Thinking { text: "Hm.".into(), replay }]);
+        assert_eq!(played.answer().unwrap().blocks[0], Block::Thinking { text: "Hm.".into(), replay });
     }
     check(
         &[
@@ -172,15 +172,15 @@ fn thinking_within_the_text() {
     "#]],
     );
     check(
-        &[text("<think>No end"), text("</"), finish("stop")],
+        &[text("<think>No end"), text("</"), finish("length")],
         expect![[r#"
-        started
-        thinking "No end"
-        thinking "</"
-        thinking end "No end</"
-        Stop
-          Thinking { text: "No end</", replay: None }
-    "#]],
+            started
+            thinking "No end"
+            thinking "</"
+            thinking end "No end</"
+            Length
+              Thinking { text: "No end</", replay: None }
+        "#]],
     );
     check(
         &[text("<thi"), finish("stop")],
@@ -260,19 +260,27 @@ fn endings() {
     check(
         &[text("A"), finish("error")],
         expect![[r#"
-        started
-        text "A"
-        Server the service broke the answer off
-    "#]],
+            started
+            text "A"
+            Server the service broke the answer off (error)
+        "#]],
     );
     check(
         &[text("A"), finish("something new")],
         expect![[r#"
-        started
-        text "A"
-        Stop
-          Text { text: "A", phase: None }
-    "#]],
+            started
+            text "A"
+            Unknown("something new")
+              Text { text: "A", phase: None }
+        "#]],
+    );
+    check(
+        &[text("A"), finish("null")],
+        expect![[r#"
+            started
+            text "A"
+            Cut the stream ended before its final event
+        "#]],
     );
     check(
         &[text("A"), finish("")],
@@ -285,10 +293,168 @@ fn endings() {
     check(
         &[finish("stop")],
         expect![[r#"
+            started
+            Empty it has neither text nor a tool call
+        "#]],
+    );
+}
+
+/// What becomes of half a sentence that ends for this reason.
+#[track_caller]
+fn check_reason(reason: &str, shown: &str) {
+    let played = play(&[text("A"), finish(reason)]);
+    let stop = played.answer().map(|answer| format!("{:?}", answer.stop));
+    let failure = played.failure.map(|failure| format!("{:?}: {}", failure.class, failure.message));
+    assert_eq!(stop.or(failure).unwrap(), shown, "{reason}");
+}
+
+#[test]
+fn reasons_are_good_or_broken_off_or_filtered_or_told() {
+    for reason in ["stop", "STOP", "tool_calls", "eos", "end_turn", "COMPLETE"] {
+        check_reason(reason, "Stop");
+    }
+    for reason in ["length", "MAX_TOKENS", "model_length"] {
+        check_reason(reason, "Length");
+    }
+    check_reason("pause_turn", "Paused");
+    check_reason("SAFETY", "ContentFilter: the answer was stopped by a content filter (safety)");
+    check_reason("sensitive", "ContentFilter: the answer was stopped by a content filter (sensitive)");
+    check_reason("refusal", "ContentFilter: the answer was stopped by a content filter (refusal)");
+    for reason in ["network_error", "insufficient_system_resource", "abort", "error"] {
+        check_reason(reason, &format!("Server: the service broke the answer off ({reason})"));
+    }
+    let overflow = "ContextOverflow: the answer ran into the end of the context window";
+    check_reason("model_context_window_exceeded", overflow);
+    check_reason("new\u{1b}[2J", "Unknown(\"new [2J\")");
+    check_reason(&"x".repeat(100), &format!("Unknown({:?})", "x".repeat(60)));
+}
+
+#[test]
+fn a_call_without_a_name_is_kept_to_be_answered() {
+    check(
+        &[call("", "{\"path\":\"a\"}"), finish("tool_calls")],
+        expect![[r#"
+            started
+            ToolUse
+              ToolCall(ToolCall { call_id: "a", name: "unnamed", arguments: "{\"path\":\"a\"}" })
+        "#]],
+    );
+    check(
+        &[
+            delta(json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "{}" } }] })),
+            finish("stop"),
+        ],
+        expect![[r#"
+            started
+            ToolUse
+              ToolCall(ToolCall { call_id: "call_5bd0a2e9bff8db7b7a052f2632fd1367", name: "unnamed", arguments: "{}" })
+        "#]],
+    );
+}
+
+#[test]
+fn an_answer_that_says_nothing_is_none() {
+    check(
+        &[finish("tool_calls")],
+        expect![[r#"
         started
-        Stop
+        Empty it has neither text nor a tool call
     "#]],
     );
+    check(
+        &[delta(json!({ "reasoning": "Hm." })), text("\n"), finish("stop")],
+        expect![[r#"
+        started
+        thinking "Hm."
+        thinking end "Hm."
+        Empty the model thought, and then neither said nor called anything
+    "#]],
+    );
+}
+
+/// What is told of these deltas, whose JSON stands here as a service sends it.
+#[track_caller]
+fn check_raw(deltas: &[&str], shown: Expect) {
+    let event = |delta: &&str| format!("data: {{\"choices\":[{{\"delta\":{{{delta}}}}}]}}\n\n");
+    let stream = deltas.iter().map(event).collect::<String>() + &stream(&[finish("stop")]);
+    recorded::check_stream::<Decoder>(&stream, shown);
+}
+
+#[test]
+fn half_a_character_waits_for_the_other_half() {
+    check_raw(
+        &[r#""content":"hi \ud83d""#, r#""content":"\ude00 there""#],
+        expect![[r#"
+        started
+        text "hi "
+        text "😀 there"
+        Stop
+          Text { text: "hi 😀 there", phase: None }
+    "#]],
+    );
+    // Half of another kind comes in between.
+    check_raw(
+        &[
+            r#""reasoning":"\ud83d""#,
+            r#""reasoning":"\ude00","content":"a\ud83d""#,
+            r#""content":"""#,
+            r#""content":"\uDE01\ud83d""#,
+        ],
+        expect![[r#"
+            started
+            thinking "😀"
+            thinking end "😀"
+            text "a"
+            text "😁"
+            text "�"
+            Stop
+              Thinking { text: "😀", replay: Some("{\"reasoning\":\"😀\"}") }
+              Text { text: "a😁�", phase: None }
+        "#]],
+    );
+    let call =
+        r#""tool_calls":[{"index":0,"id":"a","function":{"name":"run","arguments":"{\"a\":\"\ud83d"}}]"#;
+    let more = r#""tool_calls":[{"index":0,"function":{"arguments":"\ude00 \\ud83d\"}"}}]"#;
+    check_raw(
+        &[call, more],
+        expect![[r#"
+        started
+        ToolUse
+          ToolCall(ToolCall { call_id: "a", name: "run", arguments: "{\"a\":\"😀 \\ufffd\"}" })
+    "#]],
+    );
+    // Without their other halves.
+    check_raw(
+        &[r#""content":"\ude00a\ud83d""#, r#""content":"b\ud83d""#],
+        expect![[r#"
+        started
+        text "�a"
+        text "�b"
+        text "�"
+        Stop
+          Text { text: "�a�b�", phase: None }
+    "#]],
+    );
+}
+
+#[test]
+fn a_damaged_event_is_no_gap() {
+    let around = |event: &str| stream(&[text("A")]) + event + "\n\n" + &stream(&[text("C"), finish("stop")]);
+    recorded::check_stream::<Decoder>(
+        &around(r#"data: {"choices":[{"delta":{"content":"B"#),
+        expect![[r#"
+            started
+            text "A"
+            Cut an event of the stream cannot be read: EOF while parsing a string at line 1 column 34
+        "#]],
+    );
+    for word in ["data: ping", "data:", "data: null", "data: [1,"] {
+        let played = recorded::play::<Decoder>([around(word).as_bytes()]);
+        assert_eq!(played.answer().unwrap().text(), "AC", "{word}");
+    }
+    // What the answer cost is no part of it.
+    let damaged = stream(&[text("A"), finish("stop")]) + "data: {\"usage\":{\n\n";
+    assert_eq!(recorded::play::<Decoder>([damaged.as_bytes()]).answer().unwrap().text(), "A");
 }
 
 #[test]
@@ -467,7 +633,7 @@ fn an_answer_may_come_whole() {
         "usage": { "prompt_tokens": 1, "completion_tokens": 2 },
     });
     let Ok(Some(AnswerEvent::Finished(answer))) = whole(&body.to_string()) else { panic!() };
-    assert_eq!((answer.text().as_str(), answer.stop), ("Yes.", StopReason::ToolUse));
+    assert_eq!((answer.text().as_str(), &answer.stop), ("Yes.", &StopReason::ToolUse));
     assert_eq!(answer.tool_calls().next().unwrap().arguments, r#"{"a":1}"#);
     assert_eq!(answer.usage.unwrap().total, 3);
     let class = |body: &str| whole(body).unwrap_err().0;

@@ -56,7 +56,7 @@ async fn the_exchange_says_no() {
     check_exchange(message(404, "Not Found"), expect!["sign_in_again: copilot does not accept the sign-in: GITHUB does not know this kind of token: Not Found (HTTP 404 Not Found)"]).await;
     let limited = message(403, "API rate limit exceeded for user ID 1.").header("retry-after", "30");
     check_exchange(limited, expect!["rate_limited: copilot is limiting requests: API rate limit exceeded for user ID 1 (HTTP 403 Forbidden), retryable after 30 s"]).await;
-    let limited = message(429, "API rate limit exceeded").header("x-ratelimit-reset", "1");
+    let limited = message(429, "API rate limit exceeded").header("x-ratelimit-reset", "1600000000");
     check_exchange(limited, expect!["rate_limited: copilot is limiting requests: API rate limit exceeded (HTTP 429 Too Many Requests), retryable after 0 s"]).await;
     check_exchange(
         text(502, "<html><title>Unicorn!</title></html>"),

@@ -173,15 +173,17 @@ mod stories {
             "#]],
         );
         check(
-            &[raw("A"), raw("b"), completed(&[])],
+            &[raw("A"), raw("b"), text(1, "C"), completed(&[])],
             expect![[r#"
-            started
-            thinking "A"
-            thinking "b"
-            thinking end "Ab"
-            Stop
-              Thinking { text: "Ab", replay: None }
-        "#]],
+                started
+                thinking "A"
+                thinking "b"
+                text "C"
+                thinking end "Ab"
+                Stop
+                  Thinking { text: "Ab", replay: None }
+                  Text { text: "C", phase: None }
+            "#]],
         );
     }
 
@@ -196,9 +198,9 @@ mod stories {
         check(
             &[added.clone(), delta.clone(), completed(&[])],
             expect![[r#"
-            started
-            Stop
-        "#]],
+                started
+                Empty it has neither text nor a tool call
+            "#]],
         );
         check(
             &[added.clone(), delta, arguments.clone(), completed(&[])],
@@ -265,8 +267,8 @@ mod stories {
         check(
             &[ending("response.cancelled", json!({}))],
             expect![[r#"
-            Server the service cancelled the answer
-        "#]],
+                Server the service broke the answer off (cancelled)
+            "#]],
         );
         check(
             &[text(0, "A"), ending("response.done", json!({ "status": "completed" }))],
@@ -284,6 +286,54 @@ mod stories {
             Server no
         "#]],
         );
+    }
+
+    #[test]
+    fn reasons_are_good_or_broken_off_or_filtered_or_told() {
+        let check = |kind: &str, response: Value, shown: &str| {
+            let event = json!({ "type": kind, "response": response });
+            let played = play([stream(&[text(0, "A"), event]).as_bytes()]);
+            let stop = played.answer().map(|answer| format!("{:?}", answer.stop));
+            let failure = played.failure.map(|failure| format!("{:?}: {}", failure.class, failure.message));
+            assert_eq!(stop.or(failure).unwrap(), shown);
+        };
+        let incomplete = |reason: &str| json!({ "incomplete_details": { "reason": reason } });
+        check("response.incomplete", incomplete("max_output_tokens"), "Length");
+        let filtered = "ContentFilter: the answer was stopped by a content filter";
+        check("response.incomplete", incomplete("content_filter"), filtered);
+        check("response.incomplete", incomplete("new"), "Server: the answer was left incomplete: new");
+        check("response.done", json!({}), "Stop");
+        check("response.done", json!({ "status": "new" }), "Unknown(\"new\")");
+        let broken = "Server: the service broke the answer off (in_progress)";
+        check("response.done", json!({ "status": "in_progress" }), broken);
+    }
+
+    #[test]
+    fn a_call_without_a_name_is_kept_to_be_answered() {
+        let played = play([stream(&[done(0, call("", "{}")), completed(&[])]).as_bytes()]);
+        let call = played.answer().unwrap().tool_calls().next().unwrap().clone();
+        assert_eq!((call.call_id.as_str(), call.name.as_str()), ("call_1", crate::UNNAMED));
+    }
+
+    #[test]
+    fn half_a_character_waits_for_the_other_half() {
+        let delta = |delta: &str| {
+            let begin = r#"data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"#;
+            format!("{begin}\"delta\":\"{delta}\"}}\n\n")
+        };
+        let whole = "hi \u{1f600} there";
+        for end in [vec![completed(&[])], vec![done(0, message(whole)), completed(&[])]] {
+            let stream = delta(r"hi \ud83d") + &delta(r"\ude00 there") + &stream(&end);
+            let played = play([stream.as_bytes()]);
+            assert_eq!((played.told().as_str(), played.answer().unwrap().text().as_str()), (whole, whole));
+        }
+    }
+
+    #[test]
+    fn a_damaged_event_is_no_gap() {
+        let damaged = "data: {\"type\":\"response.output_te\n\n";
+        let stream = stream(&[text(0, "A")]) + damaged + &stream(&[completed(&[])]);
+        assert_eq!(play([stream.as_bytes()]).failure.unwrap().class, Class::Cut);
     }
 
     #[test]

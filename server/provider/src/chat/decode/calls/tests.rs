@@ -148,5 +148,10 @@ fn odd_arguments() {
         "a" run {broken
     "#]],
     );
-    check(&[json!({ "index": 0, "id": "a", "function": null }), json!({ "index": "x" })], expect![""]);
+    check(
+        &[json!({ "index": 0, "id": "a", "function": null }), json!({ "index": "x" })],
+        expect![[r#"
+        "a"  {}
+    "#]],
+    );
 }
