@@ -215,6 +215,9 @@ export class Session {
         this.running = event.state === "running";
         this.waiting_for = event.waiting_for;
         return true;
+      case "warning":
+        this.add_note("warning", event.message, event.hint);
+        return false;
       case "error":
         this.add_note("error", event.message, event.hint);
         return false;
@@ -397,6 +400,11 @@ export function argument(args: unknown, name: string): string | undefined {
   const value =
     typeof args === "object" && args !== null ? (args as Record<string, unknown>)[name] : undefined;
   return typeof value === "string" ? value : undefined;
+}
+
+/** Stands before the tokens in the window if they are an estimate. */
+export function about(usage: ContextUsage | undefined): string {
+  return usage?.estimated ? "~" : "";
 }
 
 /** As a person reads it: 950, 12.3k. */

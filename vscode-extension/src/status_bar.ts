@@ -1,7 +1,7 @@
 /** One line in the status bar: what Opal does, with which model, and how full its context is. */
 import * as vscode from "vscode";
 import type { Status } from "./items";
-import { count } from "./session";
+import { about, count } from "./session";
 import { waiting } from "./words";
 
 export class StatusBar implements vscode.Disposable {
@@ -47,7 +47,7 @@ function busy(status: Status): boolean {
 }
 
 function context({ usage }: Status): string | undefined {
-  return usage?.window ? `${Math.round((100 * usage.used) / usage.window)} %` : undefined;
+  return usage?.window ? `${about(usage)}${Math.round((100 * usage.used) / usage.window)} %` : undefined;
 }
 
 /** Model, permissions, context and cost; what is wrong if something is. */
@@ -58,7 +58,7 @@ export function facts({ problem, model, thinking_level, permission_mode, usage }
   return [
     model && `Model: ${model}${thinking_level ? `, thinking ${thinking_level}` : ""}`,
     permission_mode && `Permissions: ${permission_mode}`,
-    usage?.window && `Context: ${count(usage.used)} of ${count(usage.window)} tokens`,
+    usage?.window && `Context: ${about(usage)}${count(usage.used)} of ${count(usage.window)} tokens`,
     usage && `Session: ${count(usage.input)} tokens in, ${count(usage.output)} out`,
     typeof usage?.cost === "number" && `Cost: $${usage.cost.toFixed(2)}`,
   ]

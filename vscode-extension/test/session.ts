@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Item, Patch } from "../src/items";
 import type { AgentEvent, EventParams, HistoryEntry, SessionState } from "../src/protocol";
-import { count, lines_of, merge, Session } from "../src/session";
+import { about, count, lines_of, merge, Session } from "../src/session";
 
 const STATE: SessionState = {
   session_id: "s",
@@ -152,6 +152,23 @@ test("an error ends the run and is told once", () =>
     ],
     ["error: work rejected the credentials"],
   ));
+
+test("a warning ends nothing", () =>
+  check(
+    [
+      { type: "message_delta", message_id: "m", delta: "All of it." },
+      { type: "message_end", message_id: "m", text: "All of it." },
+      { type: "warning", code: "unknown_stop", message: "ended for an odd reason", hint: "Look." },
+      { type: "agent_end", reason: "completed" },
+    ],
+    ["assistant: All of it.", "warning: ended for an odd reason"],
+  ));
+
+test("tokens that nobody counted are marked", () => {
+  assert.equal(about({ ...STATE.usage, estimated: true }), "~");
+  assert.equal(about(STATE.usage), "");
+  assert.equal(about(undefined), "");
+});
 
 test("steering stands in the conversation when the model has it", () => {
   const session = started();

@@ -1,7 +1,7 @@
 /** What goes on, what waits, and how full the context is. */
 import type { Problem, Status } from "../items";
 import type { QueuedMessage } from "../protocol";
-import { count } from "../session";
+import { about, count } from "../session";
 import { waiting } from "../words";
 import { button, h, icon_button, prose } from "./dom";
 import { post } from "./host";
@@ -106,7 +106,7 @@ export class StatusLine {
       this.meter.classList.toggle("full", used >= 0.9 * (compact_at ?? window));
       this.meter.setAttribute("aria-valuenow", String(used));
       this.meter.setAttribute("aria-valuemax", String(window));
-      this.meter.setAttribute("aria-valuetext", `${used} of ${window} tokens`);
+      this.meter.setAttribute("aria-valuetext", `${about(usage)}${used} of ${window} tokens`);
       this.limit.hidden = !compact_at;
       this.limit.style.left = `${(100 * (compact_at ?? 0)) / window}%`;
       this.meter.title = compact_at
@@ -115,7 +115,7 @@ export class StatusLine {
     }
     const cost = typeof usage?.cost === "number" ? ` · $${usage.cost.toFixed(2)}` : "";
     this.numbers.textContent = used
-      ? `${count(used)}${window ? ` / ${count(window)}` : " tokens"}${cost}`
+      ? `${about(usage)}${count(used)}${window ? ` / ${count(window)}` : " tokens"}${cost}`
       : "";
     this.numbers.title = usage
       ? `The session: ${usage.input} tokens in, of them ${usage.cached} from the cache; ${usage.output} out`

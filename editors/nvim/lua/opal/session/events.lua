@@ -166,6 +166,9 @@ local on = {
     session:show_status()
     session:tell("State", { state = event.state, waiting_for = event.waiting_for })
   end,
+  warning = function(_, transcript, event)
+    transcript:note("⚠ " .. event.message .. (event.hint and ("\n" .. event.hint) or ""))
+  end,
   error = function(_, transcript, event)
     transcript:note("✗ " .. event.message .. (event.hint and ("\n" .. event.hint) or ""))
   end,

@@ -40,12 +40,12 @@ local function doing(session)
   return wait and wait(waiting_for) or "waiting"
 end
 
---- How much of the model's window is taken.
+--- How much of the model's window is taken, in percent: `12`, or `~12` if that is an estimate.
 ---@param usage? opal.ContextUsage
----@return integer? percent
+---@return string? percent
 local function fullness(usage)
   if usage and usage.window and usage.window > 0 and usage.used > 0 then
-    return math.floor(100 * usage.used / usage.window)
+    return (usage.estimated and "~%d" or "%d"):format(math.floor(100 * usage.used / usage.window))
   end
 end
 
@@ -53,7 +53,7 @@ end
 ---@return string
 function M.text(session)
   local full = fullness(session.usage)
-  return "opal: " .. doing(session) .. (full and (", %d%% full"):format(full) or "")
+  return "opal: " .. doing(session) .. (full and (", %s%% full"):format(full) or "")
 end
 
 --- For status lines: state, model, fullness, cost.
