@@ -319,7 +319,7 @@ impl<D: Decode> Reading<D> {
             if self.decoding.whole_at().is_some() {
                 tracing::debug!(provider, "the stream goes on behind its answer");
                 self.is_overdue = true;
-                let ended = self.decoding.end(&mut out);
+                let ended = self.give_up_the_rest(&mut out);
                 return (out, ended.err().map(Ended::Failure));
             }
             let error = ProviderError::Idle { provider: provider.to_owned(), after: self.idle };
@@ -361,6 +361,14 @@ impl<D: Decode> Reading<D> {
             return None;
         }
         tokio::time::timeout_at(limit, frame(&mut self.body)).await.ok()
+    }
+
+    /// Finishes an answer that is whole. What lies there counts: it may be the caller who was slow.
+    fn give_up_the_rest(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
+        if let Some(Some(Ok(bytes))) = frame(&mut self.body).now_or_never() {
+            self.feed(&bytes, out)?;
+        }
+        self.decoding.end(out)
     }
 
     fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<AnswerEvent>) -> Result<Progress, Failure> {

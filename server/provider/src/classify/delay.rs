@@ -171,7 +171,8 @@ fn time(text: &str) -> Option<SystemTime> {
     let [hours, minutes, seconds] = *seconds.split(':').map(number).collect::<Option<Vec<_>>>()? else {
         return None;
     };
-    if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let is_date = (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !is_date || hours > 24 || minutes > 59 || seconds > 60 {
         return None;
     }
     // Years that begin in March have the leap day at their end.

@@ -390,6 +390,7 @@ fn the_pause_is_found_whatever_form_it_has() {
     check_header("x-ratelimit-reset-tokens", "120ms", Some(0.12));
     check_header("x-ratelimit-reset-tokens-minute", "33.5", Some(33.5));
     check_header("anthropic-ratelimit-tokens-reset", "1994-11-06T08:49:30Z", Some(30.0));
+    check_header("anthropic-ratelimit-tokens-reset", "1994-11-06T18446744073709551615:00:00Z", None);
     check_header("x-ratelimit-reset", "784111745000", Some(5.0));
     check_header("ratelimit-reset", "30", Some(30.0));
     // Of the limits it is the one that was met.
