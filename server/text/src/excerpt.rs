@@ -8,7 +8,11 @@ mod head_tail;
 mod names;
 mod utf8;
 
+use std::ops::Range;
+
 use ropey::Rope;
+
+use crate::notice;
 
 pub use controls::{ControlFilter, strip_controls};
 pub use head_tail::HeadTail;
@@ -37,6 +41,8 @@ pub struct Excerpt {
     pub next_offset: Option<usize>,
     /// How many of the lines shown were cut at [`MAX_LINE_CHARS`].
     pub cut_lines: usize,
+    /// The bytes of the text that are shown, in order: all of these lines but what was cut off them.
+    pub ranges: Vec<Range<usize>>,
 }
 
 /// Why there is nothing to show.
@@ -59,16 +65,33 @@ pub fn excerpt(text: &Rope, offset: usize, limit: Option<usize>) -> Result<Excer
         return Err(ExcerptError::BeyondEnd { offset, total_lines });
     }
     let max_lines = limit.unwrap_or(MAX_LINES).clamp(1, MAX_LINES);
-    let mut excerpt =
-        Excerpt { text: String::new(), first_line, n_lines: 0, total_lines, next_offset: None, cut_lines: 0 };
+    let mut excerpt = Excerpt {
+        text: String::new(),
+        first_line,
+        n_lines: 0,
+        total_lines,
+        next_offset: None,
+        cut_lines: 0,
+        ranges: Vec::new(),
+    };
     while excerpt.n_lines < max_lines && first_line + excerpt.n_lines <= total_lines {
-        let (line, is_cut) = shown_line(text, first_line + excerpt.n_lines - 1);
+        let line_idx = first_line + excerpt.n_lines - 1;
+        let (line, is_cut) = shown_line(text, line_idx);
         if excerpt.n_lines > 0 && excerpt.text.len() + line.len() > MAX_BYTES {
             break;
         }
         excerpt.text.push_str(&line);
         excerpt.n_lines += 1;
         excerpt.cut_lines += usize::from(is_cut);
+        let start = text.line_to_byte(line_idx);
+        let end = match is_cut {
+            true => text.char_to_byte(text.line_to_char(line_idx) + MAX_LINE_CHARS),
+            false => text.line_to_byte(line_idx + 1),
+        };
+        match excerpt.ranges.last_mut().filter(|last| last.end == start) {
+            Some(last) => last.end = end,
+            None => excerpt.ranges.push(start..end),
+        }
     }
     let next = first_line + excerpt.n_lines;
     excerpt.next_offset = (next <= total_lines).then_some(next);
@@ -92,7 +115,7 @@ fn shown_line(text: &Rope, line_idx: usize) -> (String, bool) {
     let mut shown = String::from(line.slice(..n_chars.min(MAX_LINE_CHARS)));
     let is_cut = n_chars > MAX_LINE_CHARS;
     if is_cut {
-        shown.push_str(&format!("… [{} more characters in this line]", n_chars - MAX_LINE_CHARS));
+        shown.push_str(&notice::more_characters(n_chars - MAX_LINE_CHARS));
     }
     if is_broken {
         shown.push('\n');

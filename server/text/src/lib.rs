@@ -23,6 +23,7 @@ pub mod decode;
 pub mod excerpt;
 pub mod line_end;
 pub mod name;
+pub mod notice;
 pub mod printable;
 pub mod same;
 
@@ -39,6 +40,7 @@ pub use excerpt::{
 pub use line_end::{LineEnding, dominant_line_ending, keep_line_ends, with_line_ends_of};
 pub use merge::{Conflict, ConflictRegion, merge};
 pub use name::{NameError, find_name};
+pub use notice::added_notice;
 pub use path::{AbsPath, PathError, UriError};
 pub use position::{
     Counting, LineEnds, Position, PositionEncoding, PositionRange, has_lone_cr, to_offset, to_position,

@@ -11,6 +11,7 @@ use std::ops::Range;
 use ropey::Rope;
 
 use crate::diff::{ChangedLines, changed_lines, lines};
+use crate::notice;
 
 /// The most lines, of the base and one side together, between that side's first and last difference
 /// that are compared line by line. Above, the side is one change, which everything in between
@@ -108,7 +109,7 @@ impl Conflict {
         let mut shown = String::new();
         for (idx, region) in self.regions.iter().enumerate() {
             if shown.len() > MAX_SHOWN_BYTES {
-                shown.push_str(&format!("… [{} more places]\n", self.regions.len() - idx));
+                shown.push_str(&format!("{}\n", notice::more_places(self.regions.len() - idx)));
                 break;
             }
             shown.push_str(&format!("<<<<<<< now, line {}\n", region.line));
@@ -159,10 +160,13 @@ fn push_shown(shown: &mut String, text: &str) {
         let line = line.trim_end_matches(['\r', '\n']);
         let cut = line.char_indices().nth(MAX_SHOWN_LINE_CHARS).map_or(line.len(), |(at, _)| at);
         shown.push_str(&line[..cut]);
-        shown.push_str(if cut < line.len() { "…\n" } else { "\n" });
+        if cut < line.len() {
+            shown.push_str(&notice::more_characters(line[cut..].chars().count()));
+        }
+        shown.push('\n');
     }
     if lines.len() > MAX_SHOWN_LINES {
-        shown.push_str(&format!("… [{} more lines]\n", lines.len() - MAX_SHOWN_LINES));
+        shown.push_str(&format!("{}\n", notice::more_lines(lines.len() - MAX_SHOWN_LINES)));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The two ends of an output that may be endless.
 
+use crate::notice;
+
 /// What is kept of a long output by default: about 7,500 tokens.
 const DEFAULT_LIMIT: usize = 30_000;
 
@@ -84,7 +86,7 @@ impl HeadTail {
             return format!("{}{tail}", self.head);
         }
         let before = if self.head.is_empty() || self.head.ends_with('\n') { "" } else { "\n" };
-        format!("{}{before}[… {left_out} characters left out …]\n{tail}", self.head)
+        format!("{}{before}{}\n{tail}", self.head, notice::left_out(left_out))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::testing::any_text;
 #[track_caller]
 fn check_excerpt(text: &str, offset: usize, limit: Option<usize>, shown: Expect) {
     let excerpt = match excerpt(&Rope::from_str(text), offset, limit) {
-        Ok(Excerpt { text, first_line, n_lines, total_lines, next_offset, cut_lines }) => {
+        Ok(Excerpt { text, first_line, n_lines, total_lines, next_offset, cut_lines, .. }) => {
             format!(
                 "{text:?} {n_lines} from {first_line} of {total_lines}, next {next_offset:?}, cut {cut_lines}"
             )
@@ -63,6 +63,16 @@ fn cuts_long_lines() {
     let Excerpt { text, n_lines, cut_lines, .. } = excerpt(&text, 1, None).unwrap();
     assert_eq!((n_lines, cut_lines), (2, 1));
     assert_eq!(text, format!("{}… [10000 more characters in this line]\nb\n", "é".repeat(2_000)));
+}
+
+#[test]
+fn tells_which_bytes_are_shown() {
+    let ranges = |text: &str, offset, limit| excerpt(&Rope::from_str(text), offset, limit).unwrap().ranges;
+    assert_eq!(ranges("a\r\nb\nc", 1, None), [0..6]);
+    assert_eq!(ranges("a\r\nb\nc", 2, Some(1)), [3..5]);
+    assert_eq!(ranges("", 1, None), []);
+    let long = format!("a\n{}\nb\n", "é".repeat(2_001));
+    assert_eq!(ranges(&long, 1, None), [0..4_002, 4_005..4_007]);
 }
 
 #[track_caller]

@@ -110,34 +110,34 @@ fn what_a_conflict_shows_is_bounded() {
         &format!("{long}\n"),
         &many,
         expect![[r#"
-        <<<<<<< now, line 1
-        xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-        ||||||| left by Opal
-        a
-        =======
-        0
-        1
-        2
-        3
-        4
-        5
-        6
-        7
-        8
-        9
-        10
-        11
-        12
-        13
-        14
-        15
-        16
-        17
-        18
-        19
-        … [10 more lines]
-        >>>>>>> before
-    "#]],
+            <<<<<<< now, line 1
+            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… [800 more characters in this line]
+            ||||||| left by Opal
+            a
+            =======
+            0
+            1
+            2
+            3
+            4
+            5
+            6
+            7
+            8
+            9
+            10
+            11
+            12
+            13
+            14
+            15
+            16
+            17
+            18
+            19
+            … [10 more lines]
+            >>>>>>> before
+        "#]],
     );
 
     let text = |word: &str| -> String { (0..2_000).map(|n| format!("{n} {word}\n{n}\n")).collect() };

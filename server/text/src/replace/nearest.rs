@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use ropey::{Rope, RopeSlice};
 use strsim::sorensen_dice;
 
+use crate::notice;
+
 /// Bounds on the search, so that a wrong guess at a huge text is answered at once. Lines beyond
 /// them are not looked at.
 const MAX_WANTED_LINES: usize = 200;
@@ -110,7 +112,7 @@ fn shown(line: RopeSlice<'_>) -> String {
     let mut shown = String::from(line.slice(..line.len_chars().min(MAX_LINE_CHARS)));
     shown.truncate(shown.trim_end_matches(['\r', '\n']).len());
     if line.len_chars() > MAX_LINE_CHARS + 2 {
-        shown.push('…');
+        shown.push_str(&notice::more_characters(line.len_chars() - MAX_LINE_CHARS));
     }
     shown
 }

@@ -190,7 +190,7 @@ fn what_is_shown_is_bounded() {
     let ReplaceError::NotFound { nearest: Some(region), .. } = error else { panic!("{error}") };
     assert_eq!(region.first_line, 1);
     assert_eq!(region.text.lines().count(), 30);
-    assert!(region.text.lines().all(|line| line.chars().count() <= 301));
+    assert!(region.text.lines().all(|line| line.chars().count() <= 350));
 }
 
 #[test]
