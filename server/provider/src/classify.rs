@@ -35,6 +35,8 @@ pub(crate) enum Class {
     /// The answer says nothing.
     Empty,
     InvalidRequest,
+    /// The service will not take an image. With words in its place it may work.
+    Image,
 }
 
 /// A failure that the service reported, or that its answer amounts to.
@@ -91,7 +93,10 @@ impl Failure {
     }
 
     fn of(status: Option<u16>, report: Report, pause: Option<Pause>, now: SystemTime, unsaid: &str) -> Self {
-        let class = class(status, &report);
+        let class = match class(status, &report) {
+            Class::InvalidRequest if status != Some(403) && is_about_image(&report) => Class::Image,
+            class => class,
+        };
         let is_for_a_while = matches!(class, Class::RateLimit | Class::Server);
         let in_text = || delay_in_text(&report.message).filter(|_| is_for_a_while);
         let pause = pause.or(report.pause).or_else(in_text);
@@ -124,6 +129,11 @@ impl Failure {
 
     pub(crate) fn into_error(self, provider: &str, model: &str) -> ProviderError {
         let message = self.said();
+        let is_about_content = match self.status {
+            Some(status) => matches!(status.as_u16(), 400 | 422),
+            // Reported by the service, within a stream.
+            None => self.code.is_some(),
+        };
         let Self { class, retry_after, usage, .. } = self;
         let provider = provider.to_owned();
         match class {
@@ -136,7 +146,12 @@ impl Failure {
             Class::Cut => ProviderError::Cut { provider, message },
             Class::Empty => ProviderError::Empty { provider, message, usage },
             Class::WrongEndpoint => ProviderError::WrongApi { provider, model: model.to_owned(), message },
-            Class::Replay | Class::InvalidRequest => ProviderError::InvalidRequest { provider, message },
+            Class::Replay | Class::Image | Class::InvalidRequest if is_about_content => {
+                ProviderError::BadRequest { provider, message, item: None }
+            }
+            Class::Replay | Class::Image | Class::InvalidRequest => {
+                ProviderError::InvalidRequest { provider, message }
+            }
         }
     }
 }
@@ -187,11 +202,19 @@ impl Report {
                     other => Some(other.to_string()),
                 }
             });
+        let mut message = message.unwrap_or_default();
+        // OpenAI's name for the part of the request that is meant, as in `input[3]`.
+        if let Some(param) = value.get("param").and_then(Value::as_str)
+            && param.contains(|c: char| c.is_ascii_digit())
+            && !message.contains(param)
+        {
+            message.push_str(&format!(" ({param})"));
+        }
         Self {
             code: text(value.get("code")),
             // Of a flat error the type may be just that.
             kind: text(value.get("type")).filter(|kind| kind != "error"),
-            message: message.unwrap_or_default(),
+            message,
             pause: delay_in_json(value),
         }
     }
@@ -343,6 +366,13 @@ fn is_overflow(message: &str, rate_limited: bool) -> bool {
         || message.starts_with("throttling")
         || message.starts_with("service unavailable");
     !about_rate && OVERFLOW_WORDINGS.iter().any(|wording| matches_wording(message, wording))
+}
+
+/// Whether the code or the message speaks of an image, as in `invalid_image_format` or "Could not process image".
+fn is_about_image(report: &Report) -> bool {
+    let said = [report.code.as_deref(), report.kind.as_deref(), Some(report.message.as_str())];
+    let mut words = said.into_iter().flatten().flat_map(|said| said.split(|c: char| !c.is_alphanumeric()));
+    words.any(|word| ["image", "images"].iter().any(|image| word.eq_ignore_ascii_case(image)))
 }
 
 /// Errors within a stream that another try meets again.

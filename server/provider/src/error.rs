@@ -63,6 +63,14 @@ pub enum ProviderError {
     /// The account has to accept the terms of this model before it can use it.
     #[error("{provider} offers {model} to those who accept its terms: {terms}")]
     TermsNotAccepted { provider: String, model: String, terms: String },
+    /// The service will not take what was sent, most likely something in the conversation.
+    #[error("{provider} refused the request: {message}{}", about(.item.as_deref()))]
+    BadRequest {
+        provider: String,
+        message: String,
+        /// The part of the conversation that the service names.
+        item: Option<String>,
+    },
     /// The service understood and said no.
     #[error("{provider} refused the request: {message}")]
     InvalidRequest { provider: String, message: String },
@@ -106,7 +114,7 @@ impl ProviderError {
             Self::WrongApi { .. } => "wrong_api",
             Self::ModelUnavailable { .. } => "model_unavailable",
             Self::TermsNotAccepted { .. } => "terms_not_accepted",
-            Self::InvalidRequest { .. } => "invalid_request",
+            Self::BadRequest { .. } | Self::InvalidRequest { .. } => "invalid_request",
         }
     }
 
@@ -154,11 +162,22 @@ impl ProviderError {
             Self::TermsNotAccepted { .. } => {
                 "Accept them with `opal models --enable` and the model's name, or choose another model."
             }
+            Self::BadRequest { item: Some(_), .. } => {
+                "Go back to before it with session/branch (in an editor: Branch From Here), or start a new session."
+            }
+            Self::BadRequest { item: None, .. } => {
+                "If something in the conversation is the cause, go back to before it with session/branch (in an \
+                 editor: Branch From Here) or start a new session; else check the model's name and its api."
+            }
             Self::InvalidRequest { .. } => {
                 "Check the provider's base_url and api, and the model's name, in the configuration."
             }
         })
     }
+}
+
+fn about(item: Option<&str>) -> String {
+    item.map(|item| format!("; it is about {item}")).unwrap_or_default()
 }
 
 fn see(url: Option<&str>) -> String {

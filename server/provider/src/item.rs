@@ -44,6 +44,8 @@ struct Kept {
     rendering: Option<(Rendering, Rendered)>,
     /// The service refused to take the thinking back; it is not offered again.
     replay_refused: bool,
+    /// Why the service refused an image, perhaps one of these; they are not shown again.
+    images_refused: Option<String>,
 }
 
 /// All that the JSON of an item depends on besides the item.
@@ -84,12 +86,10 @@ impl ItemKind {
         self.parts().iter().any(Part::is_image)
     }
 
-    /// The same for a model that sees none: it reads where they were, and in the order in which they were.
-    fn without_images(&self) -> Self {
+    /// The same for a model that is shown none: it reads where they were and `why`, in the order in which they were.
+    fn without_images(&self, why: &str) -> Self {
         let parts = self.parts().iter().map(|part| match part {
-            Part::Image { mime_type, .. } => {
-                Part::Text(format!("[An image ({mime_type}) was here; this model cannot see images.]"))
-            }
+            Part::Image { mime_type, .. } => Part::Text(format!("[An image ({mime_type}) was here; {why}.]")),
             Part::Text(_) => part.clone(),
         });
         match self {
@@ -126,13 +126,17 @@ impl Item {
     ) -> Rendered {
         let mut kept = self.kept();
         wanted.replay &= !kept.replay_refused;
+        wanted.images &= kept.images_refused.is_none();
         wanted.images |= !self.kind.has_images();
         match &kept.rendering {
             Some((rendering, rendered)) if *rendering == wanted => rendered.clone(),
             _ => {
-                let rendered = match wanted.images {
-                    true => render(&self.kind, wanted),
-                    false => render(&self.kind.without_images(), wanted),
+                let rendered = match (wanted.images, &kept.images_refused) {
+                    (true, _) => render(&self.kind, wanted),
+                    (false, Some(why)) => render(&self.kind.without_images(why), wanted),
+                    (false, None) => {
+                        render(&self.kind.without_images("this model cannot see images"), wanted)
+                    }
                 };
                 kept.rendering = Some((wanted, rendered.clone()));
                 rendered
@@ -146,6 +150,22 @@ impl Item {
         let was_replayed = matches!(&kept.rendering, Some((rendering, _)) if rendering.replay);
         kept.replay_refused = true;
         was_replayed
+    }
+
+    /// From now on this item is rendered with words in place of its images. Returns whether that changes anything.
+    pub(crate) fn refuse_images(&self, reason: &str) -> bool {
+        let mut kept = self.kept();
+        let were_shown = matches!(&kept.rendering, Some((rendering, _)) if rendering.images);
+        if !were_shown || !self.kind.has_images() {
+            return false;
+        }
+        kept.images_refused = Some(format!("the service refused it, or another one, and said: {reason}"));
+        true
+    }
+
+    /// Returns true if a model that sees images is shown one here.
+    pub(crate) fn shows_images(&self) -> bool {
+        self.kind.has_images() && self.kept().images_refused.is_none()
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -35,6 +35,7 @@ mod endpoint;
 mod http;
 mod kept;
 mod models;
+mod rejected;
 mod service;
 mod sse;
 

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, stream};
 use http_body::Body;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -27,10 +28,11 @@ use crate::draft::Draft;
 use crate::endpoint::{KeyHeader, Target};
 use crate::http::{Http, Segments, SendError, broken};
 use crate::models::Models;
+use crate::rejected::rejected_item;
 use crate::secret::masked;
 use crate::{
-    Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, ModelInfo, Provider, ProviderError, Request,
-    Timeouts, sse,
+    Answer, AnswerEvent, AnswerStream, ConfigError, Endpoint, Item, ItemKind, ModelInfo, Provider,
+    ProviderError, Request, Timeouts, sse,
 };
 
 /// An API that services speak.
@@ -236,7 +238,7 @@ impl<W: Wire, A: Access> Run<W, A> {
     }
 
     /// Once each: without the thinking that the service refused to take back, if there is any, and with
-    /// renewed credentials.
+    /// renewed credentials. Without images at most twice, see [`leave_out_images`].
     fn may_retry(&mut self, ended: &Ended) -> bool {
         let Ended::Failure(failure) = ended else { return false };
         if failure.class == Class::Replay {
@@ -248,9 +250,19 @@ impl<W: Wire, A: Access> Run<W, A> {
             tracing::debug!(changed, "the service refused earlier thinking");
             return changed > 0;
         }
+        if failure.class == Class::Image {
+            return leave_out_images(&self.request.items, &masked(failure.said()));
+        }
         let Some(target) = self.target.as_ref().filter(|_| !self.renewed) else { return false };
         self.renewed = self.service.access.renews(target, failure);
         self.renewed
+    }
+
+    /// The body as it was sent last.
+    fn body(&self) -> Option<Value> {
+        let Inner { access, wire, models, .. } = &*self.service;
+        let body = wire.render(&self.request, models.same(&self.request, access.origin()));
+        serde_json::from_slice(&body.to_vec()).ok()
     }
 
     fn error(&self, ended: Ended) -> ProviderError {
@@ -258,13 +270,34 @@ impl<W: Wire, A: Access> Run<W, A> {
             Ended::Failure(mut failure) => {
                 failure.message = masked(failure.message);
                 tracing::debug!(class = ?failure.class, code = failure.code, "the service reported a failure");
-                self.service.access.error(failure, &self.request.model)
+                if failure.class == Class::Image {
+                    failure.class = Class::InvalidRequest;
+                }
+                let mut error = self.service.access.error(failure, &self.request.model);
+                if let ProviderError::BadRequest { message, item, .. } = &mut error {
+                    *item = rejected_item(message, || self.body()).map(masked);
+                }
+                error
             }
             Ended::Error(error) => error,
         };
         tracing::debug!(%error, "no answer");
         error
     }
+}
+
+/// Puts words in place of images, from now on and in every request of the conversation. Those that came since the last
+/// answer are the first to go: the service has taken the others before. Returns whether there was one.
+fn leave_out_images(items: &[Arc<Item>], reason: &str) -> bool {
+    let is_answer = |item: &Arc<Item>| matches!(item.kind, ItemKind::Assistant(_));
+    let n_known = items.iter().rposition(is_answer).map_or(0, |last| last + 1);
+    let refuse = |items: &[Arc<Item>]| items.iter().filter(|item| item.refuse_images(reason)).count();
+    let n_changed = match refuse(&items[n_known..]) {
+        0 => refuse(items),
+        n_changed => n_changed,
+    };
+    tracing::debug!(n_changed, "the service refused an image");
+    n_changed > 0
 }
 
 /// The response while it comes.

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::{
-    Answer, AnswerEvent, Block, ConfigError, Endpoint, Initiator, Item, ItemKind, Provider, ProviderError,
-    Request, Secret, StopReason, Timeouts,
+    Answer, AnswerEvent, Block, ConfigError, Endpoint, Initiator, Item, ItemKind, Part, Provider,
+    ProviderError, Request, Secret, StopReason, Timeouts,
 };
 
 /// Long enough for a busy machine, short enough for a test that fails.
@@ -403,6 +403,84 @@ async fn refused_thinking_is_left_out_once_and_for_all() {
     assert!(bodies[0].contains(thinking));
     assert_eq!(bodies[1], bodies[2]);
     assert!(bodies[1].contains("\"Hi.\""));
+}
+
+/// A service that takes no request with one of these texts in it.
+fn refuses(texts: &'static [&str], message: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
+    let bodies = Arc::new(Mutex::new(Vec::new()));
+    let keep = bodies.clone();
+    let server = Server::start(move |received| {
+        let body = String::from_utf8(received.body.to_vec()).unwrap();
+        let refused = texts.iter().any(|text| body.contains(text));
+        keep.lock().unwrap().push(body);
+        match refused {
+            true => Reply::json(400, serde_json::json!({ "error": { "message": message } }).to_string()),
+            false => hello(),
+        }
+    });
+    (server.unwrap(), bodies)
+}
+
+/// A result of a tool with a picture of this name in it.
+fn picture(name: &str) -> Arc<Item> {
+    let part = Part::Image { mime_type: "image/png".into(), data: name.into() };
+    Arc::new(Item::new(ItemKind::User { parts: vec![Part::Text(format!("see {name}")), part] }))
+}
+
+fn said(text: &str) -> Arc<Item> {
+    Arc::new(Item::new(ItemKind::Assistant(Answer {
+        provider: "work".into(),
+        model: "gpt-5".into(),
+        response_id: None,
+        blocks: vec![Block::Text { text: text.into(), phase: None }],
+        stop: StopReason::Stop,
+        usage: None,
+    })))
+}
+
+#[tokio::test]
+async fn an_image_that_is_refused_is_told_in_words() {
+    let (server, bodies) = refuses(&["base64,new"], "Could not process image");
+    let items = vec![picture("old"), said("Seen."), picture("new")];
+    let provider = provider(&server);
+    ask(&provider, request(items.clone())).await.unwrap();
+    ask(&provider, request(items)).await.unwrap();
+
+    let bodies = bodies.lock().unwrap();
+    assert_eq!(bodies.len(), 3);
+    // The one that was taken before stays.
+    assert!(bodies[1].contains("base64,old") && !bodies[1].contains("base64,new"), "{}", bodies[1]);
+    assert!(
+        bodies[1]
+            .contains("was here; the service refused it, or another one, and said: Could not process image")
+    );
+    assert_eq!(bodies[1], bodies[2]);
+}
+
+#[tokio::test]
+async fn an_older_image_that_is_refused_is_told_in_words_too() {
+    let (server, bodies) = refuses(&["base64,old"], "image exceeds 5 MB maximum");
+    let items = vec![picture("old"), said("Seen."), picture("new")];
+    ask(&provider(&server), request(items)).await.unwrap();
+    let bodies = bodies.lock().unwrap();
+    let shown: Vec<_> = bodies
+        .iter()
+        .map(|body| ["old", "new"].map(|name| body.contains(&format!("base64,{name}"))))
+        .collect();
+    assert_eq!(shown, [[true, true], [true, false], [false, false]]);
+}
+
+#[tokio::test]
+async fn a_lasting_refusal_names_the_item_and_the_way_out() {
+    let (server, bodies) = refuses(&["input"], "Invalid 'input[1].content[0].text': no image");
+    let items = vec![Arc::new(Item::user("first")), picture("one")];
+    let error = ask(&provider(&server), request(items)).await.unwrap_err();
+    expect!["work refused the request: Invalid 'input[1].content[0].text': no image (HTTP 400 Bad Request); it is about the user message that begins with `see one`"].assert_eq(&error.to_string());
+    assert_eq!(error.code(), "invalid_request");
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("session/branch") && !hint.contains("base_url"), "{hint}");
+    // Once with the image and once without it.
+    assert_eq!(bodies.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]

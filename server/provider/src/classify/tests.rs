@@ -20,6 +20,7 @@ impl Class {
             Self::Cut => "cut",
             Self::Empty => "empty",
             Self::InvalidRequest => "invalid_request",
+            Self::Image => "image",
         }
     }
 }
@@ -123,8 +124,8 @@ fn failures_within_a_stream_are_known_by_their_codes() {
         ("slow_down", Class::RateLimit),
         ("cyber_policy", Class::ContentFilter),
         ("bio_policy", Class::ContentFilter),
-        ("invalid_image_format", Class::InvalidRequest),
-        ("image_too_small", Class::InvalidRequest),
+        ("invalid_image_format", Class::Image),
+        ("image_too_small", Class::Image),
         ("data_residency_mismatch", Class::InvalidRequest),
         ("vector_store_timeout", Class::Server),
         ("invalid_encrypted_content", Class::Replay),
@@ -293,7 +294,7 @@ fn what_vendors_say() {
         ollama: invalid_request | registry.ollama.ai/library/x does not support tools (HTTP 400 Bad Request)
         llama.cpp: context_overflow | context size has been exceeded (HTTP 500 Internal Server Error)
         llama.cpp: invalid_request | tools param requires --jinja flag (HTTP 500 Internal Server Error)
-        llama.cpp: invalid_request | image input is not supported - hint: mmproj (HTTP 500 Internal Server Error)
+        llama.cpp: image | image input is not supported - hint: mmproj (HTTP 500 Internal Server Error)
         lm studio: context_overflow | Trying to keep the first 9000 tokens when context the overflows. However, the number of tokens to keep from the initial prompt is greater than the context length (HTTP 400 Bad Request)
         vllm: context_overflow | This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (HTTP 400 Bad Request)
         fastapi: replay | [{"loc":["body","messages",1,"reasoning"],"msg":"Extra inputs are not permitted"}] (HTTP 422 Unprocessable Entity)

@@ -12,7 +12,7 @@ use super::token::Token;
 use crate::access::Access;
 use crate::classify::{Class, Failure};
 use crate::endpoint::Target;
-use crate::{Initiator, Item, ItemKind, Part, ProviderError, Request, anthropic};
+use crate::{Initiator, ProviderError, Request, anthropic};
 
 const INITIATOR: HeaderName = HeaderName::from_static("x-initiator");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -107,7 +107,7 @@ impl Access for CopilotAccess {
         if !request.streams {
             headers.insert(ACCEPT, HeaderValue::from_static(JSON));
         }
-        if request.shows_images() && request.items.iter().any(|item| has_images(item)) {
+        if request.shows_images() && request.items.iter().any(|item| item.shows_images()) {
             headers.insert(VISION, HeaderValue::from_static("true"));
         }
         if self.family == Some(Family::Messages) && anthropic::thinks_within_budget(request) {
@@ -158,15 +158,6 @@ impl Access for CopilotAccess {
 /// A 403 that is about nothing else. It may be the token, or what the account may do.
 fn is_forbidden(failure: &Failure) -> bool {
     failure.class == Class::InvalidRequest && failure.status.is_some_and(|status| status == 403)
-}
-
-fn has_images(item: &Item) -> bool {
-    let parts = match &item.kind {
-        ItemKind::User { parts } => parts,
-        ItemKind::ToolResult { output, .. } => output,
-        ItemKind::Assistant(_) => return false,
-    };
-    parts.iter().any(|part| matches!(part, Part::Image { .. }))
 }
 
 /// A random UUID (version 4) of these bits.

@@ -49,6 +49,11 @@ impl Segments {
         }
         Self { pieces: gathered, left }
     }
+
+    /// Copies all that is not sent yet.
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        self.pieces.iter().flatten().copied().collect()
+    }
 }
 
 impl Body for Segments {
