@@ -16,6 +16,7 @@ pub mod editor;
 pub mod frame;
 pub mod github;
 pub mod harness;
+pub mod image;
 pub mod leak;
 pub mod model;
 pub mod process;
@@ -24,6 +25,7 @@ pub use editor::{Editor, Profile};
 pub use frame::Framing;
 pub use github::GitHub;
 pub use harness::{Opal, Turn};
+pub use image::{PNG, PNG_BASE64};
 pub use model::{FakeModel, Family, Gate};
 
 #[cfg(test)]

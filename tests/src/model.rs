@@ -279,7 +279,7 @@ impl State {
             problems.push("an image for a model that sees none".into());
         }
         let conversation = format!("{family:?} {}", family.conversation(&request.body));
-        if let Some(previous) = self.previous.insert(conversation, request.bytes.clone()) {
+        if let Some(previous) = self.previous.insert(conversation.clone(), request.bytes.clone()) {
             problems.extend(family.check_prefix(&previous, &request.bytes));
         }
         self.problems.extend(problems.into_iter().map(|problem| format!("request {n}: {problem}")));
@@ -292,6 +292,10 @@ impl State {
         let script = script.and_then(|at| self.scripts.remove(at)).map(|(_, script)| script);
         self.requests.push(request);
         self.n_answers += 1;
+        // What is refused may be sent in another form.
+        if script.as_ref().is_some_and(Script::is_refusal) {
+            self.previous.remove(&conversation);
+        }
         match script.or_else(|| self.fallback.clone()) {
             Some(script) => script.reply(family, self.n_answers),
             None => {

@@ -116,7 +116,7 @@ async fn a_symbol_that_does_not_stand_there_is_not_asked_for() {
         (at("price.rs", 9, "total"), "price.rs: there is no line 9"),
         (at("price.rs", 1, "price::total"), "expected one name"),
         (at("prise.rs", 1, "total"), "did you mean price.rs?"),
-        (json!({ "path": "price.rs", "line": "1", "symbol": "total" }), "bad arguments: line"),
+        (json!({ "path": "price.rs", "line": "one", "symbol": "total" }), "bad arguments: `line`"),
     ] {
         let (model, opal) = call("references", arguments, |start| start).await;
         let told = told(&model, &opal.prompt("go").await).await;

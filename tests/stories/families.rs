@@ -5,11 +5,7 @@
 
 use serde_json::{Value, json};
 use tests::harness::Start;
-use tests::{FakeModel, Family, Gate, Opal, calls};
-
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand so on";
-/// The same in Base64.
-const PNG_BASE64: &str = "iVBORw0KGgphbmQgc28gb24=";
+use tests::{FakeModel, Family, Gate, Opal, PNG, PNG_BASE64, calls};
 
 async fn start(family: Family, change: impl FnOnce(Start) -> Start) -> (FakeModel, Opal) {
     let model = FakeModel::start_as(family).await;
@@ -122,6 +118,23 @@ async fn an_image_for_a_model_that_sees_none() {
         assert_eq!(opal.run("read the picture").await, "completed", "{family:?}");
         let result = model.last_request().last_result();
         assert!(result.contains("cannot see images"), "{family:?}: {result}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_the_service_refuses_is_told_in_words() {
+    for family in Family::ALL {
+        let (model, opal) = start(family, |start| start.file("picture.png", PNG)).await;
+        model.next(|t| t.tool("read", calls::read("picture.png")));
+        model.next(|t| t.refused(400, "Could not process image"));
+        model.next(|t| t.text("I cannot see it."));
+        assert_eq!(opal.run("read the picture").await, "completed", "{family:?}");
+        let result = model.last_request().last_result();
+        assert!(result.contains("Could not process image"), "{family:?}: {result}");
+        assert_eq!(model.last_request().n_images(), 0, "{family:?}");
+        model.next(|t| t.text("Still not."));
+        assert_eq!(opal.run("and now").await, "completed", "{family:?}");
+        assert_eq!(model.last_request().n_images(), 0, "{family:?}");
     }
 }
 

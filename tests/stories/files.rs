@@ -1,6 +1,7 @@
 //! Files that are not what one would wish.
 
-use tests::{FakeModel, Opal, Profile, calls};
+use serde_json::json;
+use tests::{FakeModel, Opal, PNG, Profile, calls};
 
 /// What one call of a tool comes to.
 async fn call(
@@ -257,9 +258,9 @@ async fn nothing_is_left_beside_a_written_file() {
 #[tokio::test]
 async fn an_image_is_one_by_its_content() {
     let model = FakeModel::start().await;
-    let png = b"\x89PNG\r\n\x1a\nand so on";
     let opal = Opal::start(&model)
-        .file("picture.jpg", png)
+        .file("picture.jpg", PNG)
+        .file("noise.png", b"\x89PNG\r\n\x1a\nand so on")
         .file("pointer.png", "version https://git-lfs.github.com/spec/v1\n")
         .file("empty.png", "")
         .await;
@@ -267,6 +268,12 @@ async fn an_image_is_one_by_its_content() {
     let shown = serde_json::to_string(model.last_request().input()).unwrap();
     assert!(shown.contains("data:image/png;base64,"), "{shown}");
     // A service refuses what is no image, and the whole conversation with it.
+    let noise = call(&model, &opal, "read", calls::read("noise.png")).await.unwrap_err();
+    assert_eq!(
+        noise,
+        "the image noise.png cannot be shown: it begins like a PNG but is cut off or damaged. Check the file, or \
+         make the image again."
+    );
     let pointer = call(&model, &opal, "read", calls::read("pointer.png")).await.unwrap();
     assert!(pointer.contains("git-lfs"), "{pointer}");
     let empty = call(&model, &opal, "read", calls::read("empty.png")).await.unwrap();
@@ -281,4 +288,161 @@ async fn writing_what_stands_there_already() {
     let told = call(&model, &opal, "write", calls::write("a", "one\n")).await.unwrap();
     assert!(told.contains("nothing was changed"), "{told}");
     assert_eq!(opal.editor.count("client/confirm"), 0);
+}
+
+/// `line 1` to `line 5000`.
+fn many_lines() -> String {
+    (1..=5_000).map(|n| format!("line {n}\n")).collect()
+}
+
+#[tokio::test]
+async fn write_after_a_partial_read_is_refused() {
+    for profile in [Profile::Opal, Profile::Plain] {
+        let model = FakeModel::start().await;
+        let opal = Opal::start(&model).profile(profile).mode("auto_edit").file("a", many_lines()).await;
+        call(&model, &opal, "read", json!({ "path": "a", "limit": 10 })).await.unwrap();
+        let told = call(&model, &opal, "write", calls::write("a", "short\n")).await.unwrap_err();
+        assert!(told.contains(r#"{"path": "a", "offset": 11}"#), "{told}");
+        // A part of it is the model's own now, and the rest is as unseen as before.
+        call(&model, &opal, "edit", calls::edit("a", "line 4000\n", "LINE 4000\n")).await.unwrap();
+        let told = call(&model, &opal, "write", calls::write("a", "short\n")).await.unwrap_err();
+        assert!(told.contains(r#""offset": 11}"#), "{told}");
+        assert_eq!(opal.file("a"), many_lines().replace("line 4000\n", "LINE 4000\n"), "{profile:?}");
+        // Several reads add up.
+        for offset in [11, 2_011, 4_011] {
+            call(&model, &opal, "read", json!({ "path": "a", "offset": offset })).await.unwrap();
+        }
+        call(&model, &opal, "edit", calls::edit("a", "line 3000\n", "")).await.unwrap();
+        call(&model, &opal, "write", calls::write("a", "short\n")).await.unwrap();
+        assert_eq!(opal.file("a"), "short\n", "{profile:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_somebody_else_changed_is_read_again() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\n").await;
+    call(&model, &opal, "read", calls::read("a")).await.unwrap();
+    opal.put_file("a", "two\n");
+    let told = call(&model, &opal, "write", calls::write("a", "three\n")).await.unwrap_err();
+    assert!(told.contains("changed since you read it"), "{told}");
+    let told = call(&model, &opal, "edit", calls::edit("a", "two", "2")).await.unwrap();
+    assert!(told.contains("had changed since you read it"), "{told}");
+}
+
+#[tokio::test]
+async fn a_line_that_was_cut_was_not_seen() {
+    let model = FakeModel::start().await;
+    let text = format!("one\n{}\ntwo\n", "x".repeat(3_000));
+    let opal = Opal::start(&model).mode("auto_edit").file("a", &text).await;
+    let shown = call(&model, &opal, "read", calls::read("a")).await.unwrap();
+    for content in [shown.as_str(), "two\n"] {
+        let told = call(&model, &opal, "write", calls::write("a", content)).await.unwrap_err();
+        assert!(told.contains("its line 2 is longer than `read` shows"), "{told}");
+    }
+    // A copy would be no copy.
+    let told = call(&model, &opal, "write", calls::write("b", &shown)).await.unwrap_err();
+    assert!(told.contains("`… [1000 more characters in this line]`"), "{told}");
+    assert!(!opal.has_file("b"));
+    assert_eq!(opal.file("a"), text);
+}
+
+#[tokio::test]
+async fn a_copied_notice_is_refused_unless_the_file_has_it() {
+    let model = FakeModel::start().await;
+    let notice = "[5000 lines in all; go on with offset 11]";
+    let opal = Opal::start(&model)
+        .mode("auto_edit")
+        .file("a", many_lines())
+        .file("read.rs", format!("expect![\"{notice}\"]\n"))
+        .await;
+    let shown = call(&model, &opal, "read", json!({ "path": "a", "limit": 10 })).await.unwrap();
+    assert!(shown.ends_with(notice), "{shown}");
+    let told = call(&model, &opal, "edit", calls::edit("a", "line 1\n", &shown)).await.unwrap_err();
+    assert!(told.contains(notice) && told.contains("`edit`"), "{told}");
+    assert_eq!(opal.file("a"), many_lines());
+
+    let edit = calls::edit("read.rs", notice, &format!("more {notice}"));
+    call(&model, &opal, "edit", edit).await.unwrap();
+    assert_eq!(opal.file("read.rs"), format!("expect![\"more {notice}\"]\n"));
+}
+
+#[tokio::test]
+async fn arguments_that_can_mean_only_one_thing_are_taken() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\ntwo\n").await;
+    let read = call(&model, &opal, "read", r#"{"path": "a", "offset": "2", "limit": null,}"#.into()).await;
+    assert_eq!(read.unwrap(), "two\n");
+    let edits = json!([{ "old_text": "one", "new_text": "1" }]).to_string();
+    call(&model, &opal, "edit", json!({ "path": "a", "edits": edits })).await.unwrap();
+    assert_eq!(opal.file("a"), "1\ntwo\n");
+    let told = call(&model, &opal, "edit", json!({ "path": "a", "edits": 5 })).await.unwrap_err();
+    assert_eq!(
+        told,
+        r#"bad arguments: `edits[0]`: an object is wanted, not a number. Send them in this form: {"edits":[{"new_text":"...","old_text":"..."}],"path":"..."}"#
+    );
+}
+
+#[tokio::test]
+async fn a_tilde_is_the_home_directory_which_is_outside() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").await;
+    model.next(|t| t.tool("write", calls::write("~/made-by-opal/x.txt", "x\n")));
+    model.next(|t| t.text("Done."));
+    let turn = opal.prompt("do it").await;
+    let question = turn.until("client/confirm").await;
+    let home = std::env::home_dir().unwrap().canonicalize().unwrap().join("made-by-opal");
+    assert!(question.params.to_string().contains(home.to_str().unwrap()), "{}", question.params);
+    question.deny("");
+    assert_eq!(turn.end().await, "completed");
+    assert!(!opal.has_file("~"));
+    call(&model, &opal, "write", calls::write("./~/x.txt", "x\n")).await.unwrap();
+    assert_eq!(opal.file("~/x.txt"), "x\n");
+}
+
+#[tokio::test]
+async fn a_slip_in_a_path_gets_a_suggestion() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("src/main.rs", "one\n").await;
+    for path in ["\"src/main.rs\"", "@src/main.rs", "src/main.rs \n", "src/main.rs:12", "file://src/main.rs"]
+    {
+        for (tool, arguments) in [
+            ("read", calls::read(path)),
+            ("edit", calls::edit(path, "one", "two")),
+            ("write", calls::write(path, "two\n")),
+        ] {
+            let told = call(&model, &opal, tool, arguments).await.unwrap_err();
+            assert!(told.contains("src/main.rs") && told.contains("does"), "{tool} {path}: {told}");
+        }
+    }
+    let told = call(&model, &opal, "write", calls::write("'new.rs'", "x\n")).await.unwrap_err();
+    assert!(told.contains("did you mean new.rs?"), "{told}");
+    let names: Vec<_> = std::fs::read_dir(opal.directory()).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    call(&model, &opal, "write", calls::write("@types/index.d.ts", "x\n")).await.unwrap();
+    call(&model, &opal, "write", calls::write("./@src/main.rs", "x\n")).await.unwrap();
+    assert!(opal.has_file("@types/index.d.ts") && opal.has_file("@src/main.rs"));
+    assert_eq!(opal.file("src/main.rs"), "one\n");
+}
+
+#[tokio::test]
+async fn a_file_that_is_refused_comes_with_the_way_out() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model)
+        .mode("auto_edit")
+        .file("latin", b"caf\xe9\n")
+        .file("binary", b"\x7fELF\x00\x00")
+        .file("directory/a", "")
+        .await;
+    for (path, way_out) in [
+        ("latin", "iconv -f ISO-8859-1 -t UTF-8"),
+        ("binary", "xxd FILE | head"),
+        ("directory", "`ls`"),
+        ("missing", "`find`"),
+    ] {
+        let told = call(&model, &opal, "read", calls::read(path)).await.unwrap_err();
+        assert!(told.contains(way_out), "{told}");
+        let told = call(&model, &opal, "edit", calls::edit(path, "a", "b")).await.unwrap_err();
+        assert!(told.contains(if path == "missing" { "use `write`" } else { way_out }), "{told}");
+    }
 }

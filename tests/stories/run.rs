@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tests::editor::Confirm;
-use tests::{FakeModel, Framing, Opal, Profile, calls};
+use tests::{FakeModel, Framing, Opal, PNG_BASE64, Profile, calls};
 
 /// Reads an unsaved buffer, runs a command, edits the buffer.
 async fn whole_story(start: impl FnOnce(&FakeModel) -> tests::harness::Start) -> Opal {
@@ -142,7 +142,7 @@ async fn what_the_user_attached_is_taken_from_the_buffer() {
     let range = opal.editor.range_of("a.rs", "typed é");
     let attachments = json!([
         { "type": "selection", "uri": uri, "range": range },
-        { "type": "image", "mime_type": "image/png", "data": "iVBORw0KGgo=" },
+        { "type": "image", "mime_type": "image/png", "data": PNG_BASE64 },
     ]);
     let params = json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
     assert_eq!(opal.prompt_with(params).await.end().await, "completed");
@@ -150,7 +150,7 @@ async fn what_the_user_attached_is_taken_from_the_buffer() {
     let request = model.last_request();
     let shown = serde_json::to_string(request.input()).unwrap();
     assert!(shown.contains("typed é") && !shown.contains("three"), "{shown}");
-    assert!(shown.contains("data:image/png;base64,iVBORw0KGgo="), "{shown}");
+    assert!(shown.contains(PNG_BASE64), "{shown}");
 }
 
 #[tokio::test]
@@ -169,13 +169,51 @@ async fn a_long_attachment_says_that_there_is_more() {
 async fn an_attached_image_that_is_none() {
     let model = FakeModel::start().await;
     let opal = Opal::start(&model).await;
-    let attachments = json!([{ "type": "image", "mime_type": "image/png", "data": "aGVsbG8=" }]);
-    let params = json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
-    let turn = opal.prompt_with(params).await;
-    let error = turn.until("error").await;
-    assert!(error["message"].as_str().unwrap().contains("image/png"), "{:?}", error.params);
-    assert_eq!(turn.end().await, "error");
+    for (data, why) in [
+        ("aGVsbG8=", "an attached image (image/png) cannot be shown: it is no PNG, JPEG, GIF or WebP"),
+        (&PNG_BASE64[..60], "it begins like a PNG but is cut off or damaged"),
+        (&PNG_BASE64.replacen("UgAAAAMA", "UgAAQAMA", 1), "it has 16387×2 pixels"),
+        ("no base64", "its data is not base64"),
+    ] {
+        let attachments = json!([{ "type": "image", "mime_type": "image/png", "data": data }]);
+        let params =
+            json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
+        let turn = opal.prompt_with(params).await;
+        let error = turn.until("error").await;
+        assert!(error["message"].as_str().unwrap().contains(why), "{:?}", error.params);
+        assert_eq!(turn.end().await, "error");
+    }
     assert_eq!(model.n_requests(), 0);
+}
+
+#[tokio::test]
+async fn what_was_cut_off_an_attachment_was_not_seen() {
+    let model = FakeModel::start().await;
+    let lines: String = (1..=5_000).map(|n| format!("line {n}\n")).collect();
+    let opal = Opal::start(&model).mode("full").file("long", &lines).open("long").await;
+    let uri = opal.editor.uri("long");
+    let first = json!({ "type": "file", "uri": uri });
+    let rest = json!({ "type": "selection", "uri": uri, "range": {
+        "start": { "line": 2_000, "character": 0 }, "end": { "line": 5_000, "character": 0 }
+    } });
+    let last = json!({ "type": "selection", "uri": uri, "range": {
+        "start": { "line": 4_000, "character": 0 }, "end": { "line": 5_000, "character": 0 }
+    } });
+    for (attachment, told) in
+        [(first, Some(r#""offset": 2001"#)), (rest, Some(r#""offset": 4001"#)), (last, None)]
+    {
+        model.next(|t| t.tool("write", calls::write("long", "short\n")));
+        model.next(|t| t.text("Done."));
+        let params = json!({ "session_id": opal.session, "text": "cut it", "attachments": [attachment] });
+        let turn = opal.prompt_with(params).await;
+        let result = turn.result().await;
+        match told {
+            Some(told) => assert!(result.as_ref().unwrap_err().contains(told), "{result:?}"),
+            None => assert!(result.is_ok(), "{result:?}"),
+        }
+        assert_eq!(turn.end().await, "completed");
+    }
+    assert_eq!(opal.text("long"), "short\n");
 }
 
 #[tokio::test]
@@ -187,7 +225,7 @@ async fn an_attached_image_that_no_service_takes() {
     let params = json!({ "session_id": opal.session, "text": "what is this", "attachments": attachments });
     let turn = opal.prompt_with(params).await;
     let error = turn.until("error").await;
-    assert!(error["message"].as_str().unwrap().contains("more than 3 MB"), "{:?}", error.params);
+    assert!(error["message"].as_str().unwrap().contains("it has 3750000 bytes"), "{:?}", error.params);
     assert_eq!(turn.end().await, "error");
     // It is no part of the conversation.
     model.next(|t| t.text("Hello."));

@@ -1,15 +1,19 @@
 //! What all calls of a session share.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use text::{AbsPath, Rope};
+use text::{AbsPath, EditSet, Rope};
 
 use crate::limits::Limits;
+use crate::paths;
 use crate::permission::Permissions;
 use crate::process::{Processes, Shell};
 use crate::result::FileState;
+use crate::tracker::{FileTracker, ReadState, fingerprint};
 use crate::workspace::{FileName, Workspace};
 
 /// The surroundings of a session's tools: its files, its rules, its shell.
@@ -26,7 +30,7 @@ pub struct Context {
     /// Where long outputs are kept whole; created when first needed.
     pub output_dir: PathBuf,
     permissions: Mutex<Permissions>,
-    seen: Mutex<HashMap<FileName, u128>>,
+    tracker: Mutex<FileTracker>,
     /// What the changes of this turn left.
     left: Mutex<HashMap<FileName, Left>>,
 }
@@ -50,7 +54,7 @@ impl Context {
             hidden_env,
             output_dir,
             permissions: Mutex::new(permissions),
-            seen: Mutex::default(),
+            tracker: Mutex::default(),
             left: Mutex::default(),
         }
     }
@@ -66,17 +70,16 @@ impl Context {
         roots
     }
 
-    /// A path as the model writes it: relative to the working directory, or absolute, or the URI of an
-    /// open document.
+    /// A path as the model writes it; see [`paths::name`].
     pub fn name(&self, path: &str) -> FileName {
-        match path.split_once(':') {
-            Some(("file", _)) => match AbsPath::from_uri(path) {
-                Ok(path) => FileName::Path(path),
-                Err(_) => FileName::Path(self.working_dir.join(path)),
-            },
-            Some(("untitled", _)) => FileName::Document(path.into()),
-            _ => FileName::Path(self.working_dir.join(path)),
-        }
+        paths::name(path, &self.working_dir, paths::home().as_ref())
+    }
+
+    /// Returns true if there is something of this name, on disk or in an editor.
+    pub(crate) async fn exists(&self, path: &AbsPath) -> bool {
+        let Some(parent) = path.parent() else { return true };
+        let name = path.file_name();
+        self.workspace.names(&parent).await.iter().any(|other| *other == name)
     }
 
     /// A path as the user reads it.
@@ -87,10 +90,16 @@ impl Context {
         }
     }
 
-    /// Notes that the model has seen this text of the file.
-    pub fn note_seen(&self, name: &FileName, text: &Rope) {
-        let fingerprint = fingerprint(text);
-        lock(&self.seen).insert(name.clone(), fingerprint);
+    /// Notes that the model is shown these bytes of a file's text. A line with a secret is shown masked, so it
+    /// does not count.
+    pub fn note_shown(&self, name: &FileName, text: &Rope, ranges: &[Range<usize>]) {
+        let unmasked: Vec<_> = ranges.iter().flat_map(|range| without_secrets(text, range)).collect();
+        lock(&self.tracker).shown(name, text, unmasked);
+    }
+
+    /// Notes that edits made `new` of `old`, and whether the model knows what they wrote.
+    pub(crate) fn note_edit(&self, name: &FileName, old: &Rope, edits: &EditSet, new: &Rope, is_shown: bool) {
+        lock(&self.tracker).edited(name, old, edits, new, is_shown);
     }
 
     /// The file as results name it.
@@ -100,7 +109,7 @@ impl Context {
 
     /// The model knows no file any more: its conversation is another one.
     pub(crate) fn forget_seen(&self) {
-        lock(&self.seen).clear();
+        lock(&self.tracker).clear();
     }
 
     /// What the last change of this turn left in the file.
@@ -125,14 +134,9 @@ impl Context {
         lock(&self.left).clear();
     }
 
-    /// What the model knows of the file, given what stands there.
-    pub fn seen(&self, name: &FileName, text: &Rope) -> Seen {
-        let known = lock(&self.seen).get(name).copied();
-        match known {
-            None => Seen::Never,
-            Some(known) if known == fingerprint(text) => Seen::AsItStands,
-            Some(_) => Seen::Before,
-        }
+    /// Returns what the model knows of this text of the file.
+    pub fn read_state(&self, name: &FileName, text: &Rope) -> ReadState {
+        lock(&self.tracker).state(name, text)
     }
 }
 
@@ -143,23 +147,26 @@ pub(crate) struct Left {
     pub(crate) text: Rope,
 }
 
-/// What the model knows of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    Never,
-    AsItStands,
-    /// It has changed since.
-    Before,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn fingerprint(text: &Rope) -> u128 {
-    let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
-    for chunk in text.chunks() {
-        hash.update(chunk.as_bytes());
+/// Returns the parts of a range that look the same when secrets are masked.
+fn without_secrets(text: &Rope, range: &Range<usize>) -> Vec<Range<usize>> {
+    let shown = text.byte_slice(range.clone()).to_string();
+    if !is_masked(&shown) {
+        return vec![range.clone()];
     }
-    hash.digest128()
+    let mut start = range.start;
+    let lines = shown.split_inclusive('\n').map(|line| {
+        let range = start..start + line.len();
+        start = range.end;
+        (line, range)
+    });
+    lines.filter(|(line, _)| !is_masked(line)).map(|(_, range)| range).collect()
+}
+
+/// Returns true if the model would be shown another text.
+pub(crate) fn is_masked(text: &str) -> bool {
+    matches!(provider::mask(text), Cow::Owned(_))
 }

@@ -55,7 +55,7 @@ impl ToolError {
 
 impl From<FileError> for ToolError {
     fn from(error: FileError) -> Self {
-        Self::failed(error)
+        Self::failed(format!("{error}. {}", error.hint()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a tool is.
 
+mod arguments;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use futures::future::BoxFuture;
 use provider::ToolSpec;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub(crate) use arguments::arguments;
 
 use crate::call::Call;
 use crate::context::Context;
@@ -72,7 +76,7 @@ pub(crate) fn timeout(asked: Option<f64>, usual: Duration, max: Duration) -> Res
     }
 }
 
-/// Decodes a call's arguments; the error names the field.
+/// Decodes arguments that [`arguments`] has put in the form of the tool's schema; the error names the field.
 pub fn decode<T: DeserializeOwned>(args: Value) -> Result<T, ToolError> {
     serde_path_to_error::deserialize(args).map_err(|error| {
         let path = error.path().to_string();

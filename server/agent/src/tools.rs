@@ -18,11 +18,11 @@ mod write;
 use std::sync::Arc;
 
 use provider::{ToolSpec, UNNAMED};
+use serde_json::Value;
 
 use crate::client_tools::ClientTool;
 use crate::process::Shell;
 use crate::tool::Tool;
-pub(crate) use read::{MAX_IMAGE, image_type};
 
 /// The model may call `shell` by this name whatever it is shown under.
 const SHELL: &str = "shell";
@@ -100,9 +100,17 @@ impl Toolbox {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&dyn Tool> {
+        Some(self.tools[self.position(name)?].as_ref())
+    }
+
+    /// The JSON Schema of a tool's arguments.
+    pub(crate) fn parameters(&self, name: &str) -> Option<&Value> {
+        Some(&self.specs[self.position(name)?].parameters)
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
         let name = if name == SHELL { &self.shell } else { name };
-        let at = self.specs.iter().position(|spec| spec.name == name)?;
-        Some(self.tools[at].as_ref())
+        self.specs.iter().position(|spec| spec.name == name)
     }
 
     /// What to tell a model that called something else, by any name.

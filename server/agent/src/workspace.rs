@@ -123,6 +123,33 @@ pub enum FileError {
     Lost { name: String },
 }
 
+impl FileError {
+    /// What a model can do about it, or with the file all the same.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "Look for it with `ls` or `find` in the shell.",
+            Self::Directory { .. } => "List it with `ls` in the shell, and name a file in it.",
+            Self::NotRegular { .. } => {
+                "It is a device, a pipe or a socket: use it with a program in the shell, with a `timeout`."
+            }
+            Self::Binary { .. } => {
+                "Find out what it is with `file` in the shell and look at its beginning with `xxd FILE | head`. \
+                 Change it with a program for its format."
+            }
+            Self::NotText { .. } => {
+                "Find out its encoding with `file -i` in the shell and read it with, for example, \
+                 `iconv -f ISO-8859-1 -t UTF-8 FILE`. Change it there with `sed -i`, which leaves the other bytes \
+                 alone, or convert it to UTF-8 if the user wants that."
+            }
+            Self::TooLarge { .. } => {
+                "Look at parts of it in the shell, with `grep -n`, `head`, `tail` or `sed -n '1,200p' FILE`, and \
+                 change it there with `sed -i`."
+            }
+            Self::Io { .. } => "Look at its permissions with `ls -ld` in the shell, or ask the user.",
+        }
+    }
+}
+
 /// Why a change was not applied.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WriteError {

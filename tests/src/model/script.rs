@@ -148,6 +148,10 @@ impl Script {
         self.end(End::Refused { status, message: message.into(), headers: Vec::new() })
     }
 
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self.end, End::Refused { status: 400, .. })
+    }
+
     /// Refuses, in the words of the service, because the conversation is too long.
     pub fn overflow(self) -> Self {
         self.end(End::Overflow)

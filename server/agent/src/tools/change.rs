@@ -1,16 +1,17 @@
 //! What `write` and `edit` have in common: a change is computed on the file as it stands, asked for,
 //! applied, and seen to stand.
 
-use text::{EditSet, Rope};
+use text::{EditSet, Rope, added_notice, notice, smallest_edits};
 
-use super::read::permit_read;
+use super::read::{permit_read, refuse_slip};
 use crate::blocking::{blocking, unified_diff};
 use crate::call::Call;
 use crate::changes::keep::{Planned, keep};
 use crate::client::Confirm;
-use crate::context::Seen;
+use crate::context::is_masked;
 use crate::permission::Action;
 use crate::result::{Output, ToolError};
+use crate::tracker::ReadState;
 use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, WriteError, Written};
 
 /// Bytes of a file shown when an edit did not end as it should.
@@ -27,6 +28,7 @@ pub(super) async fn change(
     compute: impl Fn(&File) -> Result<Computation, ToolError>,
 ) -> Result<Output, ToolError> {
     let name = resolved(path, call).await?;
+    refuse_slip(path, &name, call).await?;
     change_file(&name, false, call, compute).await
 }
 
@@ -60,6 +62,9 @@ pub(super) async fn change_file(
             return tell(name, call, Ok(same)).await;
         }
         let expected = edits.apply(&base.text).map_err(ToolError::failed)?;
+        if let Some(notice) = added_notice(&base.text, &edits, &expected) {
+            return tell(name, call, Err(copied_notice(&shown, &notice))).await;
+        }
         let diff = call.wait(unified_diff(&base.text, &expected, &shown)).await?;
         if !asked {
             let verb = if base.origin == Origin::Missing { "Create" } else { "Edit" };
@@ -75,8 +80,7 @@ pub(super) async fn change_file(
         if call.cancelled.is_cancelled() {
             return Err(ToolError::Aborted);
         }
-        let was_seen =
-            call.context.seen(name, &base.text) == Seen::AsItStands || base.origin == Origin::Missing;
+        let was_stale = call.context.read_state(name, &base.text) == ReadState::Stale;
         let (context, reporter) = (&call.context, &call.reporter);
         let planned = Planned { base: &base, edits: &edits, removed: false };
         let kept = keep(planned, context, reporter).await.map_err(|failure| {
@@ -85,20 +89,20 @@ pub(super) async fn change_file(
                 failure.message
             ))
         })?;
-        match context.workspace.write(Change { base: base.clone(), edits }).await {
+        match context.workspace.write(Change { base: base.clone(), edits: edits.clone() }).await {
             Ok(written) => {
                 kept.made(&expected, Some(&written.left), context, reporter).await;
-                return Ok(report(name, &shown, &base.text, written, was_seen, call).await);
+                context.note_edit(name, &base.text, &edits, &written.expected, true);
+                return Ok(report(name, &shown, &base.text, written, was_stale, call).await);
             }
             // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.
             Err(WriteError::Stale) => kept.not_made(reporter).await,
             Err(WriteError::Diverged { now }) => {
                 kept.made(&expected, Some(&now), context, reporter).await;
-                call.context.note_seen(name, &now);
+                let since = shown_diff(name, &shown, &base.text, &now, call).await;
                 return Err(ToolError::failed(format!(
                     "the edit was sent to the editor, but something else stands in {shown} now. Do not send it \
-                     again without looking. The change against the text before:\n{}",
-                    clip(&unified_diff(&base.text, &now, &shown).await.text)
+                     again without looking. The change against the text before:\n{since}"
                 )));
             }
             Err(error @ WriteError::Unanswered) => {
@@ -168,23 +172,19 @@ async fn report(
     shown: &str,
     base: &Rope,
     written: Written,
-    was_seen: bool,
+    was_stale: bool,
     call: &Call,
 ) -> Output {
     let diff = unified_diff(base, &written.text, shown).await;
     call.reporter.edited(written.uri, diff.text.clone()).await;
     let mut words = format!("{shown}: +{} −{}", diff.added, diff.removed);
-    if written.text == written.expected {
-        if was_seen {
-            call.context.note_seen(name, &written.text);
-        }
-    } else {
-        // A formatter, or the user. The model must know, and then has seen it.
-        call.context.note_seen(name, &written.text);
-        let since = unified_diff(&written.expected, &written.text, shown).await;
+    if was_stale {
+        words.push_str("\n(the file had changed since you read it)");
+    }
+    if written.text != written.expected {
+        let since = shown_diff(name, shown, &written.expected, &written.text, call).await;
         words.push_str(&format!(
-            "\nThe text was changed further (by the user or a formatter) and now differs from your edit:\n{}",
-            clip(&since.text)
+            "\nThe text was changed further (by the user or a formatter) and now differs from your edit:\n{since}"
         ));
     }
     match written.on_disk {
@@ -200,6 +200,27 @@ async fn report(
     Output { diff: Some(diff.text), files, ..Output::text(words) }
 }
 
-fn clip(text: &str) -> &str {
-    &text[..text.floor_char_boundary(SHOWN)]
+/// Returns the diff from a text that the model knows to what stands there now, of which it has then seen what the
+/// diff shows.
+async fn shown_diff(name: &FileName, shown: &str, known: &Rope, now: &Rope, call: &Call) -> String {
+    let mut diff = unified_diff(known, now, shown).await.text;
+    let is_whole = diff.len() <= SHOWN;
+    if !is_whole {
+        let rest = diff.split_off(diff.floor_char_boundary(SHOWN));
+        diff.push_str(&format!("\n{}", notice::more_of_diff(rest.chars().count())));
+    }
+    let (old, new) = (known.clone(), now.clone());
+    let edits = blocking(move || smallest_edits(&old, &new)).await;
+    // A cut diff may end within any of the changes: none of them counts.
+    call.context.note_edit(name, known, &edits, now, is_whole && !is_masked(&diff));
+    diff
+}
+
+/// Refuses a text in which the model has copied what Opal says of text that it did not show.
+fn copied_notice(shown: &str, notice: &str) -> ToolError {
+    ToolError::failed(format!(
+        "{shown} was not changed: the new text has `{notice}` in it. That is no part of a file: it stands where text \
+         was left out of what you were shown. Read the text that is missing and send it as it is, or change only \
+         what you have seen with `edit`. If the file must have these very words, write them with the shell"
+    ))
 }

@@ -41,7 +41,7 @@ pub(super) async fn place(args: Value, call: &Call) -> Result<Place, ToolError> 
     let name = permitted(&args.path, call).await?;
     let file = match call.context.workspace.read(&name).await {
         Ok(file) => file,
-        Err(error) => return Err(with_suggestions(error, &name, call).await),
+        Err(error) => return Err(with_suggestions(error, &args.path, &name, call).await),
     };
     let found = find_name(&file.text, args.line, &args.symbol, args.occurrence.unwrap_or(1));
     let offset =

@@ -1,24 +1,22 @@
 //! `read`: a file as it stands in the editor, else on disk.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use provider::{Part, ToolSpec};
+use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use text::{AbsPath, excerpt, nearest_names};
+use text::{AbsPath, excerpt, nearest_names, notice};
 
+use super::quote::may_read;
 use crate::call::Call;
 use crate::client::Confirm;
 use crate::context::Context;
+use crate::image::{self, ImageError};
+use crate::paths::{never_meant, other_readings};
 use crate::permission::Action;
 use crate::result::{Output, ToolError};
 use crate::tool::{Access, Tool, decode};
 use crate::workspace::{FileError, FileName};
-
-/// Bytes of an image; the smallest limit among the services (3 MiB at GitHub Copilot).
-pub(crate) const MAX_IMAGE: u64 = 3 * 1024 * 1024;
 
 /// Similar names shown when there is no such file.
 const SUGGESTIONS: usize = 3;
@@ -66,27 +64,32 @@ impl Tool for Read {
             if let FileName::Path(path) = &name
                 && is_image_name(&path.file_name())
             {
-                let bytes = call.context.workspace.read_bytes(path, MAX_IMAGE).await?;
+                let bytes = match call.context.workspace.read_bytes(path, image::MAX_BYTES).await {
+                    Ok(bytes) => bytes,
+                    Err(FileError::TooLarge { size, .. }) => {
+                        return Err(no_image(&name, &ImageError::TooLarge { n_bytes: size }, call));
+                    }
+                    Err(error) => return Err(with_suggestions(error, &args.path, &name, call).await),
+                };
                 // What is called an image need not be one: a pointer of Git LFS is text, for example.
-                if let Some(mime_type) = image_type(&bytes) {
-                    let data = STANDARD.encode(bytes);
-                    let parts = vec![Part::Image { mime_type: mime_type.into(), data }];
-                    return Ok(Output { parts, ..Output::default() });
+                if image::is_image(&bytes) {
+                    let part = image::part(&bytes).map_err(|error| no_image(&name, &error, call))?;
+                    return Ok(Output { parts: vec![part], ..Output::default() });
                 }
             }
             let file = match call.context.workspace.read(&name).await {
                 Ok(file) => file,
-                Err(error) => return Err(with_suggestions(error, &name, call).await),
+                Err(error) => return Err(with_suggestions(error, &args.path, &name, call).await),
             };
             let excerpt =
                 excerpt(&file.text, args.offset.unwrap_or(1), args.limit).map_err(ToolError::failed)?;
-            call.context.note_seen(&name, &file.text);
+            call.context.note_shown(&name, &file.text, &excerpt.ranges);
             let mut text = excerpt.text;
             if text.is_empty() {
                 text.push_str("(the file is empty)");
             }
             if let Some(next) = excerpt.next_offset {
-                text.push_str(&format!("\n[{} lines in all; go on with offset {next}]", excerpt.total_lines));
+                text.push_str(&format!("\n{}", notice::go_on(excerpt.total_lines, next)));
             }
             Ok(Output { files: vec![call.context.state_of(&name, &file.text)], ..Output::text(text) })
         }
@@ -134,20 +137,22 @@ fn is_image_name(name: &str) -> bool {
     matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg" | "gif" | "webp"))
 }
 
-/// The kind of image that these bytes are, by how they begin. A service refuses a request with anything
-/// else in it, and with it the whole conversation from then on.
-pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
-    }
+fn no_image(name: &FileName, error: &ImageError, call: &Call) -> ToolError {
+    let shown = call.context.display(name);
+    ToolError::failed(format!("the image {shown} cannot be shown: {error}. {}", error.hint()))
 }
 
-pub(super) async fn with_suggestions(error: FileError, name: &FileName, call: &Call) -> ToolError {
+/// Adds to an error about a path what may have been meant by it.
+pub(super) async fn with_suggestions(
+    error: FileError,
+    written: &str,
+    name: &FileName,
+    call: &Call,
+) -> ToolError {
     let (FileError::NotFound { .. }, FileName::Path(path)) = (&error, name) else { return error.into() };
+    if let Some(reading) = existing_reading(written, call).await {
+        return ToolError::failed(format!("{error}; did you mean {reading}?"));
+    }
     let Some(parent) = path.parent() else { return error.into() };
     let names = call.context.workspace.names(&parent).await;
     let wanted = path.file_name();
@@ -158,4 +163,39 @@ pub(super) async fn with_suggestions(error: FileError, name: &FileName, call: &C
     let near: Vec<String> =
         near.iter().map(|name| call.context.display(&FileName::Path(parent.join(name)))).collect();
     ToolError::failed(format!("{error}; did you mean {}?", near.join(", ")))
+}
+
+/// Refuses a path under which there is nothing, and which was meant otherwise as far as can be told: else a slip would
+/// become the name of a new file.
+pub(super) async fn refuse_slip(written: &str, name: &FileName, call: &Call) -> Result<(), ToolError> {
+    let FileName::Path(path) = name else { return Ok(()) };
+    if other_readings(written).is_empty() || call.context.exists(path).await {
+        return Ok(());
+    }
+    if let Some(reading) = existing_reading(written, call).await {
+        return Err(ToolError::failed(format!(
+            "{written:?} does not exist, but {reading} does; use that path. For a new file of the first name put \
+             `./` before it"
+        )));
+    }
+    match never_meant(written) {
+        Some(reading) => Err(ToolError::failed(format!(
+            "{written:?} is no name for a new file; did you mean {reading}? If not, make it with the shell"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Returns another reading of a path under which there is a file that may be read unasked.
+async fn existing_reading(written: &str, call: &Call) -> Option<String> {
+    for reading in other_readings(written) {
+        let name = call.context.name(&reading);
+        if let FileName::Path(path) = &name
+            && may_read(&name, call).await
+            && call.context.exists(path).await
+        {
+            return Some(reading);
+        }
+    }
+    None
 }

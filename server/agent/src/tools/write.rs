@@ -5,14 +5,16 @@ use futures::future::BoxFuture;
 use provider::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use text::excerpt::MAX_LINE_CHARS;
 use text::{Rope, smallest_edits, with_line_ends_of};
 
 use super::change::change;
 use super::read::named;
 use crate::call::Call;
-use crate::context::{Context, Seen};
+use crate::context::{Context, is_masked};
 use crate::result::{Output, ToolError};
 use crate::tool::{Access, Tool, decode};
+use crate::tracker::ReadState;
 use crate::workspace::{File, Origin};
 
 #[derive(Debug)]
@@ -64,18 +66,40 @@ impl Tool for Write {
     }
 }
 
-/// A text that the model does not know must not be replaced by it.
+/// Refuses to let the model replace a text that it has not seen from the first to the last byte.
 fn refuse_unseen(path: &str, file: &File, call: &Call) -> Result<(), ToolError> {
     if file.origin == Origin::Missing || file.text.len_bytes() == 0 {
         return Ok(());
     }
-    match call.context.seen(&file.name, &file.text) {
-        Seen::AsItStands => Ok(()),
-        Seen::Never => {
+    match call.context.read_state(&file.name, &file.text) {
+        ReadState::Current => Ok(()),
+        ReadState::Unread => {
             Err(ToolError::failed(format!("{path} exists and you have not read it: read it first")))
         }
-        Seen::Before => {
+        ReadState::Partial { gap } => Err(ToolError::failed(unseen_part(path, &file.text, gap))),
+        ReadState::Stale => {
             Err(ToolError::failed(format!("{path} has changed since you read it: read it again first")))
         }
     }
+}
+
+/// Says where the text goes on that the model has not seen, and how to come by it.
+fn unseen_part(path: &str, text: &Rope, gap: usize) -> String {
+    let line_idx = text.byte_to_line(gap);
+    let line = text.line(line_idx);
+    let (number, total) = (line_idx + 1, text.len_lines());
+    let why = if line.len_chars() > MAX_LINE_CHARS {
+        "is longer than `read` shows"
+    } else if is_masked(&line.to_string()) {
+        "has a secret that is not shown"
+    } else {
+        return format!(
+            "{path} was not written: you have not seen all of its {total} lines. Read on with \
+             {{\"path\": {path:?}, \"offset\": {number}}} first, or change a part of it with `edit`"
+        );
+    };
+    format!(
+        "{path} was not written: its line {number} {why}, so you have not seen all of it. Change the other parts \
+         with `edit`"
+    )
 }

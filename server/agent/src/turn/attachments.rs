@@ -1,16 +1,17 @@
 //! What the user put beside a prompt, as the model sees it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use provider::{Part, mask};
-use text::{Rope, excerpt, to_offset};
+use text::{Rope, excerpt, notice, to_offset};
 
 use crate::context::Context;
 use crate::event::{Attachment, Failure};
+use crate::image;
 use crate::model::Model;
-use crate::tools::{MAX_IMAGE, image_type};
+use crate::paths::other_readings;
+use crate::workspace::{File, FileError, FileName};
 
 /// The attachments as parts. Texts are taken from the open document, else the disk.
 ///
@@ -41,15 +42,14 @@ pub(super) async fn read(
             }
             Attachment::File { uri } => {
                 let (name, file) = open(uri, context).await?;
-                context.note_seen(&file.name, &file.text);
-                let shown = shown(&file.text, &name);
+                let shown = shown(&file, 0..file.text.len_bytes(), notice::first_lines, context);
                 parts.push(Part::Text(format!("<file path=\"{name}\">\n{shown}</file>")));
             }
             Attachment::Selection { uri, range, counting } => {
                 let (name, file) = open(uri, context).await?;
                 let start = to_offset(&file.text, range.start, *counting);
                 let end = to_offset(&file.text, range.end, *counting).max(start);
-                let selected = shown(&Rope::from(file.text.byte_slice(start..end)), &name);
+                let selected = shown(&file, start..end, notice::first_selected_lines, context);
                 let (first, last) = (file.text.byte_to_line(start) + 1, file.text.byte_to_line(end) + 1);
                 parts.push(Part::Text(format!(
                     "<selection path=\"{name}\" lines=\"{first}-{last}\">\n{selected}</selection>"
@@ -67,51 +67,59 @@ pub(super) async fn read(
     Ok(parts)
 }
 
-/// As much as `read` shows at once, and a word where that is not all.
-fn shown(text: &Rope, name: &str) -> String {
+/// Returns as much of a file's bytes as `read` shows at once, with a notice where that is not all.
+fn shown(
+    file: &File,
+    bytes: Range<usize>,
+    cut: fn(usize, usize, usize) -> String,
+    context: &Context,
+) -> String {
+    let text = Rope::from(file.text.byte_slice(bytes.clone()));
     // Nothing but an offset beyond the end can be wrong.
-    let Ok(excerpt) = excerpt(text, 1, None) else { return String::new() };
+    let Ok(excerpt) = excerpt(&text, 1, None) else { return String::new() };
+    let ranges = excerpt.ranges.iter().map(|range| bytes.start + range.start..bytes.start + range.end);
+    context.note_shown(&file.name, &file.text, &ranges.collect::<Vec<_>>());
     let mut shown = excerpt.text;
     if !shown.ends_with('\n') {
         shown.push('\n');
     }
     if excerpt.next_offset.is_some() {
-        let (n_lines, total_lines) = (excerpt.n_lines, excerpt.total_lines);
-        shown.push_str(&format!("[the first {n_lines} of {total_lines} lines; `read` {name} for more]\n"));
+        let offset = file.text.byte_to_line(bytes.start) + excerpt.n_lines + 1;
+        shown.push_str(&cut(excerpt.n_lines, excerpt.total_lines, offset));
+        shown.push('\n');
     }
     shown
 }
 
-/// An image of the kind that it is.
+/// Returns an image as a part, or refuses it before it is part of a conversation that no service would take any more.
 fn image(mime_type: &str, data: &str) -> Result<Part, Failure> {
-    // Refused here, before it is part of a conversation that no service would take any more.
-    if data.len() as u64 / 4 * 3 > MAX_IMAGE {
-        return Err(Failure {
-            code: "attachment".into(),
-            message: format!("an attached image has more than {} MB", MAX_IMAGE / 1_000_000),
-            hint: Some("Make it smaller, and send the prompt again.".into()),
-        });
-    }
-    // 12 bytes: as much as it takes to tell.
-    let beginning = STANDARD.decode(data.get(..16).unwrap_or(data)).unwrap_or_default();
-    match image_type(&beginning) {
-        Some(kind) => Ok(Part::Image { mime_type: kind.into(), data: data.to_owned() }),
-        None => Err(Failure {
-            code: "attachment".into(),
-            message: format!("an attached image ({mime_type}) is no PNG, JPEG, GIF or WebP"),
-            hint: Some("Remove the attachment or convert it, and send the prompt again.".into()),
-        }),
-    }
+    image::part_of_base64(data).map_err(|error| Failure {
+        code: "attachment".into(),
+        message: format!("an attached image ({mime_type}) cannot be shown: {error}"),
+        hint: Some(format!("{} Or send the prompt without it.", error.hint())),
+    })
 }
 
-async fn open(uri: &str, context: &Context) -> Result<(String, crate::workspace::File), Failure> {
+async fn open(uri: &str, context: &Context) -> Result<(String, File), Failure> {
     let name = context.name(uri);
-    match context.workspace.read(&name).await {
-        Ok(file) => Ok((context.display(&name), file)),
-        Err(error) => Err(Failure {
-            code: "attachment".into(),
-            message: format!("an attachment cannot be read: {error}"),
-            hint: Some("Remove the attachment or correct its path, and send the prompt again.".into()),
-        }),
+    let error = match context.workspace.read(&name).await {
+        Ok(file) => return Ok((context.display(&name), file)),
+        Err(error) => error,
+    };
+    let mut message = format!("an attachment cannot be read: {error}");
+    if let FileError::NotFound { .. } = error {
+        for reading in other_readings(uri) {
+            if let FileName::Path(path) = context.name(&reading)
+                && context.exists(&path).await
+            {
+                message.push_str(&format!("; did you mean {reading}?"));
+                break;
+            }
+        }
     }
+    Err(Failure {
+        code: "attachment".into(),
+        message,
+        hint: Some("Remove the attachment or correct its path, and send the prompt again.".into()),
+    })
 }

@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::id::CallId;
 use crate::report::Report;
 use crate::result::{Output, ToolError, ToolResult};
-use crate::tool::Access;
+use crate::tool::{Access, arguments};
 
 /// After so many answers in a row of which every call was denied, the turn ends.
 pub(super) const MAX_DENIED_ANSWERS: u32 = 3;
@@ -27,7 +27,7 @@ pub(super) struct Outcome {
 /// A call that waits for its turn.
 struct Planned {
     call: ToolCall,
-    /// `Err`: the arguments were not JSON.
+    /// `Err`: the arguments are not those of the tool.
     args: Result<Value, String>,
     access: Access,
 }
@@ -83,11 +83,8 @@ impl Turn {
     }
 
     fn plan(&self, call: ToolCall) -> Planned {
-        let args = match serde_json::from_str::<Value>(&call.arguments) {
-            Ok(args @ Value::Object(_)) => Ok(args),
-            Ok(_) => Err("the arguments are not a JSON object".to_owned()),
-            Err(error) => Err(format!("the arguments are not valid JSON: {error}")),
-        };
+        let schema = self.asking.toolbox.parameters(&call.name).unwrap_or(&Value::Null);
+        let args = arguments(&call.arguments, schema);
         let access = match (self.asking.toolbox.find(&call.name), &args) {
             (Some(tool), Ok(args)) => tool.access(args, &self.context),
             _ => Access::Nothing,
