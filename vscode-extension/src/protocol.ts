@@ -717,7 +717,7 @@ export type Attachment =
       uri: string;
       range: Range;
     }
-  /** An image: PNG, JPEG, GIF or WebP, of at most 3 MiB, which every service takes. */
+  /** An image: PNG, JPEG, GIF or WebP, of at most 3 MiB and 8,000 pixels a side, which every service takes. */
   | {
       type: "image";
       /** As in `image/png`. */

@@ -97,9 +97,16 @@ impl Context {
         lock(&self.tracker).shown(name, text, unmasked);
     }
 
-    /// Notes that edits made `new` of `old`, and whether the model knows what they wrote.
-    pub(crate) fn note_edit(&self, name: &FileName, old: &Rope, edits: &EditSet, new: &Rope, is_shown: bool) {
-        lock(&self.tracker).edited(name, old, edits, new, is_shown);
+    /// Notes that edits made `new` of `old`; see [`FileTracker::edited`].
+    pub(crate) fn note_edit(
+        &self,
+        name: &FileName,
+        old: &Rope,
+        edits: &EditSet,
+        new: &Rope,
+        is_shown: bool,
+    ) -> bool {
+        lock(&self.tracker).edited(name, old, edits, new, is_shown)
     }
 
     /// The file as results name it.

@@ -50,13 +50,23 @@ impl FileTracker {
     }
 
     /// Notes that `edits` made `new` of `old`: what was shown of `old` still is. The text that they wrote counts as
-    /// shown if the model wrote it or was told of it.
-    pub fn edited(&mut self, name: &FileName, old: &Rope, edits: &EditSet, new: &Rope, is_shown: bool) {
-        let mut ranges = self.take(name, fingerprint(old)).carried(edits);
+    /// shown if the model wrote it or was told of it. Returns true if the model had seen another text than `old`.
+    pub fn edited(
+        &mut self,
+        name: &FileName,
+        old: &Rope,
+        edits: &EditSet,
+        new: &Rope,
+        is_shown: bool,
+    ) -> bool {
+        let old = fingerprint(old);
+        let was_stale = self.files.get(name).is_some_and(|shown| shown.fingerprint != old);
+        let mut ranges = self.take(name, old).carried(edits);
         if is_shown {
             edits.changed_ranges_after().into_iter().for_each(|range| ranges.add(range));
         }
         self.files.insert(name.clone(), ShownText { fingerprint: fingerprint(new), ranges });
+        was_stale
     }
 
     pub fn state(&self, name: &FileName, text: &Rope) -> ReadState {

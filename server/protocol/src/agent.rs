@@ -34,7 +34,7 @@ pub enum Attachment {
     File { uri: String },
     /// A part of a file.
     Selection { uri: String, range: Range },
-    /// An image: PNG, JPEG, GIF or WebP, of at most 3 MiB, which every service takes.
+    /// An image: PNG, JPEG, GIF or WebP, of at most 3 MiB and 8,000 pixels a side, which every service takes.
     Image {
         /// As in `image/png`.
         mime_type: String,

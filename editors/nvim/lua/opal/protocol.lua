@@ -674,7 +674,7 @@ M.commands = {
 ---@field uri string
 ---@field range opal.Range
 
---- An image: PNG, JPEG, GIF or WebP, of at most 3 MiB, which every service takes.
+--- An image: PNG, JPEG, GIF or WebP, of at most 3 MiB and 8,000 pixels a side, which every service takes.
 ---@class opal.Attachment.Image
 ---@field type "image"
 ---@field mime_type string As in `image/png`.

@@ -11,7 +11,6 @@ use crate::client::Confirm;
 use crate::context::is_masked;
 use crate::permission::Action;
 use crate::result::{Output, ToolError};
-use crate::tracker::ReadState;
 use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, WriteError, Written};
 
 /// Bytes of a file shown when an edit did not end as it should.
@@ -80,7 +79,6 @@ pub(super) async fn change_file(
         if call.cancelled.is_cancelled() {
             return Err(ToolError::Aborted);
         }
-        let was_stale = call.context.read_state(name, &base.text) == ReadState::Stale;
         let (context, reporter) = (&call.context, &call.reporter);
         let planned = Planned { base: &base, edits: &edits, removed: false };
         let kept = keep(planned, context, reporter).await.map_err(|failure| {
@@ -92,7 +90,7 @@ pub(super) async fn change_file(
         match context.workspace.write(Change { base: base.clone(), edits: edits.clone() }).await {
             Ok(written) => {
                 kept.made(&expected, Some(&written.left), context, reporter).await;
-                context.note_edit(name, &base.text, &edits, &written.expected, true);
+                let was_stale = context.note_edit(name, &base.text, &edits, &written.expected, true);
                 return Ok(report(name, &shown, &base.text, written, was_stale, call).await);
             }
             // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.

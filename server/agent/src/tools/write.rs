@@ -87,7 +87,7 @@ fn refuse_unseen(path: &str, file: &File, call: &Call) -> Result<(), ToolError> 
 fn unseen_part(path: &str, text: &Rope, gap: usize) -> String {
     let line_idx = text.byte_to_line(gap);
     let line = text.line(line_idx);
-    let (number, total) = (line_idx + 1, text.len_lines());
+    let (number, total) = (line_idx + 1, text.byte_to_line(text.len_bytes().saturating_sub(1)) + 1);
     let why = if line.len_chars() > MAX_LINE_CHARS {
         "is longer than `read` shows"
     } else if is_masked(&line.to_string()) {

@@ -32,6 +32,9 @@ fn a_text_that_somebody_else_changed_was_seen_before() {
     tracker.shown(&name(), &rope("two"), [1..3]);
     assert_eq!(tracker.state(&name(), &rope("two")), ReadState::Partial { gap: 0 });
     assert_eq!(tracker.state(&name(), &rope("one")), ReadState::Stale);
+    let (old, new) = (rope("one"), rope("1"));
+    assert!(tracker.edited(&name(), &old, &smallest_edits(&old, &new), &new, true));
+    assert!(!tracker.edited(&name(), &new, &EditSet::default(), &new, true));
 }
 
 #[test]

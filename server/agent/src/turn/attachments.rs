@@ -117,9 +117,11 @@ async fn open(uri: &str, context: &Context) -> Result<(String, File), Failure> {
             }
         }
     }
-    Err(Failure {
-        code: "attachment".into(),
-        message,
-        hint: Some("Remove the attachment or correct its path, and send the prompt again.".into()),
-    })
+    let hint = match error {
+        FileError::Binary { .. } | FileError::NotText { .. } | FileError::TooLarge { .. } => {
+            "Remove the attachment and name the file in the prompt: the model can look at it in the shell."
+        }
+        _ => "Remove the attachment or correct its path, and send the prompt again.",
+    };
+    Err(Failure { code: "attachment".into(), message, hint: Some(hint.into()) })
 }
