@@ -1,6 +1,8 @@
 //! One tool call that runs, and how it asks for permission.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +90,14 @@ impl Call {
         self.wait(asked).await?.map_err(ToolError::failed)
     }
 
-    /// Waits for something that changes nothing, and is dropped when the call is aborted.
+    /// Waits for something that must not be cut off. `None`: the call was aborted and the work did not end
+    /// soon after, as with a disk that does not answer. Whether it has an effect is not known then.
+    pub async fn finish<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        finish(work, &self.cancelled, self.context.limits.abort_grace).await
+    }
+
+    /// Waits for something that changes nothing, and is dropped when the call is aborted. Everything that
+    /// looks at the disk is waited for so.
     pub async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, ToolError> {
         tokio::select! {
             biased;
@@ -96,4 +105,19 @@ impl Call {
             done = work => Ok(done),
         }
     }
+}
+
+/// As [`Call::finish`].
+pub(crate) async fn finish<T>(
+    work: impl Future<Output = T>,
+    cancelled: &CancellationToken,
+    grace: Duration,
+) -> Option<T> {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return Some(done),
+        () = cancelled.cancelled() => {}
+    }
+    tokio::time::timeout(grace, work).await.ok()
 }

@@ -24,6 +24,10 @@ pub struct Limits {
     pub output_file: u64,
     /// Tries to apply an edit while the user types.
     pub edit_tries: usize,
+    /// How long an abort waits for a change that is being applied.
+    pub abort_grace: Duration,
+    /// How long the calls of an answer wait for the disk to say which files they name.
+    pub resolve: Duration,
     /// How long closing waits for runs to stop.
     pub close: Duration,
 }
@@ -41,6 +45,8 @@ impl Default for Limits {
             tool_output: 256 * 1024,
             output_file: 1 << 30,
             edit_tries: 3,
+            abort_grace: Duration::from_secs(3),
+            resolve: Duration::from_secs(2),
             close: Duration::from_secs(4),
         }
     }

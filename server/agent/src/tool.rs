@@ -15,7 +15,7 @@ pub(crate) use arguments::arguments;
 use crate::call::Call;
 use crate::context::Context;
 use crate::result::{Output, ToolError};
-use crate::workspace::FileName;
+use crate::workspace::{FileName, Workspace};
 
 /// Something the model can call.
 pub trait Tool: Send + Sync + fmt::Debug {
@@ -47,6 +47,15 @@ pub enum Access {
 }
 
 impl Access {
+    /// The same with the links of its path followed.
+    pub(crate) async fn resolved(&self, workspace: &dyn Workspace) -> Self {
+        match self {
+            Self::Read(name) => Self::Read(resolved(name, workspace).await),
+            Self::Write(name) => Self::Write(resolved(name, workspace).await),
+            other => other.clone(),
+        }
+    }
+
     /// Whether two calls must run one after the other.
     pub fn conflicts(&self, other: &Self) -> bool {
         match (self, other) {
@@ -57,6 +66,17 @@ impl Access {
             (Self::User, Self::User) => true,
             _ => false,
         }
+    }
+}
+
+/// A path that cannot be resolved stands for itself: the call will say why.
+async fn resolved(name: &FileName, workspace: &dyn Workspace) -> FileName {
+    match name {
+        FileName::Path(path) => match workspace.resolve(path).await {
+            Ok(path) => FileName::Path(path),
+            Err(_) => name.clone(),
+        },
+        FileName::Document(_) => name.clone(),
     }
 }
 

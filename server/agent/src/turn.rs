@@ -69,7 +69,11 @@ impl Turn {
     }
 
     async fn turn(&mut self) -> EndReason {
-        match attachments::read(&self.attachments, &self.context, &self.asking.model).await {
+        let attached = attachments::read(&self.attachments, &self.context, &self.asking.model);
+        let Some(attached) = self.cancelled.run_until_cancelled(attached).await else {
+            return EndReason::Aborted;
+        };
+        match attached {
             Ok(parts) => self.reporter.report(Report::Opened { parts }).await,
             Err(failure) => {
                 self.reporter.report(Report::Failed(failure)).await;

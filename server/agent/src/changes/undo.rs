@@ -15,6 +15,7 @@ use super::keep::{Planned, keep};
 use super::log::{Change, Texts};
 use super::undone::{Conflict, Target, UndoError, Undone, UndoneFile};
 use crate::blocking::{blocking, unified_diff};
+use crate::call::finish;
 use crate::context::Context;
 use crate::event::Failure;
 use crate::id::TurnId;
@@ -131,7 +132,9 @@ impl Undo {
     async fn one(&self, file: &Arc<OneFile>) -> Result<Option<String>, Refused> {
         let shown = self.context.display(&file.name);
         for _ in 0..self.context.limits.edit_tries {
-            let now = match self.context.workspace.read(&file.name).await {
+            let reading = self.context.workspace.read(&file.name);
+            let Some(read) = self.cancelled.run_until_cancelled(reading).await else { return Ok(None) };
+            let now = match read {
                 Ok(now) => Some(now),
                 Err(FileError::NotFound { .. }) => None,
                 Err(error) => return Err(self.conflict(file, error, None)),
@@ -152,7 +155,7 @@ impl Undo {
             let diff = unified_diff(&base.text, &new, &shown).await.text;
             let written = match &target {
                 Some(_) => self.write(&base, edits).await,
-                None => self.context.workspace.remove(&base).await.map(|uri| (uri, None)),
+                None => self.remove(&base).await,
             };
             match written {
                 Ok((uri, left)) => {
@@ -184,8 +187,17 @@ impl Undo {
 
     async fn write(&self, base: &File, edits: EditSet) -> Result<(String, Option<Rope>), WriteError> {
         let change = workspace::Change { base: base.clone(), edits };
-        let written = self.context.workspace.write(change).await?;
+        let written = self.finish(self.context.workspace.write(change)).await?;
         Ok((written.uri, Some(written.left)))
+    }
+
+    async fn remove(&self, base: &File) -> Result<(String, Option<Rope>), WriteError> {
+        Ok((self.finish(self.context.workspace.remove(base)).await?, None))
+    }
+
+    async fn finish<T>(&self, work: impl Future<Output = Result<T, WriteError>>) -> Result<T, WriteError> {
+        let finished = finish(work, &self.cancelled, self.context.limits.abort_grace).await;
+        finished.unwrap_or(Err(WriteError::Unanswered))
     }
 
     fn conflict(&self, file: &OneFile, why: impl ToString, shown: Option<String>) -> Refused {

@@ -87,7 +87,9 @@ pub(super) async fn change_file(
                 failure.message
             ))
         })?;
-        match context.workspace.write(Change { base: base.clone(), edits: edits.clone() }).await {
+        let change = Change { base: base.clone(), edits: edits.clone() };
+        let written = call.finish(context.workspace.write(change)).await;
+        match written.unwrap_or(Err(WriteError::Unanswered)) {
             Ok(written) => {
                 kept.made(&expected, Some(&written.left), context, reporter).await;
                 let was_stale = context.note_edit(name, &base.text, &edits, &written.expected, true);
@@ -149,13 +151,13 @@ async fn tell(name: &FileName, call: &Call, result: Result<Output, ToolError>) -
 
 async fn resolved(path: &str, call: &Call) -> Result<FileName, ToolError> {
     match call.context.name(path) {
-        FileName::Path(path) => Ok(FileName::Path(call.context.workspace.resolve(&path).await?)),
+        FileName::Path(path) => Ok(FileName::Path(call.wait(call.context.workspace.resolve(&path)).await??)),
         document => Ok(document),
     }
 }
 
 async fn read_or_missing(name: &FileName, call: &Call) -> Result<File, ToolError> {
-    match call.context.workspace.read(name).await {
+    match call.wait(call.context.workspace.read(name)).await? {
         Ok(file) => Ok(file),
         Err(FileError::NotFound { .. }) if matches!(name, FileName::Path(_)) => {
             Ok(File { name: name.clone(), text: Rope::new(), origin: Origin::Missing })

@@ -39,7 +39,7 @@ pub(super) fn parameters(more: &[(&str, Value)]) -> Value {
 pub(super) async fn place(args: Value, call: &Call) -> Result<Place, ToolError> {
     let args: Args = decode(args)?;
     let name = permitted(&args.path, call).await?;
-    let file = match call.context.workspace.read(&name).await {
+    let file = match call.wait(call.context.workspace.read(&name)).await? {
         Ok(file) => file,
         Err(error) => return Err(with_suggestions(error, &args.path, &name, call).await),
     };

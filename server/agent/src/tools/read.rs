@@ -64,7 +64,7 @@ impl Tool for Read {
             if let FileName::Path(path) = &name
                 && is_image_name(&path.file_name())
             {
-                let bytes = match call.context.workspace.read_bytes(path, image::MAX_BYTES).await {
+                let bytes = match call.wait(call.context.workspace.read_bytes(path, image::MAX_BYTES)).await? {
                     Ok(bytes) => bytes,
                     Err(FileError::TooLarge { size, .. }) => {
                         return Err(no_image(&name, &ImageError::TooLarge { n_bytes: size }, call));
@@ -77,7 +77,7 @@ impl Tool for Read {
                     return Ok(Output { parts: vec![part], ..Output::default() });
                 }
             }
-            let file = match call.context.workspace.read(&name).await {
+            let file = match call.wait(call.context.workspace.read(&name)).await? {
                 Ok(file) => file,
                 Err(error) => return Err(with_suggestions(error, &args.path, &name, call).await),
             };
@@ -106,7 +106,7 @@ pub(super) fn named(args: &Value, context: &Context) -> Option<FileName> {
 pub(super) async fn permitted(path: &str, call: &Call) -> Result<FileName, ToolError> {
     let name = call.context.name(path);
     let FileName::Path(path) = &name else { return Ok(name) };
-    let resolved = call.context.workspace.resolve(path).await?;
+    let resolved = call.wait(call.context.workspace.resolve(path)).await??;
     if !is_kept_output(path, &resolved, call).await? {
         permit_read(&resolved, call).await?;
     }
@@ -126,7 +126,7 @@ pub(super) async fn permit_read(resolved: &AbsPath, call: &Call) -> Result<(), T
 async fn is_kept_output(path: &AbsPath, resolved: &AbsPath, call: &Call) -> Result<bool, ToolError> {
     match AbsPath::new(call.context.output_dir.clone()) {
         Ok(kept) if path.starts_with(&kept) => {
-            Ok(resolved.starts_with(&call.context.workspace.resolve(&kept).await?))
+            Ok(resolved.starts_with(&call.wait(call.context.workspace.resolve(&kept)).await??))
         }
         _ => Ok(false),
     }
@@ -154,7 +154,10 @@ pub(super) async fn with_suggestions(
         return ToolError::failed(format!("{error}; did you mean {reading}?"));
     }
     let Some(parent) = path.parent() else { return error.into() };
-    let names = call.context.workspace.names(&parent).await;
+    let names = match call.wait(call.context.workspace.names(&parent)).await {
+        Ok(names) => names,
+        Err(aborted) => return aborted,
+    };
     let wanted = path.file_name();
     let near = nearest_names(&wanted, names.iter().map(String::as_str), SUGGESTIONS);
     if near.is_empty() {

@@ -93,7 +93,7 @@ impl Tool for ShellTool {
             let action = Action::Command { command: &args.command, directory: &context.working_dir };
             call.permit(action, confirm).await?;
 
-            let unsaved = context.workspace.save_edited().await;
+            let unsaved = call.finish(context.workspace.save_edited()).await.unwrap_or_default();
             // Saving may take long, and a command does harm from its first moment on.
             if call.cancelled.is_cancelled() {
                 return Err(ToolError::Aborted);

@@ -102,8 +102,16 @@ fn image(mime_type: &str, data: &str) -> Result<Part, Failure> {
 
 async fn open(uri: &str, context: &Context) -> Result<(String, File), Failure> {
     let name = context.name(uri);
-    let error = match context.workspace.read(&name).await {
-        Ok(file) => return Ok((context.display(&name), file)),
+    let read = async {
+        // An editor may have it open under another name.
+        let name = match &name {
+            FileName::Path(path) => FileName::Path(context.workspace.resolve(path).await?),
+            document => document.clone(),
+        };
+        context.workspace.read(&name).await
+    };
+    let error = match read.await {
+        Ok(file) => return Ok((context.display(&file.name), file)),
         Err(error) => error,
     };
     let mut message = format!("an attachment cannot be read: {error}");

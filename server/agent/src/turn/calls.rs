@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use provider::{Part, ToolCall};
@@ -36,7 +37,8 @@ impl Turn {
     /// Runs the calls, side by side where they do not touch the same things. Every call gets a result:
     /// when steering waits or the turn is cancelled, those not started get one that says so.
     pub(super) async fn calls(&self, calls: Vec<ToolCall>, repetition: &mut Repetition) -> Outcome {
-        let mut waiting: VecDeque<Planned> = calls.into_iter().map(|call| self.plan(call)).collect();
+        let planned = join_all(calls.into_iter().map(|call| self.plan(call))).await;
+        let mut waiting: VecDeque<Planned> = planned.into();
         let mut running = FuturesUnordered::new();
         let mut touched: Vec<(CallId, Access)> = Vec::new();
         let mut all_denied = true;
@@ -82,14 +84,26 @@ impl Turn {
         Outcome { all_denied }
     }
 
-    fn plan(&self, call: ToolCall) -> Planned {
+    async fn plan(&self, call: ToolCall) -> Planned {
         let schema = self.asking.toolbox.parameters(&call.name).unwrap_or(&Value::Null);
         let args = arguments(&call.arguments, schema);
         let access = match (self.asking.toolbox.find(&call.name), &args) {
-            (Some(tool), Ok(args)) => tool.access(args, &self.context),
+            (Some(tool), Ok(args)) => self.resolved(tool.access(args, &self.context)).await,
             _ => Access::Nothing,
         };
         Planned { call, args, access }
+    }
+
+    /// Two names of one file are one file. Where the disk does not answer, each name stands for itself: the
+    /// lock of the file still keeps two writers apart.
+    async fn resolved(&self, access: Access) -> Access {
+        let limit = tokio::time::sleep(self.context.limits.resolve);
+        tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => access,
+            resolved = access.resolved(&*self.context.workspace) => resolved,
+            () = limit => access,
+        }
     }
 
     async fn call(&self, planned: Planned) -> (ToolCall, ToolResult) {
