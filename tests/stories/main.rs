@@ -12,6 +12,7 @@ mod compaction;
 mod connections;
 mod copilot;
 mod crash;
+mod disk;
 mod documents;
 mod edits;
 mod endings;

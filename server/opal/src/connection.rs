@@ -1,8 +1,9 @@
 //! One attached client: what it can do, its documents, and the way to it.
 
 mod message_box;
+mod resolving;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use agent::client::{Answer, Client, ClientId, Question, QuestionKind};
 use agent::event::Event;
@@ -23,6 +24,7 @@ use crate::documents::Documents;
 use crate::editor::{Call, Editor};
 use crate::transport::Outbox;
 use crate::{from_proto, to_proto};
+use resolving::Resolving;
 
 /// Large answers that are made for one client at the same time.
 const LARGE_ANSWERS: usize = 4;
@@ -37,10 +39,14 @@ pub(crate) struct Connection {
     pub(crate) documents: Documents,
     large_answers: Semaphore,
     profile: OnceLock<Profile>,
-    folders: Mutex<Vec<AbsPath>>,
+    folders: Mutex<Vec<Folder>>,
+    resolving: Resolving,
     /// The sessions it watches.
     sessions: Mutex<Vec<SessionHandle>>,
 }
+
+/// A folder as the client named it, and where it leads once that is known.
+type Folder = (AbsPath, Option<AbsPath>);
 
 /// What the client said of itself in `initialize`.
 #[derive(Debug, Clone, Default)]
@@ -90,6 +96,7 @@ impl Connection {
             large_answers: Semaphore::new(LARGE_ANSWERS),
             profile: OnceLock::new(),
             folders: Mutex::default(),
+            resolving: Resolving::new(),
             sessions: Mutex::default(),
         }
     }
@@ -140,19 +147,14 @@ impl Connection {
         opal.is_some_and(|opal| opal.tools.contains(&tool))
     }
 
+    /// The folders it works in, resolved. One that cannot be resolved, or not yet, is not among them: nothing
+    /// is inside it.
     pub(crate) fn folders(&self) -> Vec<AbsPath> {
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock_folders().iter().filter_map(|(_, resolved)| resolved.clone()).collect()
     }
 
-    /// Adds and removes folders, resolved.
-    pub(crate) fn change_folders(&self, added: Vec<AbsPath>, removed: &[AbsPath]) {
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        folders.retain(|folder| !removed.contains(folder));
-        for folder in added {
-            if !folders.contains(&folder) {
-                folders.push(folder);
-            }
-        }
+    fn lock_folders(&self) -> MutexGuard<'_, Vec<Folder>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a session it watches.

@@ -4,8 +4,7 @@
 //! known before the next message is looked at, and the router's types refuse URIs that editors do send
 //! (`file:///w/[id].tsx`) and drop the notification without a word.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agent::workspace::FileName;
@@ -30,14 +29,27 @@ struct Open {
     counting: Counting,
     /// By the client's own spelling: to the client two spellings are two documents, even of one file.
     documents: HashMap<String, OpenDocument>,
-    /// The spellings of each file, the one opened last at the end.
-    spellings: HashMap<FileName, Vec<String>>,
+    /// The spellings of each file, by the numbers of their openings.
+    spellings: HashMap<FileName, BTreeMap<u64, String>>,
+    n_openings: u64,
+    /// Opened, and not yet taken to be resolved.
+    opened: Vec<Opened>,
+}
+
+/// A document that was opened, under a path whose links have not been followed.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    number: u64,
+    uri: String,
+    pub(crate) path: AbsPath,
 }
 
 /// An open document at one moment. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenDocument {
     name: FileName,
+    /// The number of its opening: a document may be closed and opened again while its path is resolved.
+    number: u64,
     /// The client's own spelling.
     pub(crate) uri: String,
     document: Document,
@@ -139,9 +151,24 @@ impl Documents {
 
     fn did_open(&self, DidOpen { text_document }: DidOpen) {
         let Item { uri, version, text } = text_document;
-        let name = name(&uri);
-        let document = OpenDocument::new(name, uri, Document::new(DocumentVersion(version), &text));
-        self.lock().open(document);
+        self.lock().open(uri, Document::new(DocumentVersion(version), &text));
+    }
+
+    /// Takes the documents whose links are to be followed: the disk must not be waited for here.
+    pub(crate) fn take_opened(&self) -> Vec<Opened> {
+        std::mem::take(&mut self.lock().opened)
+    }
+
+    /// From now on the document is known by this path, if it is still the one that was opened.
+    pub(crate) fn set_path(&self, opened: &Opened, resolved: AbsPath) {
+        let mut open = self.lock();
+        let is_same = |document: &OpenDocument| document.number == opened.number;
+        if opened.path != resolved
+            && open.documents.get(&opened.uri).is_some_and(is_same)
+            && let Some(document) = open.remove(&opened.uri)
+        {
+            open.insert(OpenDocument { name: FileName::Path(resolved), ..document });
+        }
     }
 
     fn did_change(&self, DidChange { text_document, content_changes }: DidChange) -> Result<(), SyncError> {
@@ -193,9 +220,7 @@ impl Documents {
         match method {
             // The disk does not count for what an editor has open, so this is open with a text that nobody knows.
             "textDocument/didOpen" if !is_open => {
-                let document = Document::new(DocumentVersion(0), "");
-                let document = OpenDocument::new(name(uri), uri.to_owned(), document);
-                self.lock().open(document);
+                self.lock().open(uri.to_owned(), Document::new(DocumentVersion(0), ""));
             }
             "textDocument/didOpen" | "textDocument/didChange" if is_open => {}
             _ => return false,
@@ -230,7 +255,7 @@ impl Documents {
     /// The document of a file; if it is open in several spellings, the one opened last.
     pub(crate) fn get(&self, name: &FileName) -> Option<OpenDocument> {
         let open = self.lock();
-        open.documents.get(open.spellings.get(name)?.last()?).cloned()
+        open.documents.get(open.spellings.get(name)?.last_key_value()?.1).cloned()
     }
 
     /// The document with the client's own spelling.
@@ -243,7 +268,7 @@ impl Documents {
         let open = self.lock();
         let version = |uri: &String| open.documents.get(uri).map(OpenDocument::version);
         let versions = open.spellings.iter();
-        versions.filter_map(|(name, uris)| Some((name.clone(), version(uris.last()?)?))).collect()
+        versions.filter_map(|(name, uris)| Some((name.clone(), version(uris.last_key_value()?.1)?))).collect()
     }
 
     /// Names of open documents below a directory.
@@ -269,30 +294,48 @@ impl Documents {
 }
 
 impl Open {
-    fn open(&mut self, document: OpenDocument) {
-        let uri = document.uri.clone();
+    /// A document is known by the path that the client wrote until its links have been followed.
+    fn open(&mut self, uri: String, document: Document) {
         self.close(&uri);
-        self.spellings.entry(document.name.clone()).or_default().push(uri.clone());
-        self.documents.insert(uri, document);
+        self.n_openings += 1;
+        let number = self.n_openings;
+        let name = match AbsPath::from_uri(&uri) {
+            Ok(path) => {
+                self.opened.push(Opened { number, uri: uri.clone(), path: path.clone() });
+                FileName::Path(path)
+            }
+            Err(_) => FileName::Document(uri.clone()),
+        };
+        self.insert(OpenDocument::new(name, number, uri, document));
     }
 
     /// False: it was not open.
     fn close(&mut self, uri: &str) -> bool {
-        let Some(closed) = self.documents.remove(uri) else { return false };
-        if let Some(spellings) = self.spellings.get_mut(&closed.name) {
-            spellings.retain(|other| other != uri);
+        self.remove(uri).is_some()
+    }
+
+    fn insert(&mut self, document: OpenDocument) {
+        let spellings = self.spellings.entry(document.name.clone()).or_default();
+        spellings.insert(document.number, document.uri.clone());
+        self.documents.insert(document.uri.clone(), document);
+    }
+
+    fn remove(&mut self, uri: &str) -> Option<OpenDocument> {
+        let removed = self.documents.remove(uri)?;
+        if let Some(spellings) = self.spellings.get_mut(&removed.name) {
+            spellings.remove(&removed.number);
             if spellings.is_empty() {
-                self.spellings.remove(&closed.name);
+                self.spellings.remove(&removed.name);
             }
         }
-        true
+        Some(removed)
     }
 }
 
 impl OpenDocument {
-    fn new(name: FileName, uri: String, document: Document) -> Self {
+    fn new(name: FileName, number: u64, uri: String, document: Document) -> Self {
         let told = document.text().clone();
-        Self { name, uri, document, told, was_saved: false, is_lost: false }
+        Self { name, number, uri, document, told, was_saved: false, is_lost: false }
     }
 
     pub(crate) fn name(&self) -> &FileName {
@@ -325,26 +368,6 @@ impl OpenDocument {
 
 fn decode<'de, T: Deserialize<'de>>(params: &'de Value) -> Result<T, SyncError> {
     Ok(serde_path_to_error::deserialize(params)?)
-}
-
-/// A document is known by the file it is, however its client spells it.
-pub(crate) fn name(uri: &str) -> FileName {
-    match AbsPath::from_uri(uri) {
-        Ok(path) => FileName::Path(resolve(&path)),
-        Err(_) => FileName::Document(uri.to_owned()),
-    }
-}
-
-/// Follows symlinks; of what does not exist, the part that does. A few system calls on the reader: the
-/// document's name must be known before the next message.
-pub(crate) fn resolve(path: &AbsPath) -> AbsPath {
-    fn existing(path: &Path) -> Option<std::path::PathBuf> {
-        if let Ok(resolved) = dunce::canonicalize(path) {
-            return Some(resolved);
-        }
-        Some(existing(path.parent()?)?.join(path.file_name()?))
-    }
-    existing(path.as_path()).and_then(|path| AbsPath::new(path).ok()).unwrap_or_else(|| path.clone())
 }
 
 #[cfg(test)]

@@ -172,7 +172,10 @@ impl<B: LanguageServer> Edge<B> {
         let notify = || self.connection.documents.notify(method, params);
         let why = match std::panic::catch_unwind(AssertUnwindSafe(notify)) {
             Ok(None) => return false,
-            Ok(Some(Ok(()))) => return true,
+            Ok(Some(Ok(()))) => {
+                self.connection.resolve_documents();
+                return true;
+            }
             Ok(Some(Err(error))) => error.to_string(),
             Err(_panic) => {
                 self.connection.documents.lose(method, params);

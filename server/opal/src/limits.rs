@@ -20,6 +20,8 @@ pub struct Limits {
     pub save_documents: Duration,
     /// The editor's answer to `client/tool_call`.
     pub client_tool: Duration,
+    /// For the disk to say where the documents and folders lead that a client has named.
+    pub resolve: Duration,
     /// After the end of a connection, for what still has to be written.
     pub linger: Duration,
     /// Bytes of a file that is read.
@@ -40,6 +42,7 @@ impl Default for Limits {
             verify_edit: Duration::from_secs(2),
             save_documents: Duration::from_secs(10),
             client_tool: Duration::from_secs(60),
+            resolve: Duration::from_secs(2),
             linger: Duration::from_millis(250),
             read_file: 64 << 20,
             edit_closed_file: 5 << 20,

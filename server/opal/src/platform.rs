@@ -5,4 +5,4 @@
 mod imp;
 
 pub use imp::{EndSignals, Input, Output, discard_typed_input, process_gone, stdio};
-pub(crate) use imp::{keep_attributes, sync_directory};
+pub(crate) use imp::{copy_attributes, open_to_write, shared_identity, spelled_on_disk, sync_directory};

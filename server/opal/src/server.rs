@@ -19,9 +19,11 @@ use tokio_util::task::TaskTracker;
 use tower_lsp::lsp_types::MessageType;
 
 use crate::connection::Connection;
-use crate::documents::resolve;
+use crate::file_locks::FileLocks;
 use crate::models::Models;
+use crate::resolve::resolve;
 use crate::settings::{NoModel, Settings};
+use crate::unfinished::Unfinished;
 use crate::workspace::SessionWorkspace;
 use crate::{Limits, Outputs, platform};
 
@@ -40,6 +42,8 @@ struct Shared {
     notices: watch::Sender<Vec<String>>,
     store: Store,
     outputs: Outputs,
+    file_locks: FileLocks,
+    unfinished: Unfinished,
     /// Old outputs are removed when the first session begins: the start is not held up by it.
     swept: Once,
     sessions: Mutex<Vec<Live>>,
@@ -93,6 +97,8 @@ impl Server {
         let store = Store::open(&settings.data_dir, options);
         let shared = Shared {
             outputs: Outputs::new(&settings.data_dir),
+            file_locks: FileLocks::default(),
+            unfinished: Unfinished::new(&settings.data_dir),
             swept: Once::new(),
             models: Models::new(&settings, limits.provider),
             settings,
@@ -234,7 +240,7 @@ impl Server {
     }
 }
 
-/// An existing directory, by absolute path or `file:` URI, resolved.
+/// An existing directory, by absolute path or `file:` URI, resolved. Blocks on the disk.
 fn directory(name: &str) -> Result<AbsPath, StartError> {
     let bad = |problem: String| StartError::Params { name: "working_dir", problem };
     let path = if name.starts_with("file:") {
@@ -242,7 +248,7 @@ fn directory(name: &str) -> Result<AbsPath, StartError> {
     } else {
         AbsPath::new(PathBuf::from(name)).map_err(|error| bad(error.to_string()))?
     };
-    let path = resolve(&path);
+    let path = resolve(&path).map_err(|error| bad(error.to_string()))?;
     if !path.as_path().is_dir() {
         return Err(bad(format!("{path} is not a directory")));
     }

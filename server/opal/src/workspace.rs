@@ -21,14 +21,19 @@ use text::{AbsPath, Rope};
 
 use self::clean::Standing;
 use crate::Limits;
-use crate::blocking::blocking;
+use crate::blocking::{Awaited, blocking, blocking_while_awaited};
 use crate::connection::Connection;
-use crate::documents::{OpenDocument, resolve};
+use crate::documents::OpenDocument;
+use crate::file_locks::{FileLock, FileLocks};
+use crate::resolve::resolve;
+use crate::unfinished::Unfinished;
 
 #[derive(Debug)]
 pub(crate) struct SessionWorkspace {
     session_id: SessionId,
     limits: Limits,
+    locks: FileLocks,
+    unfinished: Unfinished,
     /// In the order in which they were attached. A connection owns its documents; this only looks at them.
     connections: Mutex<Vec<Weak<Connection>>>,
     /// Open documents that this session edited, until they are seen to be saved.
@@ -52,8 +57,14 @@ struct Held {
 }
 
 impl SessionWorkspace {
-    pub(crate) fn new(session_id: SessionId, limits: Limits) -> Self {
-        Self { session_id, limits, connections: Mutex::default(), edited: Mutex::default() }
+    pub(crate) fn new(
+        session_id: SessionId,
+        limits: Limits,
+        locks: FileLocks,
+        unfinished: Unfinished,
+    ) -> Self {
+        let (connections, edited) = (Mutex::default(), Mutex::default());
+        Self { session_id, limits, locks, unfinished, connections, edited }
     }
 
     pub(crate) fn attach(&self, connection: &Arc<Connection>) {
@@ -68,9 +79,18 @@ impl SessionWorkspace {
         lock(&self.connections).iter().filter_map(Weak::upgrade).filter(|client| client.is_open()).collect()
     }
 
+    /// What clients have named is known by its resolved path then, if the disk answers in time.
+    async fn names_settled(&self) {
+        let settled = self.connections().into_iter().map(|connection| async move {
+            connection.names_settled(self.limits.resolve).await;
+        });
+        futures::future::join_all(settled).await;
+    }
+
     /// The document as the client that has it open sees it. If several have: the one that is not clean, which is
     /// where somebody is at work.
     async fn find(&self, name: &FileName) -> Option<Held> {
+        self.names_settled().await;
         let mut held: Vec<Held> = self
             .connections()
             .into_iter()
@@ -132,9 +152,11 @@ impl SessionWorkspace {
         let expected = edits
             .apply(&base.text)
             .map_err(|error| WriteError::Io { name: base.name.to_string(), reason: error.to_string() })?;
+        let lock = self.locks.lock(&base.name).await;
+        leads_to_itself(&base.name).await?;
         match self.find(&base.name).await {
             Some(held) => self.write_open(held, &base, &edits, expected).await,
-            None => self.write_closed(&base, &edits, expected).await,
+            None => self.write_closed(lock, &base, &edits, expected).await,
         }
     }
 
@@ -188,8 +210,10 @@ impl SessionWorkspace {
         Ok(Written { uri, text, expected, left, on_disk })
     }
 
+    /// Whoever waits for it may stop waiting: the lock is held until the disk has answered.
     async fn write_closed(
         &self,
+        lock: FileLock,
         base: &File,
         edits: &text::EditSet,
         expected: Rope,
@@ -197,32 +221,39 @@ impl SessionWorkspace {
         let FileName::Path(path) = &base.name else {
             return Err(WriteError::Refused { reason: "the document is not open any more".into() });
         };
-        // It was open when it was read, or it has changed since.
-        let stands = match self.on_disk(path).await {
-            Ok(read) => Some(read),
-            Err(FileError::NotFound { .. }) => None,
-            Err(error) => return Err(WriteError::Io { name: path.to_string(), reason: error.to_string() }),
-        };
-        let unchanged = match (&stands, &base.origin) {
-            (Some(read), Origin::Disk { .. }) => read.text == base.text,
-            (None, Origin::Missing) => true,
-            _ => false,
-        };
-        if !unchanged || resolve(path) != *path {
+        let is_missing = base.origin == Origin::Missing;
+        // It was open when it was read.
+        if !is_missing && !matches!(base.origin, Origin::Disk { .. }) {
             return Err(WriteError::Stale);
         }
         if expected.len_bytes() <= self.limits.edit_closed_file
             && let Some(connection) = self.editor_for_closed()
-            && (stands.is_some() || connection.profile().create_files)
+            && (!is_missing || connection.profile().create_files)
         {
+            let unchanged = match self.on_disk(path).await {
+                Ok(read) => !is_missing && read.text == base.text,
+                Err(FileError::NotFound { .. }) => is_missing,
+                Err(error) => {
+                    return Err(WriteError::Io { name: path.to_string(), reason: error.to_string() });
+                }
+            };
+            if !unchanged {
+                return Err(WriteError::Stale);
+            }
             return self.write_through_editor(&connection, path, base, edits, expected).await;
         }
         let file = disk::NewText {
             path: path.clone(),
+            base: (!is_missing).then(|| base.text.clone()),
             text: expected.clone(),
-            encoding: stands.map(|read| read.encoding).unwrap_or_default(),
+            max: self.limits.read_file,
         };
-        blocking(move || disk::write(&file)).await?;
+        let unfinished = self.unfinished.clone();
+        let write = move |awaited: &Awaited| {
+            let _lock = lock;
+            disk::write(&file, &unfinished, awaited)
+        };
+        blocking_while_awaited(write).await?;
         let (text, left) = (expected.clone(), expected.clone());
         Ok(Written { uri: path.to_uri(), text, expected, left, on_disk: OnDisk::Saved })
     }
@@ -310,10 +341,11 @@ impl SessionWorkspace {
 
     /// Through the editor where it can, so that what it shows of the file goes too.
     async fn remove_file(&self, file: &File) -> Result<String, WriteError> {
-        let io = |reason: String| WriteError::Io { name: file.name.to_string(), reason };
         let FileName::Path(path) = &file.name else {
             return Err(WriteError::Refused { reason: "the document is nowhere on disk".into() });
         };
+        let _lock = self.locks.lock(&file.name).await;
+        leads_to_itself(&file.name).await?;
         let held = self.find(&file.name).await;
         let stands = match &held {
             Some(held) if held.document.is_lost() => None,
@@ -345,7 +377,7 @@ impl SessionWorkspace {
             Some(connection) => apply::remove(&connection, &uri, &self.limits).await?,
             None => {
                 let path = path.clone();
-                blocking(move || disk::remove(&path)).await.map_err(|error| io(error.to_string()))?;
+                blocking_while_awaited(move |awaited| disk::remove(&path, awaited)).await?;
             }
         }
         match self.on_disk(path).await {
@@ -414,7 +446,13 @@ impl Workspace for SessionWorkspace {
     }
 
     fn resolve<'a>(&'a self, path: &'a AbsPath) -> BoxFuture<'a, Result<AbsPath, FileError>> {
-        futures::future::ready(Ok(resolve(path))).boxed()
+        async move {
+            // The path is judged by the clients' folders.
+            self.names_settled().await;
+            let (path, named) = (path.clone(), path.clone());
+            blocking(move || resolve(&path)).await.map_err(|error| error.of(&named))
+        }
+        .boxed()
     }
 
     fn read<'a>(&'a self, name: &'a FileName) -> BoxFuture<'a, Result<File, FileError>> {
@@ -475,6 +513,14 @@ impl Workspace for SessionWorkspace {
 /// Returns true if the text shows that the edits were applied.
 fn is_applied(text: &Rope, expected: &Rope, edits: &text::EditSet) -> bool {
     text == expected || text::differs_only_outside(expected, text, &edits.changed_ranges_after())
+}
+
+/// An error if the name leads elsewhere since it was resolved.
+async fn leads_to_itself(name: &FileName) -> Result<(), WriteError> {
+    match name.clone() {
+        FileName::Path(path) => blocking(move || disk::leads_to_itself(&path)).await,
+        FileName::Document(_) => Ok(()),
+    }
 }
 
 /// What a change left where this stands now. A formatter cannot be told from the user, so what can be kept

@@ -174,15 +174,28 @@ fn a_document_whose_change_cannot_be_taken_is_lost_until_it_is_whole() {
 
 #[test]
 #[cfg(unix)]
-fn a_symlink_is_the_file_it_points_to() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("real"), "x").unwrap();
-    std::os::unix::fs::symlink("real", directory.path().join("link")).unwrap();
-    let real = name(&format!("file://{}/real", directory.path().display()));
-    assert_eq!(name(&format!("file://{}/link", directory.path().display())), real);
-    let missing = AbsPath::new(directory.path().join("link/../new/file")).unwrap();
-    assert_eq!(
-        resolve(&missing),
-        AbsPath::new(directory.path().canonicalize().unwrap().join("new/file")).unwrap()
-    );
+fn a_document_is_known_by_its_file_once_that_is_resolved() {
+    let documents = Documents::new();
+    let notify = |(method, params): (&str, Value)| {
+        documents.notify(&format!("textDocument/{method}"), &params).unwrap().unwrap();
+    };
+    let path = |path: &str| AbsPath::new(path).unwrap();
+    let text = |name: &str| Some(documents.get(&FileName::Path(path(name)))?.text().to_string());
+    notify(open("file:///none/link", 1, "one"));
+    notify(open("file:///none/real", 1, "other"));
+    let [link, real] = documents.take_opened().try_into().unwrap();
+    assert_eq!(text("/none/link").as_deref(), Some("one"));
+    notify(change("file:///none/link", 2, json!([{"text": "two"}])));
+    documents.set_path(&real, path("/none/real"));
+    documents.set_path(&link, path("/none/real"));
+    assert_eq!(text("/none/link"), None);
+    assert_eq!(text("/none/real").as_deref(), Some("other"), "the one opened last");
+    notify(close("file:///none/real"));
+    assert_eq!(text("/none/real").as_deref(), Some("two"));
+
+    // An answer that comes when the document was opened anew is not of it.
+    notify(open("file:///none/link", 1, "three"));
+    documents.set_path(&link, path("/none/real"));
+    assert_eq!(text("/none/link").as_deref(), Some("three"));
+    assert_eq!(text("/none/real"), None);
 }

@@ -71,7 +71,8 @@ impl Backend {
             }
             Err(_) => {
                 let record = self.record(params.session_id).await?;
-                let context = self.server.context_of(&record, &self.connection).map_err(errors::start)?;
+                let context = self.server.context_of(&record, &self.connection).await;
+                let context = context.map_err(errors::start)?;
                 (StoredSession { store, session: record.id }, context)
             }
         };

@@ -15,7 +15,6 @@ use tower_lsp::lsp_types::{
 
 use super::Backend;
 use crate::connection::Profile;
-use crate::documents::resolve;
 
 /// Characters of a client's name that are told.
 const MAX_NAME: usize = 60;
@@ -105,7 +104,7 @@ fn folders(params: &InitializeParams) -> Vec<AbsPath> {
 }
 
 fn path(uri: &Uri) -> Option<AbsPath> {
-    Some(resolve(&AbsPath::from_uri(uri.as_str()).ok()?))
+    AbsPath::from_uri(uri.as_str()).ok()
 }
 
 fn capabilities(encoding: PositionEncoding) -> ServerCapabilities {

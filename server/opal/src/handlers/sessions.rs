@@ -12,7 +12,7 @@ use tower_lsp::jsonrpc::{Error, Result};
 
 use super::{Backend, decode, reply};
 use crate::blocking::blocking;
-use crate::documents::resolve;
+use crate::resolve::resolve;
 use crate::{errors, from_proto, to_proto};
 
 /// Entries on a page of a history when the client names no number.
@@ -23,7 +23,8 @@ impl Backend {
     pub(super) async fn session_list(&self, params: Value) -> Result<SessionListResult> {
         let params: SessionListParams = decode(params)?;
         let limit = params.limit.map_or(0, |limit| limit as usize);
-        let working_dir = params.working_dir.map(|name| directory(&name));
+        let working_dir = params.working_dir;
+        let working_dir = blocking(move || working_dir.map(|name| directory(&name))).await;
         match params.query.filter(|words| !words.trim().is_empty()) {
             Some(words) => {
                 let found =
@@ -194,5 +195,5 @@ fn search(
 /// A directory as sessions store it.
 fn directory(name: &str) -> String {
     let path = if name.starts_with("file:") { AbsPath::from_uri(name).ok() } else { AbsPath::new(name).ok() };
-    path.map_or_else(|| name.to_owned(), |path| resolve(&path).to_string())
+    path.map_or_else(|| name.to_owned(), |path| resolve(&path).unwrap_or(path).to_string())
 }

@@ -1,10 +1,11 @@
 //! Unix: stdio as non-blocking descriptors where it is a pipe or a socket, signals, file attributes.
 
-use std::fs::{File, Metadata};
+use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -183,17 +184,102 @@ pub fn process_gone(process_id: u32) -> impl Future<Output = ()> + Send + use<> 
     }
 }
 
-/// Gives a new file the permissions and, where allowed, the owner of the one it replaces.
-pub(crate) fn keep_attributes(file: &File, old: &Metadata) -> io::Result<()> {
-    let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid())
-        && let Err(error) = fchown(file, Some(old.uid()), Some(old.gid()))
-    {
-        // Only root may give files away.
-        tracing::debug!(%error, "the owner of a file could not be kept");
-    }
-    file.set_permissions(PermissionsExt::from_mode(old.mode() & 0o7777))
+/// Returns an existing path as the disk spells it. Elsewhere than on Linux a name may be written in any case.
+pub(crate) fn spelled_on_disk(existing: &Path) -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(existing.to_owned()) } else { std::fs::canonicalize(existing) }
 }
+
+/// Opens a file for reading and writing. Neither follows a link nor waits for the holder of a lease
+/// (<https://man7.org/linux/man-pages/man2/F_SETLEASE.2const.html>).
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = std::fs::OpenOptions::new();
+    // Not every platform's flags are of the same type.
+    #[allow(clippy::useless_conversion)]
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    options.read(true).write(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::new(error.kind(), "another program holds a lease on it"),
+        _ => error,
+    })
+}
+
+/// The identity of a file that has several names, by which all of them are one. `None` for others: a write
+/// replaces them, and what replaces them has another identity.
+pub(crate) fn shared_identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    (metadata.is_file() && metadata.nlink() > 1).then(|| (metadata.dev(), metadata.ino()))
+}
+
+/// Gives a new file what the old one has beside its text: owner, permissions, extended attributes and, on
+/// Linux, access control lists, which are such attributes.
+///
+/// # Errors
+/// If the new file cannot stand for the old one.
+pub(crate) fn copy_attributes(old: &File, new: &File) -> io::Result<()> {
+    let (was, is) = (old.metadata()?, new.metadata()?);
+    if was.nlink() > 1 {
+        return Err(io::Error::other("the file has other names"));
+    }
+    if (was.uid(), was.gid()) != (is.uid(), is.gid()) {
+        // Only root may give files away.
+        fchown(new, Some(was.uid()), Some(was.gid()))?;
+    }
+    copy_extended_attributes(old, new)?;
+    // Last: an access control list changes them.
+    new.set_permissions(PermissionsExt::from_mode(was.mode() & 0o7777))
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn copy_extended_attributes(old: &File, new: &File) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fremovexattr, fsetxattr};
+
+    let (old_names, new_names) = (extended_attributes(old)?, extended_attributes(new)?);
+    for name in &old_names {
+        let value = extended_attribute(old, name)?;
+        // One that the system has set, such as a label, often cannot be set again and need not be.
+        if !new_names.contains(name) || extended_attribute(new, name)? != value {
+            fsetxattr(new, name.as_c_str(), &value, XattrFlags::empty())?;
+        }
+    }
+    // A directory may give its new files attributes that the old one does not have.
+    for name in new_names.iter().filter(|name| !old_names.contains(name)) {
+        fremovexattr(new, name.as_c_str())?;
+    }
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn copy_extended_attributes(_old: &File, _new: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Names of a file's extended attributes; none where the file system has no such thing.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn extended_attributes(file: &File) -> io::Result<Vec<CString>> {
+    use rustix::fs::flistxattr;
+    use rustix::io::Errno;
+
+    let mut names = vec![0; MAX_ATTRIBUTE];
+    let n_bytes = match flistxattr(file, names.as_mut_slice()) {
+        Ok(n_bytes) => n_bytes,
+        Err(Errno::NOTSUP | Errno::NOSYS) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    let names = names[..n_bytes].split_inclusive(|byte| *byte == 0);
+    Ok(names.filter_map(|name| CString::from_vec_with_nul(name.to_vec()).ok()).collect())
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn extended_attribute(file: &File, name: &CStr) -> io::Result<Vec<u8>> {
+    let mut value = vec![0; MAX_ATTRIBUTE];
+    let n_bytes = rustix::fs::fgetxattr(file, name, value.as_mut_slice())?;
+    value.truncate(n_bytes);
+    Ok(value)
+}
+
+/// Bytes of a list of attributes, or of one: `XATTR_SIZE_MAX` of Linux. A larger one is an error.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+const MAX_ATTRIBUTE: usize = 64 * 1024;
 
 /// Makes a rename in a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! Windows: tokio's own stdio and signals; renames need no directory sync.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::signal::windows::{CtrlC, CtrlClose, ctrl_c, ctrl_close};
 
@@ -45,9 +45,24 @@ pub async fn process_gone(_process_id: u32) {
     std::future::pending().await
 }
 
-/// Gives a new file the attributes of the one it replaces.
-pub(crate) fn keep_attributes(file: &File, old: &Metadata) -> io::Result<()> {
-    file.set_permissions(old.permissions())
+/// Returns an existing path as the disk spells it.
+pub(crate) fn spelled_on_disk(existing: &Path) -> io::Result<PathBuf> {
+    dunce::canonicalize(existing)
+}
+
+/// Opens a file for reading and writing.
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+    std::fs::OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Files with several names cannot be told from others.
+pub(crate) fn shared_identity(_path: &Path) -> Option<(u64, u64)> {
+    None
+}
+
+/// Gives a new file the attributes of the old one.
+pub(crate) fn copy_attributes(old: &File, new: &File) -> io::Result<()> {
+    new.set_permissions(old.metadata()?.permissions())
 }
 
 /// A rename is durable without more.

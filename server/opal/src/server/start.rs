@@ -14,7 +14,7 @@ use store::{LockError, SessionRecord, SessionUpdate, Store, StoreError};
 use text::AbsPath;
 use tokio_util::sync::CancellationToken;
 
-use super::{Live, NoSession, Server, StartError, directory};
+use super::{Live, NoSession, Server, Shared, StartError, directory};
 use crate::blocking::blocking;
 use crate::connection::Connection;
 use crate::from_proto;
@@ -58,7 +58,8 @@ impl Server {
         params: SessionStartParams,
         connection: &Arc<Connection>,
     ) -> Result<SessionHandle, StartError> {
-        let working_dir = directory(&params.working_dir)?;
+        let named = params.working_dir;
+        let working_dir = blocking(move || directory(&named)).await?;
         let setup = Setup {
             id: SessionId::random(),
             model: params.model,
@@ -73,7 +74,7 @@ impl Server {
             working_dir,
         };
         let model = self.model(setup.model.as_deref()).await.map_err(StartError::NoModel)?;
-        let (options, workspace) = self.options(&setup, model)?;
+        let (setup, options, workspace) = self.options(setup, model).await?;
         let now = agent::journal::now_ms();
         let record = store::SessionRecord {
             id: stored_id(&setup.id)?,
@@ -108,13 +109,15 @@ impl Server {
         let record = match blocking(move || find(&store, &wanted)).await {
             Ok(record) => record,
             // One that was just begun is not stored yet.
-            Err(error) => return self.latest_live(&which).ok_or(error),
+            Err(error) => return self.latest_live(&which).await.ok_or(error),
         };
         if let Ok(session) = self.find(record.id.as_str()) {
             return Ok(session);
         }
-        let moved_to = match &which {
-            Which::Id { working_dir: Some(name), .. } => Some(directory(name).map_err(ResumeError::Start)?),
+        let moved_to = match which {
+            Which::Id { working_dir: Some(name), .. } => {
+                Some(blocking(move || directory(&name)).await.map_err(ResumeError::Start)?)
+            }
             _ => None,
         };
         let (store, client) = (self.shared.store.clone(), connection.client());
@@ -130,13 +133,12 @@ impl Server {
         if let Some(directory) = moved_to {
             self.move_to(&mut loaded.record, &directory).await.map_err(ResumeError::Store)?;
         }
-        let mut setup = setup(&loaded.record).map_err(ResumeError::Start)?;
-        for notice in self.mend(&mut setup.settings).map_err(ResumeError::Start)? {
-            self.notify(notice);
-        }
+        let setup = setup(&loaded.record).await.map_err(ResumeError::Start)?;
+        let (setup, notices) = self.mended(setup).await.map_err(ResumeError::Start)?;
+        notices.into_iter().for_each(|notice| self.notify(notice));
         let model = self.kept_model(setup.model.as_deref()).await;
         let model = model.map_err(|error| ResumeError::Start(StartError::NoModel(error)))?;
-        let (options, workspace) = self.options(&setup, model).map_err(ResumeError::Start)?;
+        let (_, options, workspace) = self.options(setup, model).await.map_err(ResumeError::Start)?;
         let journal = Journal::resumed(self.shared.store.clone(), lock, &loaded);
         let session = self.run(options, journal, conversation, workspace);
         tracing::info!(session = %session.id(), entries = loaded.entries.len(), "session resumed");
@@ -155,9 +157,9 @@ impl Server {
     }
 
     /// The latest session of a directory that lives here; it may not be stored yet.
-    fn latest_live(&self, which: &Which) -> Option<SessionHandle> {
-        let Which::LatestIn(name) = which else { return None };
-        let directory = directory(name).ok()?;
+    async fn latest_live(&self, which: &Which) -> Option<SessionHandle> {
+        let Which::LatestIn(name) = which.clone() else { return None };
+        let directory = blocking(move || directory(&name)).await.ok()?;
         let sessions = self.sessions();
         let latest = sessions.iter().rev().find(|live| live.handle.context().working_dir == directory);
         latest.map(|live| live.handle.clone())
@@ -178,8 +180,12 @@ impl Server {
         }
         self.sessions().push(Live { handle: handle.clone(), workspace });
         self.shared.swept.call_once(|| {
-            let outputs = self.shared.outputs.clone();
-            self.shared.tasks.spawn(blocking(move || outputs.sweep(SystemTime::now())));
+            let server = self.clone();
+            self.shared.tasks.spawn(blocking(move || {
+                server.shared.outputs.sweep(SystemTime::now());
+                let notices = server.shared.unfinished.recover(SystemTime::now());
+                notices.into_iter().for_each(|notice| server.notify(notice));
+            }));
         });
         handle
     }
@@ -201,16 +207,26 @@ impl Server {
     }
 
     /// What a stored session that does not live here works with, for looking at it.
-    pub(crate) fn context_of(
+    pub(crate) async fn context_of(
         &self,
         record: &SessionRecord,
         connection: &Arc<Connection>,
     ) -> Result<Arc<Context>, StartError> {
-        let mut setup = setup(record)?;
-        self.mend(&mut setup.settings)?;
-        let (context, workspace) = self.context(&setup)?;
+        let (setup, _) = self.mended(setup(record).await?).await?;
+        let server = self.clone();
+        let (context, workspace) = blocking(move || server.context(&setup)).await?;
         workspace.attach(connection);
         Ok(context)
+    }
+
+    /// As [`Self::mend`], where looking for shells on the disk harms nobody.
+    async fn mended(&self, mut setup: Setup) -> Result<(Setup, Vec<String>), StartError> {
+        let server = self.clone();
+        blocking(move || {
+            let notices = server.mend(&mut setup.settings)?;
+            Ok((setup, notices))
+        })
+        .await
     }
 
     /// Leaves out of a stored session's settings what is not there any more, and tells what is done without it.
@@ -246,7 +262,10 @@ impl Server {
     fn context(&self, setup: &Setup) -> Result<(Arc<Context>, Arc<SessionWorkspace>), StartError> {
         let settings = &self.shared.settings;
         let shell = self.shell(&setup.settings)?;
-        let workspace = Arc::new(SessionWorkspace::new(setup.id.clone(), self.shared.limits.clone()));
+        let Shared { limits, file_locks, unfinished, .. } = &*self.shared;
+        let workspace =
+            SessionWorkspace::new(setup.id.clone(), limits.clone(), file_locks.clone(), unfinished.clone());
+        let workspace = Arc::new(workspace);
         let mode = setup.settings.permission_mode.as_deref().and_then(of_word);
         let mode = mode.or(settings.permission_mode).unwrap_or_default();
         let context = Context::new(
@@ -277,9 +296,19 @@ impl Server {
         }
     }
 
-    fn options(&self, setup: &Setup, model: Model) -> Result<(Options, Arc<SessionWorkspace>), StartError> {
+    async fn options(
+        &self,
+        setup: Setup,
+        model: Model,
+    ) -> Result<(Setup, Options, Arc<SessionWorkspace>), StartError> {
         let settings = &self.shared.settings;
-        let (context, workspace) = self.context(setup)?;
+        let server = self.clone();
+        let (setup, context) = blocking(move || {
+            let context = server.context(&setup);
+            (setup, context)
+        })
+        .await;
+        let (context, workspace) = context?;
         let toolbox = Toolbox::new(&context.shell, setup.settings.tools.as_deref())
             .map_err(|error| StartError::Params { name: "tools", problem: error.to_string() })?;
         let thinking = setup.settings.thinking_level.as_deref().and_then(of_word).or(settings.thinking_level);
@@ -293,7 +322,7 @@ impl Server {
             context,
             settings: setup.settings.clone(),
         };
-        Ok((options, workspace))
+        Ok((setup, options, workspace))
     }
 }
 
@@ -313,11 +342,13 @@ fn find(store: &Store, which: &Which) -> Result<SessionRecord, ResumeError> {
     }
 }
 
-fn setup(record: &SessionRecord) -> Result<Setup, StartError> {
+async fn setup(record: &SessionRecord) -> Result<Setup, StartError> {
+    let named = record.working_dir.clone();
     Ok(Setup {
         id: SessionId::new(record.id.as_str()),
         model: record.model.clone(),
-        working_dir: directory(&record.working_dir)
+        working_dir: blocking(move || directory(&named))
+            .await
             .map_err(|_| StartError::DirectoryGone(record.working_dir.clone()))?,
         settings: serde_json::from_str(&record.settings_json).unwrap_or_default(),
     })

@@ -22,8 +22,8 @@ use text::to_position;
 use super::SessionWorkspace;
 use crate::blocking::blocking;
 use crate::connection::Connection;
-use crate::documents;
 use crate::editor::CallError;
+use crate::resolve::document_name;
 use crate::to_proto;
 
 /// Characters of what an editor says went wrong.
@@ -242,7 +242,7 @@ fn spelled(client: &Connection, name: &FileName) -> String {
 /// The files of URIs. Following links takes the disk, so it is done once for each.
 async fn names_of(uris: impl Iterator<Item = &String>) -> HashMap<String, FileName> {
     let uris: HashSet<String> = uris.cloned().collect();
-    blocking(move || uris.into_iter().map(|uri| (uri.clone(), documents::name(&uri))).collect()).await
+    blocking(move || uris.into_iter().map(|uri| (uri.clone(), document_name(&uri))).collect()).await
 }
 
 async fn places(locations: Vec<wire::Location>) -> Vec<Location> {

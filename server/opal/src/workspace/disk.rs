@@ -1,13 +1,17 @@
-//! Reading and writing files on disk. Blocking; see [`super::blocking`].
+//! Reading and writing files on disk. Blocking; see [`crate::blocking`].
+
+mod write;
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::io::{self, Read as _};
 
 use agent::workspace::{FileError, WriteError};
-use text::{AbsPath, DecodeError, Encoding, Rope, decode, encode_rope};
+use text::{AbsPath, DecodeError, Encoding, Rope, decode};
 
-use crate::platform;
+use crate::blocking::Awaited;
+use crate::resolve::resolve;
+
+pub(super) use write::{NewText, write};
 
 /// Bytes compared at a time.
 const COMPARE_SIZE: usize = 64 * 1024;
@@ -15,15 +19,6 @@ const COMPARE_SIZE: usize = 64 * 1024;
 /// A text file as it is on disk.
 #[derive(Debug)]
 pub(super) struct Read {
-    pub(super) text: Rope,
-    pub(super) encoding: Encoding,
-}
-
-/// What is to stand in a file.
-#[derive(Debug)]
-pub(super) struct NewText {
-    /// Symlinks resolved: what is renamed over is the file itself.
-    pub(super) path: AbsPath,
     pub(super) text: Rope,
     pub(super) encoding: Encoding,
 }
@@ -75,14 +70,14 @@ pub(super) fn holds(path: &AbsPath, text: &Rope, max: u64) -> Result<bool, FileE
     let mut file = fs::File::open(path.as_path()).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     if length == text.len_bytes() as u64 {
-        return same_bytes(&mut file, text).map_err(failed);
+        return same_bytes(&mut file, chunks(text)).map_err(failed);
     }
     let mut mark = [0; 3];
     let n_mark = usize::try_from(length.min(3)).unwrap_or_default();
     file.read_exact(&mut mark[..n_mark]).map_err(failed)?;
     match &mark {
         [0xef, 0xbb, 0xbf] if length == text.len_bytes() as u64 + 3 => {
-            same_bytes(&mut file, text).map_err(failed)
+            same_bytes(&mut file, chunks(text)).map_err(failed)
         }
         [0xff, 0xfe, _] | [0xfe, 0xff, _] => Ok(read(path, max)?.text == *text),
         // Neovim sends an empty file as one empty line.
@@ -90,11 +85,15 @@ pub(super) fn holds(path: &AbsPath, text: &Rope, max: u64) -> Result<bool, FileE
     }
 }
 
-fn same_bytes(file: &mut fs::File, text: &Rope) -> io::Result<bool> {
+fn chunks(text: &Rope) -> impl Iterator<Item = &[u8]> {
+    text.chunks().map(str::as_bytes)
+}
+
+/// Whether the rest of a file is these chunks.
+fn same_bytes<'a>(file: &mut fs::File, chunks: impl IntoIterator<Item = &'a [u8]>) -> io::Result<bool> {
     let mut buffer = vec![0; COMPARE_SIZE];
     let mut there: &[u8] = &[];
-    for chunk in text.chunks() {
-        let mut chunk = chunk.as_bytes();
+    for mut chunk in chunks {
         while !chunk.is_empty() {
             if there.is_empty() {
                 let n = file.read(&mut buffer)?;
@@ -114,10 +113,26 @@ fn same_bytes(file: &mut fs::File, text: &Rope) -> io::Result<bool> {
     Ok(there.is_empty() && file.read(&mut buffer)? == 0)
 }
 
+/// An error if the path leads elsewhere by now, such as over a link that was put there while the user was
+/// asked: what was judged is not what would be written.
+pub(super) fn leads_to_itself(path: &AbsPath) -> Result<(), WriteError> {
+    match resolve(path) {
+        Ok(resolved) if resolved == *path => Ok(()),
+        Ok(_) => Err(WriteError::Stale),
+        Err(error) => Err(WriteError::Io { name: path.to_string(), reason: error.to_string() }),
+    }
+}
+
 /// Removes a file; one that is gone already is no error.
-pub(super) fn remove(path: &AbsPath) -> io::Result<()> {
+pub(super) fn remove(path: &AbsPath, awaited: &Awaited) -> Result<(), WriteError> {
+    leads_to_itself(path)?;
+    if !awaited.is_awaited() {
+        return Err(WriteError::Unanswered);
+    }
     match fs::remove_file(path.as_path()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(WriteError::Io { name: path.to_string(), reason: error.to_string() })
+        }
         _ => Ok(()),
     }
 }
@@ -126,51 +141,6 @@ pub(super) fn remove(path: &AbsPath) -> io::Result<()> {
 pub(super) fn names(directory: &AbsPath) -> Vec<String> {
     let entries = fs::read_dir(directory.as_path()).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-}
-
-/// Replaces a file, or makes it: the old text or the new one stands there, never a part. Permissions and,
-/// where allowed, the owner are kept.
-pub(super) fn write(new: &NewText) -> Result<(), WriteError> {
-    replace(new).map_err(|error| WriteError::Io { name: new.path.to_string(), reason: error.to_string() })
-}
-
-fn replace(new: &NewText) -> io::Result<()> {
-    let path = new.path.as_path();
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let old = match fs::metadata(path) {
-        Ok(old) if old.permissions().readonly() => {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
-        }
-        Ok(old) => {
-            // A directory that may be written to is no permission to replace what may not.
-            fs::OpenOptions::new().write(true).open(path)?;
-            Some(old)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(directory)?;
-            None
-        }
-        Err(error) => return Err(error),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".opal-").suffix(".tmp");
-    #[cfg(unix)]
-    if old.is_none() {
-        // What the user's umask makes of a new file, not the privacy of a temporary one.
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(directory)?;
-    file.write_all(&encode_rope(&new.text, new.encoding))?;
-    if let Some(old) = &old {
-        platform::keep_attributes(file.as_file(), old)?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The new text stands there; whether the rename survives a power cut is all that is in doubt.
-    if let Err(error) = platform::sync_directory(directory) {
-        tracing::debug!(%error, path = %new.path, "the directory could not be synced");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use expect_test::{Expect, expect};
 use text::Edit;
 
 use super::*;
-use crate::documents::name;
+use crate::resolve::document_name;
 use crate::transport::{Outbox, OutboxWriter};
 use crate::{Server, Settings};
 
@@ -18,8 +18,10 @@ async fn check(before: &[Value], after: &[Value], expected: Expect) {
         connection.documents.notify(&format!("textDocument/{method}"), params).unwrap().unwrap();
     };
     notify(&json!({"textDocument": {"uri": URI, "version": 1, "text": "one, last"}}));
-    let held =
-        Held { connection: connection.clone(), document: connection.documents.get(&name(URI)).unwrap() };
+    let held = Held {
+        connection: connection.clone(),
+        document: connection.documents.get(&document_name(URI)).unwrap(),
+    };
     let edits = EditSet::new(vec![Edit::new(0..3, "two")]).unwrap();
     let expect = edits.apply(held.document.text()).unwrap();
 
