@@ -131,7 +131,7 @@ impl Process {
             }
             // Opal may have been told to use the token of another program.
             for (name, value) in std::env::vars_os() {
-                if value.to_str().is_some_and(provider::is_secret) {
+                if provider::holds_secret(value.as_encoded_bytes()) {
                     command.env_remove(name);
                 }
             }

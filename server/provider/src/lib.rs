@@ -70,7 +70,7 @@ pub use item::{Item, ItemKind, Part};
 pub use model::{ModelInfo, Price, Surcharge};
 pub use request::{Initiator, Request, ThinkingLevel, ToolSpec};
 pub use responses::responses;
-pub use secret::{Masker, Secret, is_secret, mask};
+pub use secret::{Masker, Secret, holds_secret, mask};
 
 /// A service that answers requests. One value per configured provider, shared by all sessions.
 pub trait Provider: Send + Sync + fmt::Debug {

@@ -11,6 +11,9 @@ use memchr::memmem;
 
 /// Shorter ones are not masked: they would blank ordinary words, and nobody has such a key.
 const MIN_BYTES: usize = 8;
+/// Shorter ones may be words that servers on this machine take for a key: LM Studio's, `lm-studio`, stands in the `PATH`
+/// too.
+const MIN_BYTES_OF_PART: usize = 16;
 /// So many are known at the same time, and more if they are all in use. An hour brings two.
 const MANY: usize = 64;
 /// Stands where a secret stood.
@@ -74,11 +77,16 @@ pub(crate) fn masked(text: String) -> String {
     }
 }
 
-/// Whether this is a secret that something in this process uses now.
-pub fn is_secret(text: &str) -> bool {
-    let text = text.trim();
+/// Returns true if a value is a secret that something in this process uses now, or contains one, as in `Bearer KEY` or
+/// `https://user:KEY@host`.
+pub fn holds_secret(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    known.iter().any(|secret| &**secret == text && Arc::strong_count(secret) > 1)
+    let mut in_use = known.iter().filter(|secret| Arc::strong_count(secret) > 1);
+    in_use.any(|secret| {
+        let is_part = secret.len() >= MIN_BYTES_OF_PART && memmem::find(value, secret.as_bytes()).is_some();
+        is_part || secret.as_bytes() == value
+    })
 }
 
 /// [`mask`] for a text that comes in pieces: a secret may be cut anywhere.

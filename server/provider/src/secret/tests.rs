@@ -20,14 +20,24 @@ fn known_secrets_are_masked_wherever_they_stand() {
 }
 
 #[test]
-fn it_stays_known_and_is_in_use_while_somebody_has_it() {
-    let secret = Secret::new("sec-of-use-001");
-    let same = Secret::new("sec-of-use-001");
-    assert!(is_secret(" sec-of-use-001\n") && !is_secret("sec-of-use-0") && !is_secret(""));
+fn a_secret_in_use_is_found_in_other_values() {
+    let word = Secret::new("sec-word");
+    let secret = Secret::new("sec-of-use-0000001");
+    let same = Secret::new("sec-of-use-0000001");
+    let check = |value: &[u8], expected| {
+        assert_eq!(holds_secret(value), expected, "{}", String::from_utf8_lossy(value));
+    };
+    check(b" sec-of-use-0000001\n", true);
+    check(b"https://user:sec-of-use-0000001@host/", true);
+    check(b"\xff sec-of-use-0000001", true);
+    check(b"sec-of-use-000000", false);
+    check(b"", false);
+    check(b"sec-word", true);
+    check(b"/home/me/sec-word/bin:/usr/bin", false);
     drop(secret);
-    assert!(is_secret("sec-of-use-001"));
-    drop(same);
-    assert!(!is_secret("sec-of-use-001"));
+    check(b"sec-of-use-0000001", true);
+    drop((same, word));
+    check(b"sec-of-use-0000001", false);
 }
 
 #[test]
