@@ -8,8 +8,10 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const MAX_HEADER: usize = 8 * 1024;
 /// Room made for a read; a frame that is known to be larger gets its own size.
 const READ_SIZE: usize = 64 * 1024;
-/// After a frame beyond this the buffer that held it is given back.
+/// A buffer beyond this is given up when little is left in it.
 const KEEP_CAPACITY: usize = 256 * 1024;
+/// How often a byte is given back to the stream, on average.
+const RETURNS: usize = 4;
 const LENGTH: &[u8] = b"content-length:";
 const HEADER_END: &[u8] = b"\r\n\r\n";
 
@@ -42,12 +44,22 @@ pub struct FrameReader<R> {
     searched: usize,
     /// Skipping what is left of something bad.
     lost: bool,
+    /// Bytes that may still be given back by [`FrameReader::reject`].
+    returnable: usize,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Frames beyond `max_frame` bytes are skipped.
     pub fn new(stream: R, max_frame: usize) -> Self {
-        Self { stream, buffer: BytesMut::new(), framing: None, max_frame, searched: 0, lost: false }
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            framing: None,
+            max_frame,
+            searched: 0,
+            lost: false,
+            returnable: 0,
+        }
     }
 
     /// Known after the first byte.
@@ -65,7 +77,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             self.buffer.reserve(READ_SIZE);
             match self.stream.read_buf(&mut self.buffer).await {
                 Ok(0) => return None,
-                Ok(_) => {}
+                // What was given back may be given back again, but not for each header that it holds.
+                Ok(n) => self.returnable = self.returnable.saturating_add(n * RETURNS),
                 Err(error) => {
                     tracing::debug!(%error, "the stream broke");
                     return None;
@@ -75,12 +88,16 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     }
 
     /// Says that a message was not JSON. If the length before it was wrong, it may hold the beginning of
-    /// the next frame, which is then given back to the stream.
+    /// the next frame, which is then given back to the stream, unless that happens all the time.
     pub fn reject(&mut self, message: &Bytes) {
         if self.framing != Some(Framing::ContentLength) {
             return;
         }
         if let Some(at) = find_header(message) {
+            let Some(left) = self.returnable.checked_sub(message.len() - at + self.buffer.len()) else {
+                return;
+            };
+            self.returnable = left;
             let mut rest = BytesMut::from(&message[at..]);
             rest.extend_from_slice(&self.buffer);
             self.buffer = rest;
@@ -166,11 +183,12 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Some(Frame::Message(self.split(length)))
     }
 
-    /// Takes the first bytes out of the buffer, and the buffer away from a large frame: else it would stay
+    /// Takes the first bytes out of the buffer, and what follows a large frame out of its buffer: else it would stay
     /// as large for ever.
     fn split(&mut self, length: usize) -> Bytes {
+        let is_large = self.buffer.capacity() > KEEP_CAPACITY;
         let frame = self.buffer.split_to(length).freeze();
-        if length > KEEP_CAPACITY {
+        if is_large && self.buffer.len() <= READ_SIZE {
             self.buffer = BytesMut::from(&self.buffer[..]);
         }
         frame
@@ -202,15 +220,21 @@ fn content_length(header: &[u8]) -> Option<usize> {
 fn find_header(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     memmem::find_iter(bytes, HEADER_END).find_map(|end| {
-        let begin = from.max(end.saturating_sub(MAX_HEADER));
+        let mut begin = from.max(end.saturating_sub(MAX_HEADER));
         from = end + HEADER_END.len();
-        let section = &bytes[begin..end];
-        let is_header = |at: &usize| {
-            section[*at..].get(..LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(LENGTH))
-                && content_length(&section[*at..]).is_some()
-        };
-        (0..section.len()).find(is_header).map(|at| begin + at)
+        bytes[begin..end].split(|byte| *byte == b'\n').find_map(|line| {
+            let found = find_length(line).map(|at| begin + at);
+            begin += line.len() + 1;
+            found
+        })
     })
+}
+
+/// Where a valid Content-Length begins that ends with the line. Garbage may stand before it.
+fn find_length(line: &[u8]) -> Option<usize> {
+    // Only the last one can have a number behind it.
+    let at = line.windows(LENGTH.len()).rposition(|window| window.eq_ignore_ascii_case(LENGTH))?;
+    content_length(&line[at..]).map(|_| at)
 }
 
 #[cfg(test)]

@@ -130,6 +130,27 @@ fn a_header_beyond_any_reason_is_skipped() {
     );
 }
 
+/// Reads a frame that consists of headers, and others behind it. Returns how many messages are rejected.
+#[track_caller]
+fn n_rejected(header: &str) -> usize {
+    let inside = header.repeat(MAX / 40);
+    let stream = format!("{}{}", counted(&inside), counted("[1]").repeat(MAX / 20));
+    let frames = frames(stream.as_bytes(), stream.len());
+    assert!(frames.ends_with("[1]\n"), "{header:?}: the reader does not recover");
+    frames.lines().filter(|frame| frame.starts_with("rejected")).count()
+}
+
+/// To look at each byte once for each header before it would take minutes.
+#[test]
+fn a_frame_of_header_lines_takes_linear_time() {
+    for header in ["Content-Length: x\r\n", "Content-Length:", "Content-Length: x\r\n\r\n"] {
+        assert_eq!(n_rejected(header), 1, "{header:?}");
+    }
+    // Each of these headers claims most of what follows.
+    let n = n_rejected(&format!("Content-Length: {}\r\n\r\n", MAX / 2));
+    assert!(n < 50, "{n} messages are rejected");
+}
+
 #[test]
 fn a_line_that_is_too_large_is_skipped() {
     let stream = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(MAX));
