@@ -22,6 +22,8 @@ mod files;
 mod frames;
 mod handshake;
 mod keyring;
+#[cfg(target_os = "linux")]
+mod left_behind;
 mod models;
 mod order;
 mod outputs;

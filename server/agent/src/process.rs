@@ -1,17 +1,24 @@
-//! Commands: started in a group of their own, their output captured, and ended with all their children.
+//! Commands: started in a session of their own, their output captured, and ended with all their children.
 
 mod background;
 mod capture;
+mod group;
 #[cfg_attr(unix, path = "process/unix.rs")]
 #[cfg_attr(windows, path = "process/windows.rs")]
 mod platform;
+#[cfg(target_os = "linux")]
+mod request;
+#[cfg(target_os = "linux")]
+mod supervised;
+#[cfg(target_os = "linux")]
+pub mod supervisor;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap};
+use process_wrap::tokio::CommandWrap;
 use text::AbsPath;
 use tokio::process::ChildStdin;
 use tokio::time::Instant;
@@ -19,12 +26,14 @@ use tokio::time::Instant;
 pub(crate) use background::Background;
 pub use background::Processes;
 pub(crate) use capture::Capture;
+use group::Group;
+#[cfg(target_os = "linux")]
+pub use supervised::launch_with;
+#[cfg(target_os = "linux")]
+use supervised::{NotStarted, Supervised};
 
 /// Bytes taken from a command's output at once.
 pub(crate) const READ_SIZE: usize = 64 * 1024;
-
-/// Pauses between looks whether something of a group still runs: the first, and the longest.
-const GROUP_POLL: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
 
 /// The program that runs command lines.
 #[derive(Debug, Clone)]
@@ -109,20 +118,27 @@ pub(crate) enum Next {
 /// A running command.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Box<dyn ChildWrapper>,
+    running: Running,
     output: platform::Output,
     pub(crate) stdin: Option<ChildStdin>,
 }
 
+/// What keeps a command together with everything that it starts.
+#[derive(Debug)]
+enum Running {
+    /// Whatever it starts.
+    #[cfg(target_os = "linux")]
+    Supervised(Supervised),
+    /// What stays in its process group or job.
+    Group(Group),
+}
+
 impl Process {
-    pub(crate) fn start(spec: &Spec<'_>) -> io::Result<Self> {
-        let (output, stdout, stderr) = platform::output()?;
+    pub(crate) async fn start(spec: &Spec<'_>) -> io::Result<Self> {
         let mut command = CommandWrap::with_new(&spec.shell.path, |command| {
             command.args(spec.shell.arguments());
             platform::add_command_line(command, spec.shell.name(), spec.command);
             command.current_dir(spec.directory.as_path());
-            command.stdin(if spec.feed { Stdio::piped() } else { Stdio::null() });
-            command.stdout(stdout).stderr(stderr);
             // Programs must not wait for a pager or a password that nobody sees.
             command.env("PAGER", "cat").env("GIT_PAGER", "cat").env("GIT_TERMINAL_PROMPT", "0");
             command.env("TERM", "dumb").env("NO_COLOR", "1");
@@ -135,14 +151,35 @@ impl Process {
                     command.env_remove(name);
                 }
             }
-            // Should the server be torn down without a chance to end the group.
-            command.kill_on_drop(true);
         });
-        let mut child = platform::in_own_group(&mut command).spawn()?;
+        #[cfg(target_os = "linux")]
+        match Self::start_supervised(spec, command.command().as_std()).await {
+            Err(NotStarted::Launcher(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(NotStarted::Launcher(error)) => tracing::warn!(%error, "commands run without a supervisor"),
+            Err(NotStarted::Command(error)) => return Err(error),
+            Ok(process) => return Ok(process),
+        }
+        let (output, stdout, stderr) = platform::output()?;
+        let prepared = command.command_mut();
+        prepared.stdin(if spec.feed { Stdio::piped() } else { Stdio::null() });
+        prepared.stdout(stdout).stderr(stderr);
+        let mut group = Group::start(&mut command)?;
         // The command holds our ends of the output; without them the end of the output is seen.
         drop(command);
-        let stdin = child.stdin().take();
-        Ok(Self { child, output, stdin })
+        let stdin = group.stdin();
+        Ok(Self { running: Running::Group(group), output, stdin })
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn start_supervised(spec: &Spec<'_>, command: &std::process::Command) -> Result<Self, NotStarted> {
+        // `std` would refuse it too.
+        if spec.command.contains('\0') {
+            return Err(NotStarted::Command(io::ErrorKind::InvalidInput.into()));
+        }
+        let (output, writer) = platform::output_pipe().map_err(NotStarted::Command)?;
+        let (reader, stdin) = platform::input(spec.feed).map_err(NotStarted::Command)?;
+        let supervised = Supervised::start(command, &reader, &writer).await?;
+        Ok(Self { running: Running::Supervised(supervised), output, stdin })
     }
 
     /// Waits for more output, while it is `open`, or for the command itself to exit. May be dropped at any
@@ -153,7 +190,7 @@ impl Process {
                 Ok(n @ 1..) => Next::Output(n),
                 Ok(0) | Err(_) => Next::Closed,
             },
-            status = self.child.inner_mut().wait() => Next::Exited(status),
+            status = self.running.exited() => Next::Exited(status),
         }
     }
 
@@ -169,56 +206,33 @@ impl Process {
         }
     }
 
+    /// Ends the command and what it has started: TERM, the grace, KILL. Returns whether there was something to end.
+    pub(crate) async fn end(&mut self, grace: Duration) -> bool {
+        match &mut self.running {
+            #[cfg(target_os = "linux")]
+            Running::Supervised(supervised) => supervised.end(grace).await,
+            Running::Group(group) => group.end(grace).await,
+        }
+    }
+
+    /// Waits until the command and what it has started have ended; false if something runs at the deadline.
+    pub(crate) async fn ended(&mut self, deadline: Instant) -> bool {
+        match &mut self.running {
+            #[cfg(target_os = "linux")]
+            Running::Supervised(supervised) => supervised.ended(deadline).await,
+            Running::Group(group) => group.ended(deadline).await,
+        }
+    }
+}
+
+impl Running {
     /// Waits for the command itself, not for what it started.
     async fn exited(&mut self) -> io::Result<ExitStatus> {
-        // The wrapper's own wait may wait for the whole group.
-        self.child.inner_mut().wait().await
-    }
-
-    /// Whether anything of its group still runs.
-    fn group_runs(&self) -> bool {
-        platform::group_runs(self.child.as_ref())
-    }
-
-    /// Ends the whole group: TERM, the grace, KILL. Returns whether there was something to end.
-    pub(crate) async fn end_group(&mut self, grace: Duration) -> bool {
-        if !self.group_runs() {
-            platform::end_unseen(self.child.as_mut());
-            return false;
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Supervised(supervised) => supervised.exited().await,
+            Self::Group(group) => group.exited().await,
         }
-        platform::terminate(self.child.as_ref());
-        if !self.group_ends(Instant::now() + grace).await
-            && let Err(error) = self.child.start_kill()
-        {
-            tracing::debug!(%error, "killing a command's group");
-        }
-        // What hangs in the kernel cannot be killed, and must not hold up the session.
-        match tokio::time::timeout(grace, self.exited()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "waiting for a killed command"),
-            Err(_elapsed) => tracing::warn!("a killed command does not end"),
-        }
-        true
-    }
-
-    /// Waits until nothing of its group runs any more; false if something does at the deadline.
-    pub(crate) async fn group_ends(&mut self, deadline: Instant) -> bool {
-        let mut is_reaped = false;
-        let [mut pause, longest] = GROUP_POLL;
-        while self.group_runs() {
-            if Instant::now() >= deadline {
-                return false;
-            }
-            // The group is no child of ours, so there is nothing to wait on; ask now and then. The command
-            // itself, which counts until it is reaped, is.
-            tokio::select! {
-                _ = self.exited(), if !is_reaped => is_reaped = true,
-                () = tokio::time::sleep_until(deadline.min(Instant::now() + pause)) => {
-                    pause = longest.min(pause * 2);
-                }
-            }
-        }
-        true
     }
 }
 

@@ -48,6 +48,9 @@ enum Command {
 }
 
 pub(crate) fn main() -> ExitCode {
+    if let Some(ended) = opal::platform::begin() {
+        return ended;
+    }
     let arguments = Arguments::parse();
     log::start();
     // One thread: what computes or blocks goes to tokio's blocking threads, and a token of the model

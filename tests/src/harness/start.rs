@@ -16,7 +16,7 @@ use crate::editor::{Confirm, Editor, Habits, Options, Profile};
 use crate::frame::Framing;
 use crate::github::GitHub;
 use crate::model::{FakeModel, Family};
-use crate::process::Process;
+use crate::process::{Process, binary};
 
 /// A code that lives for 900 of them is not outlived by its story, and one of 5 is polled for every 30 ms.
 const CODE_SECOND: Duration = Duration::from_millis(5);
@@ -289,6 +289,7 @@ impl Start {
         }
         let mut settings = Settings::from_toml(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
         settings.data_dir = root.path().join("data");
+        opal::platform::launch_commands_with(binary().to_owned());
         let server = opal::Server::new(settings, self.limits.clone());
         let (editor, connection) = connect(&server, options);
         (editor, Server::Memory { server, connections: vec![connection] })

@@ -204,7 +204,7 @@ async fn tend(
         }
     };
     if exited.is_err() {
-        process.end_group(grace).await;
+        process.end(grace).await;
     }
     let until = Instant::now() + drain;
     while open && let Some(n) = process.drain(&mut buffer, until).await {
@@ -212,8 +212,8 @@ async fn tend(
     }
     let rest = capture.end().await;
     lock(unread).output.push(&rest);
-    process.group_ends(until).await;
-    let left_something = process.end_group(grace).await;
+    process.ended(until).await;
+    let left_something = process.end(grace).await;
     match exited {
         Ok(how) if left_something => format!("{how}; it had left processes running, which were ended"),
         Ok(how) => how,

@@ -1,13 +1,17 @@
 //! Process groups and pipes.
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
+use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+#[cfg(target_os = "linux")]
+use tokio::process::ChildStdin;
 use tokio::process::Command;
 
 pub(super) const USUAL_SHELLS: &[&str] = &["bash", "sh"];
@@ -25,17 +29,34 @@ impl Output {
 }
 
 pub(super) fn output() -> io::Result<(Output, Stdio, Stdio)> {
-    let (reader, writer) = io::pipe()?;
-    let output = Output(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?);
+    let (output, writer) = output_pipe()?;
     Ok((output, Stdio::from(writer.try_clone()?), Stdio::from(writer)))
+}
+
+/// The output and where the command writes it.
+pub(super) fn output_pipe() -> io::Result<(Output, OwnedFd)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((Output(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?), OwnedFd::from(writer)))
+}
+
+/// Where a command reads, and where it can be written to if it is to be fed.
+#[cfg(target_os = "linux")]
+pub(super) fn input(feed: bool) -> io::Result<(OwnedFd, Option<ChildStdin>)> {
+    if !feed {
+        return Ok((OwnedFd::from(File::open("/dev/null")?), None));
+    }
+    let (reader, writer) = io::pipe()?;
+    let stdin = std::process::ChildStdin::from(OwnedFd::from(writer));
+    Ok((OwnedFd::from(reader), Some(ChildStdin::from_std(stdin)?)))
 }
 
 pub(super) fn add_command_line(command: &mut Command, _shell: &str, line: &str) {
     command.arg(line);
 }
 
+/// A session and a group of its own: a command without a terminal cannot write to the user's, or wait for it.
 pub(super) fn in_own_group(command: &mut CommandWrap) -> &mut CommandWrap {
-    command.wrap(ProcessGroup::leader())
+    command.wrap(ProcessSession)
 }
 
 pub(super) fn group_runs(child: &dyn ChildWrapper) -> bool {

@@ -105,7 +105,7 @@ impl Tool for ShellTool {
                 hidden_env: &context.hidden_env,
                 feed: args.background,
             };
-            let process = Process::start(&spec).map_err(|error| {
+            let process = Process::start(&spec).await.map_err(|error| {
                 ToolError::failed(format!("{} could not be started: {error}", context.shell.name()))
             })?;
             let file = context.output_dir.join(format!("{}.txt", file_name(call.id.as_str())));
@@ -154,7 +154,7 @@ async fn foreground(
         }
     };
     if !matches!(end, End::Exited(_)) {
-        process.end_group(limits.kill_grace).await;
+        process.end(limits.kill_grace).await;
     }
     // A grandchild may hold the output open for ever; what is there already is still taken.
     let until = Instant::now() + limits.command_drain;
@@ -162,8 +162,8 @@ async fn foreground(
         take(&buffer[..n], &mut capture, call).await;
     }
     // What is about to end by itself may do so.
-    process.group_ends(until).await;
-    let left_something = process.end_group(limits.kill_grace).await;
+    process.ended(until).await;
+    let left_something = process.end(limits.kill_grace).await;
     let mut text = capture.finish().await;
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');

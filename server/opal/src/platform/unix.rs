@@ -7,8 +7,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::process::ExitCode;
 use std::task::{Context, Poll};
 
+use process_wrap::tokio::{CommandWrap, ProcessSession};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::termios::{QueueSelector, tcflush};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -126,6 +128,36 @@ impl AsyncWrite for Output {
     }
 }
 
+/// The argument that makes this program the launcher of a server's commands.
+#[cfg(target_os = "linux")]
+const LAUNCHER: &str = "launch-commands";
+
+/// Prepares the process; must come before any thread is started. Returns an exit code if that was all there was to do.
+pub fn begin() -> Option<ExitCode> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+        if std::env::args_os().nth(1).is_some_and(|argument| argument == LAUNCHER) {
+            return Some(agent::process::supervisor::main());
+        }
+        // Still this program when an update has replaced its file.
+        launch_commands_with("/proc/self/exe".into());
+        // Commands run as the same user. They must not find keys in this process's memory, in its environment, or in a
+        // core dump. Programs that it starts are dumpable again. An error leaves things as they are elsewhere.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    None
+}
+
+/// Names the program of this package that ends whatever commands leave behind, where the system makes that possible.
+pub fn launch_commands_with(program: PathBuf) {
+    #[cfg(target_os = "linux")]
+    agent::process::launch_with(program, LAUNCHER);
+    #[cfg(not(target_os = "linux"))]
+    drop(program);
+}
+
 /// Ctrl-C, a hang-up, a polite kill. From its making on, none of them ends the process by itself.
 #[derive(Debug)]
 pub struct EndSignals {
@@ -182,6 +214,11 @@ pub fn process_gone(process_id: u32) -> impl Future<Output = ()> + Send + use<> 
         tracing::debug!(process_id, "the client's process cannot be followed");
         std::future::pending().await
     }
+}
+
+/// Lets a program run in a session of its own, so that it cannot write to the user's terminal or wait for input there.
+pub(crate) fn without_terminal(command: &mut CommandWrap) -> &mut CommandWrap {
+    command.wrap(ProcessSession)
 }
 
 /// Returns an existing path as the disk spells it. Elsewhere than on Linux a name may be written in any case.

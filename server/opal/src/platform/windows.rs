@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use process_wrap::tokio::CommandWrap;
 use tokio::signal::windows::{CtrlC, CtrlClose, ctrl_c, ctrl_close};
 
 pub type Input = tokio::io::Stdin;
@@ -17,6 +19,14 @@ pub fn stdio() -> io::Result<(Input, Output)> {
 /// Does nothing: the console's `FlushConsoleInputBuffer` can only be called by unsafe code, which this workspace
 /// denies. What is typed before a question can answer it here.
 pub fn discard_typed_input() {}
+
+/// Prepares the process. Returns an exit code if that was all it was for.
+pub fn begin() -> Option<ExitCode> {
+    None
+}
+
+/// Job objects need no program.
+pub fn launch_commands_with(_program: PathBuf) {}
 
 /// Ctrl-C, or the end of the console. From its making on, neither ends the process by itself.
 #[derive(Debug)]
@@ -43,6 +53,11 @@ impl EndSignals {
 /// The end of the stream tells that the client has gone.
 pub async fn process_gone(_process_id: u32) {
     std::future::pending().await
+}
+
+/// Redirected programs do not use the console here.
+pub(crate) fn without_terminal(command: &mut CommandWrap) -> &mut CommandWrap {
+    command
 }
 
 /// Returns an existing path as the disk spells it.

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use process_wrap::tokio::CommandWrap;
 use provider::{
     Candidate, CopilotConfig, Domain, DomainError, Endpoint, Identity, LocalServer, ModelInfo, Price,
     Provider, ProviderError, Secret, Timeouts,
 };
 use serde::Deserialize;
-use tokio::process::Command;
 
 use super::{NoModel, Settings};
 use crate::causes::chain;
+use crate::platform::without_terminal;
 use crate::rekeyed::Rekeyed;
 
 /// How long a command may take that gives a key: it may ask the user for a passphrase.
@@ -396,8 +397,12 @@ impl ApiKey {
                 let failed = |reason: String| NoModel::KeyCommand { provider: provider.into(), reason };
                 let (program, arguments) =
                     command.split_first().ok_or_else(|| failed("api_key_command is empty".into()))?;
+                let mut command = CommandWrap::with_new(program, |command| {
+                    command.args(arguments).kill_on_drop(true);
+                    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+                });
                 let output =
-                    Command::new(program).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output();
+                    async { Box::into_pin(without_terminal(&mut command).spawn()?.wait_with_output()).await };
                 let output = tokio::time::timeout(KEY_COMMAND_LIMIT, output)
                     .await
                     .map_err(|_| {
