@@ -146,6 +146,7 @@ impl FileError {
                  change it there with `sed -i`."
             }
             Self::Io { .. } => "Look at its permissions with `ls -ld` in the shell, or ask the user.",
+            Self::Lost { .. } => "Ask the user to do that.",
         }
     }
 }

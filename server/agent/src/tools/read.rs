@@ -64,7 +64,8 @@ impl Tool for Read {
             if let FileName::Path(path) = &name
                 && is_image_name(&path.file_name())
             {
-                let bytes = match call.wait(call.context.workspace.read_bytes(path, image::MAX_BYTES)).await? {
+                let bytes = match call.wait(call.context.workspace.read_bytes(path, image::MAX_BYTES)).await?
+                {
                     Ok(bytes) => bytes,
                     Err(FileError::TooLarge { size, .. }) => {
                         return Err(no_image(&name, &ImageError::TooLarge { n_bytes: size }, call));

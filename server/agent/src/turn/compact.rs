@@ -148,7 +148,11 @@ impl Compactor {
     }
 
     /// One request. The outer error is the compaction's end, the inner one is the provider's.
-    async fn ask(&self, request: &str, max_tokens: u32) -> Result<Result<Box<Answer>, ProviderError>, Outcome> {
+    async fn ask(
+        &self,
+        request: &str,
+        max_tokens: u32,
+    ) -> Result<Result<Box<Answer>, ProviderError>, Outcome> {
         let provider = &self.model.provider;
         let mut stream = provider.answer(Request {
             model: self.model.info.id.clone(),

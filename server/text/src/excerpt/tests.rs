@@ -70,7 +70,7 @@ fn tells_which_bytes_are_shown() {
     let ranges = |text: &str, offset, limit| excerpt(&Rope::from_str(text), offset, limit).unwrap().ranges;
     assert_eq!(ranges("a\r\nb\nc", 1, None), [0..6]);
     assert_eq!(ranges("a\r\nb\nc", 2, Some(1)), [3..5]);
-    assert_eq!(ranges("", 1, None), []);
+    assert!(ranges("", 1, None).is_empty());
     let long = format!("a\n{}\nb\n", "é".repeat(2_001));
     assert_eq!(ranges(&long, 1, None), [0..4_002, 4_005..4_007]);
 }

@@ -8,9 +8,7 @@ use agent::workspace::{Change, FileName};
 use protocol::Range;
 use serde::Deserialize;
 use serde_json::Value;
-use text::{
-    Counting, DocumentVersion, EditSet, PositionRange, Rope, keep_line_ends, to_offset, to_position,
-};
+use text::{Counting, DocumentVersion, EditSet, PositionRange, Rope, keep_line_ends, to_offset, to_position};
 
 use super::{SessionWorkspace, named, names_of, unusable};
 use crate::connection::Connection;
