@@ -45,7 +45,7 @@ pub use journal::Journal;
 pub use limits::Limits;
 pub use model::Model;
 pub use permission::{Mode, Permissions};
-pub use process::Shell;
+pub use process::{Shell, find_program};
 pub use session::{Options, SessionHandle, State};
 pub use tools::Toolbox;
 pub use workspace::Workspace;

@@ -1,11 +1,16 @@
 //! Who may do what: the mode, the roots, and what the user has granted.
 //!
 //! Decides only; it asks nobody and touches no file. Paths come resolved, so that a symlink out of the
-//! workspace is outside.
+//! workspace is outside. Which files are not like others is in [`places`], for every mode and grant.
 
-use std::fmt;
+mod grant;
+mod places;
 
 use text::AbsPath;
+
+pub use grant::Grant;
+use places::Place;
+pub use places::Places;
 
 /// How much runs unasked. Inside means inside one of the roots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,7 +20,7 @@ pub enum Mode {
     Ask,
     /// As [`Mode::Ask`], and writes inside are free.
     AutoEdit,
-    /// Never asks.
+    /// Never asks. Opal's data directory is refused, because nobody could be asked.
     Full,
     /// Writes and commands are refused without asking.
     ReadOnly,
@@ -46,6 +51,8 @@ pub enum Action<'a> {
     Command {
         command: &'a str,
         directory: &'a AbsPath,
+        /// It is kept running, and can be fed.
+        background: bool,
     },
     /// Writes to the input of a background command.
     Feed {
@@ -62,31 +69,23 @@ pub enum Decision {
     Deny { why: String },
 }
 
-/// What "allow for the session" allows from then on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grant {
-    /// Reads below a directory outside the roots, or of one file.
-    Read { under: AbsPath },
-    /// Writes inside the roots.
-    WriteInside,
-    /// Reads and writes below a directory outside the roots, or of one file.
-    Write { under: AbsPath },
-    /// Exactly this command in this directory.
-    Command { command: String, directory: AbsPath },
-    /// Whatever is written to the input of this background command. Handles do not come again.
-    Feed { handle: String, command: String },
-}
-
 /// The mode and the grants of one session.
 #[derive(Debug, Clone, Default)]
 pub struct Permissions {
     pub mode: Mode,
+    places: Places,
     grants: Vec<Grant>,
 }
 
 impl Permissions {
     pub fn new(mode: Mode) -> Self {
-        Self { mode, grants: Vec::new() }
+        Self { mode, ..Self::default() }
+    }
+
+    /// Returns these permissions on a machine with these directories.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
     }
 
     pub fn grant(&mut self, grant: Grant) {
@@ -96,36 +95,36 @@ impl Permissions {
     }
 
     pub fn decide(&self, roots: &[AbsPath], action: Action<'_>) -> Decision {
+        let place = match action {
+            Action::Read { path } | Action::Write { path } => self.places.of(roots, path),
+            _ => None,
+        };
+        match place {
+            Some(place @ Place::OwnCredentials) => return Decision::Deny { why: place.reason().into() },
+            Some(place @ Place::Own) if self.mode == Mode::Full => {
+                return Decision::Deny {
+                    why: format!("{}, and nobody can be asked in this mode", place.reason()),
+                };
+            }
+            _ => {}
+        }
         if self.mode == Mode::Full {
             return Decision::Allow;
         }
         if self.mode == Mode::ReadOnly && !matches!(action, Action::Read { .. }) {
             return Decision::Deny { why: "this session is read-only".into() };
         }
-        if self.is_granted(roots, action) {
+        if self.grants.iter().any(|grant| grant.covers(action, roots, &self.places)) {
             return Decision::Allow;
         }
         match action {
-            Action::Read { path } if is_inside(roots, path) => Decision::Allow,
-            Action::Read { path } => Decision::Ask {
-                why: format!("{path} is outside the workspace"),
-                grant: Grant::Read { under: around(path) },
-            },
-            Action::Write { path } if !is_inside(roots, path) => Decision::Ask {
-                why: format!("{path} is outside the workspace"),
-                grant: Grant::Write { under: around(path) },
-            },
-            Action::Write { path } if runs_programs(path) => Decision::Ask {
-                why: "what stands in .git can run programs".into(),
-                grant: Grant::Write { under: path.clone() },
-            },
-            Action::Write { .. } | Action::WriteDocument if self.mode == Mode::AutoEdit => Decision::Allow,
-            Action::Write { .. } | Action::WriteDocument => {
-                Decision::Ask { why: "edits are asked for in this mode".into(), grant: Grant::WriteInside }
-            }
-            Action::Command { command, directory } => Decision::Ask {
+            Action::Read { path } => self.decide_read(roots, path, place),
+            Action::Write { path } => self.decide_write(roots, path, place),
+            Action::WriteDocument if self.mode == Mode::AutoEdit => Decision::Allow,
+            Action::WriteDocument => asks_for_edits(),
+            Action::Command { command, directory, background } => Decision::Ask {
                 why: "commands are asked for in this mode".into(),
-                grant: Grant::Command { command: command.into(), directory: directory.clone() },
+                grant: Grant::Command { command: command.into(), directory: directory.clone(), background },
             },
             Action::Feed { handle, command } => Decision::Ask {
                 why: "what a running command is fed is asked for in this mode".into(),
@@ -134,47 +133,42 @@ impl Permissions {
         }
     }
 
-    fn is_granted(&self, roots: &[AbsPath], action: Action<'_>) -> bool {
-        self.grants.iter().any(|grant| match (grant, action) {
-            (Grant::Read { under } | Grant::Write { under }, Action::Read { path }) => {
-                path.starts_with(under)
-            }
-            (Grant::Write { under }, Action::Write { path }) => path.starts_with(under),
-            (Grant::WriteInside, Action::Write { path }) => is_inside(roots, path) && !runs_programs(path),
-            (Grant::WriteInside, Action::WriteDocument) => true,
-            (Grant::Command { command, directory }, Action::Command { command: c, directory: d }) => {
-                command == c && directory == d
-            }
-            (Grant::Feed { handle, .. }, Action::Feed { handle: h, .. }) => handle == h,
-            _ => false,
-        })
+    fn decide_read(&self, roots: &[AbsPath], path: &AbsPath, place: Option<Place>) -> Decision {
+        if let Some(place) = place.filter(|place| place.guards_reads()) {
+            let grant = Grant::Read { path: path.clone() };
+            return Decision::Ask { why: reason(path, place), grant };
+        }
+        if is_inside(roots, path) || self.places.is_output(path) {
+            return Decision::Allow;
+        }
+        Decision::Ask { why: outside(path), grant: Grant::of_reads_around(path, &self.places) }
     }
+
+    fn decide_write(&self, roots: &[AbsPath], path: &AbsPath, place: Option<Place>) -> Decision {
+        let why = match place {
+            Some(place) => reason(path, place),
+            None if !is_inside(roots, path) => outside(path),
+            None if self.mode == Mode::AutoEdit => return Decision::Allow,
+            None => return asks_for_edits(),
+        };
+        Decision::Ask { why, grant: Grant::Write { path: path.clone() } }
+    }
+}
+
+fn asks_for_edits() -> Decision {
+    Decision::Ask { why: "edits are asked for in this mode".into(), grant: Grant::WriteInside }
+}
+
+fn outside(path: &AbsPath) -> String {
+    format!("{path} is outside the workspace")
+}
+
+fn reason(path: &AbsPath, place: Place) -> String {
+    format!("{path}: {}", place.reason())
 }
 
 fn is_inside(roots: &[AbsPath], path: &AbsPath) -> bool {
     roots.iter().any(|root| path.starts_with(root))
-}
-
-/// Hooks and settings of a repository: a free edit there would be a free command.
-fn runs_programs(path: &AbsPath) -> bool {
-    path.as_path().components().any(|part| part.as_os_str() == ".git")
-}
-
-/// The file's directory. The file alone if that is the root of everything, which nobody means to grant.
-fn around(path: &AbsPath) -> AbsPath {
-    path.parent().filter(|directory| directory.parent().is_some()).unwrap_or_else(|| path.clone())
-}
-
-impl fmt::Display for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { under } => write!(f, "reads in {under}"),
-            Self::WriteInside => f.write_str("edits inside the workspace"),
-            Self::Write { under } => write!(f, "reads and edits in {under}"),
-            Self::Feed { handle, command } => write!(f, "all input to {handle}, which runs: {command}"),
-            Self::Command { command, directory } => write!(f, "this same command in {directory}: {command}"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod request;
 mod supervised;
 #[cfg(target_os = "linux")]
 pub mod supervisor;
+mod programs;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub(crate) use background::Background;
 pub use background::Processes;
 pub(crate) use capture::Capture;
 use group::Group;
+pub use programs::find_program;
 #[cfg(target_os = "linux")]
 pub use supervised::launch_with;
 #[cfg(target_os = "linux")]
@@ -63,7 +65,10 @@ impl Shell {
     /// The platform's usual shell.
     pub fn usual() -> Self {
         let found = platform::USUAL_SHELLS.iter().find_map(|name| Self::named(name).ok());
-        found.unwrap_or_else(|| Self { path: PathBuf::from("sh"), name: "sh".into() })
+        found.unwrap_or_else(|| {
+            let (name, path) = platform::LAST_SHELL;
+            Self { path: path.into(), name: name.into() }
+        })
     }
 
     /// `bash`, `sh`, `zsh`, `powershell` or `cmd`: under this name the model knows it.
@@ -81,16 +86,47 @@ impl Shell {
     }
 }
 
-fn find_program(name: &str) -> Option<PathBuf> {
-    if Path::new(name).is_absolute() {
-        return Path::new(name).is_file().then(|| name.into());
+/// What keeps programs from waiting for somebody who is not there: a pager, an editor, a password.
+const ALONE: &[(&str, &str)] = &[
+    ("PAGER", "cat"),
+    ("GIT_PAGER", "cat"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    // Editors that change nothing. Git has variables of its own, which win over its configuration.
+    ("EDITOR", "true"),
+    ("VISUAL", "true"),
+    ("GIT_EDITOR", "true"),
+    ("GIT_SEQUENCE_EDITOR", "true"),
+    ("TERM", "dumb"),
+    ("NO_COLOR", "1"),
+];
+
+/// Why a command was not started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(
+        "the working directory {directory} is not there any more; nothing can be run until it is made again"
+    )]
+    DirectoryGone { directory: String },
+    #[error("the working directory {directory} cannot be entered: {reason}")]
+    Directory { directory: String, reason: String },
+    #[error("{shell} could not be started: {source}")]
+    Shell {
+        shell: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// The system says the same of a directory that is not there and of a program that is not there.
+    fn of(spec: &Spec<'_>, source: io::Error) -> Self {
+        let directory = spec.directory.to_string();
+        match std::fs::metadata(spec.directory.as_path().join(".")) {
+            Ok(_) => Self::Shell { shell: spec.shell.path.display().to_string(), source },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::DirectoryGone { directory },
+            Err(error) => Self::Directory { directory, reason: error.to_string() },
+        }
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .flat_map(|directory| {
-            platform::EXECUTABLE_SUFFIXES.iter().map(move |suffix| directory.join(format!("{name}{suffix}")))
-        })
-        .find(|candidate| candidate.is_file())
 }
 
 /// What to run, and with what around it.
@@ -134,14 +170,16 @@ enum Running {
 }
 
 impl Process {
-    pub(crate) async fn start(spec: &Spec<'_>) -> io::Result<Self> {
+    pub(crate) async fn start(spec: &Spec<'_>) -> Result<Self, StartError> {
+        Self::spawn(spec).await.map_err(|error| StartError::of(spec, error))
+    }
+
+    async fn spawn(spec: &Spec<'_>) -> io::Result<Self> {
         let mut command = CommandWrap::with_new(&spec.shell.path, |command| {
             command.args(spec.shell.arguments());
             platform::add_command_line(command, spec.shell.name(), spec.command);
             command.current_dir(spec.directory.as_path());
-            // Programs must not wait for a pager or a password that nobody sees.
-            command.env("PAGER", "cat").env("GIT_PAGER", "cat").env("GIT_TERMINAL_PROMPT", "0");
-            command.env("TERM", "dumb").env("NO_COLOR", "1");
+            command.envs(ALONE.iter().copied());
             for name in spec.hidden_env {
                 command.env_remove(name);
             }

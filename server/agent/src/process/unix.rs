@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
@@ -15,7 +16,14 @@ use tokio::process::ChildStdin;
 use tokio::process::Command;
 
 pub(super) const USUAL_SHELLS: &[&str] = &["bash", "sh"];
+/// What is taken where none of them is on the PATH.
+pub(super) const LAST_SHELL: (&str, &str) = ("sh", "/bin/sh");
 pub(super) const EXECUTABLE_SUFFIXES: &[&str] = &[""];
+
+/// Returns true for a file that this user may run.
+pub(super) fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
 
 /// Output and errors of a command, through one pipe, so that their order is kept.
 #[derive(Debug)]

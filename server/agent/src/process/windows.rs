@@ -1,6 +1,7 @@
 //! Job objects, and pipes read by a thread.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
@@ -8,7 +9,14 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 
 pub(super) const USUAL_SHELLS: &[&str] = &["powershell", "cmd"];
+/// What is taken where none of them is on the PATH.
+pub(super) const LAST_SHELL: (&str, &str) = ("cmd", r"C:\Windows\System32\cmd.exe");
 pub(super) const EXECUTABLE_SUFFIXES: &[&str] = &[".exe", ""];
+
+/// Returns true for a file: the name tells what can be run.
+pub(super) fn is_executable(path: &Path) -> bool {
+    path.is_file()
+}
 
 /// Output and errors of a command, through one pipe, so that their order is kept.
 #[derive(Debug)]

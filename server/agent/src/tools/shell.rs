@@ -90,7 +90,11 @@ impl Tool for ShellTool {
                 directory: Some(context.working_dir.to_string()),
                 ..Confirm::default()
             };
-            let action = Action::Command { command: &args.command, directory: &context.working_dir };
+            let action = Action::Command {
+                command: &args.command,
+                directory: &context.working_dir,
+                background: args.background,
+            };
             call.permit(action, confirm).await?;
 
             let unsaved = call.finish(context.workspace.save_edited()).await.unwrap_or_default();
@@ -105,9 +109,7 @@ impl Tool for ShellTool {
                 hidden_env: &context.hidden_env,
                 feed: args.background,
             };
-            let process = Process::start(&spec).await.map_err(|error| {
-                ToolError::failed(format!("{} could not be started: {error}", context.shell.name()))
-            })?;
+            let process = Process::start(&spec).await.map_err(ToolError::failed)?;
             let file = context.output_dir.join(format!("{}.txt", file_name(call.id.as_str())));
             let (mut text, exit_code) = if args.background {
                 let handle =
