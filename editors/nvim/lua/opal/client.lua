@@ -114,12 +114,30 @@ function M.log()
   return require("vim.lsp.log").get_filename()
 end
 
+--- Finds the server's program. A name is looked for in the absolute entries of PATH: an empty or relative one is the
+--- project's directory, whose programs are not Opal's.
+---@param name string
+---@return string? path nil if there is none that can be run
+function M.find_program(name)
+  local windows = vim.fn.has("win32") == 1
+  if name:find(windows and "[/\\]" or "/") then
+    return vim.fn.executable(name) == 1 and name or nil
+  end
+  for dir in vim.gsplit(vim.env.PATH or "", windows and ";" or ":", { plain = true }) do
+    local path = dir .. "/" .. name
+    if dir:find(windows and "^%a:[/\\]" or "^/") and vim.fn.executable(path) == 1 then
+      return path
+    end
+  end
+end
+
 ---@param dir string
 ---@param hooks opal.Hooks
 ---@return integer? client_id nil if the server cannot be started; the user has been told
 function M.start(dir, hooks)
   local options = require("opal.config").options
-  if vim.fn.executable(options.cmd[1]) == 0 then
+  local program = M.find_program(options.cmd[1])
+  if not program then
     local message = "Opal's server `%s` cannot be run. Install it, or name it: "
       .. 'require("opal").setup{ cmd = { "/path/to/opal", "lsp", "--stdio" } }'
     vim.notify(message:format(options.cmd[1]), vim.log.levels.ERROR)
@@ -153,7 +171,7 @@ function M.start(dir, hooks)
   ---@type vim.lsp.ClientConfig
   local config = {
     name = "opal",
-    cmd = options.cmd,
+    cmd = vim.list_extend({ program }, options.cmd, 2),
     cmd_cwd = dir,
     cmd_env = options.env,
     root_dir = dir,

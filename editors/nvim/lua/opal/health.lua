@@ -5,10 +5,10 @@ local health = vim.health
 
 ---@return boolean
 local function check_server()
-  local options = require("opal.config").options
-  local program = options.cmd[1]
-  if vim.fn.executable(program) == 0 then
-    health.error(("the server `%s` is not on PATH"):format(program), {
+  local name = require("opal.config").options.cmd[1]
+  local program = require("opal.client").find_program(name)
+  if not program then
+    health.error(("the server `%s` is not on PATH"):format(name), {
       "Install Opal, or name it in your configuration:",
       'require("opal").setup{ cmd = { "/path/to/opal", "lsp", "--stdio" } }',
     })
@@ -19,12 +19,12 @@ local function check_server()
   end)
   if not ok or result.code ~= 0 then
     local reason = ok and vim.trim(result.stderr or "") or tostring(result)
-    health.error(("`%s --version` failed: %s"):format(vim.fn.exepath(program), reason), {
+    health.error(("`%s --version` failed: %s"):format(program, reason), {
       "Run it in a terminal to see more, then install Opal anew.",
     })
     return false
   end
-  health.ok(("%s (%s)"):format(vim.trim(result.stdout), vim.fn.exepath(program)))
+  health.ok(("%s (%s)"):format(vim.trim(result.stdout), program))
   return true
 end
 
