@@ -73,8 +73,11 @@ export class Editor {
     await writeFile(join(this.scratch, name), "");
   }
 
-  /** Opens the window, with a model that gives these answers; see tests/nvim/model.md. */
-  async start(answers, { settings = {}, viewport = { width: 1400, height: 900 }, view = true, config, github, folders, user = {} } = {}) {
+  /**
+   * Opens the window, with a model that gives these answers; see tests/nvim/model.md. `settings` are the machine's,
+   * `folder` those of the workspace, `user` those of the user.
+   */
+  async start(answers, { settings = {}, folder = {}, viewport = { width: 1400, height: 900 }, view = true, config, github, folders, user = {} } = {}) {
     await this.server.set(user);
     const data = join(this.scratch, "data");
     await mkdir(data);
@@ -83,18 +86,18 @@ export class Editor {
       await writeFile(join(data, "config.toml"), config(url));
     }
     const model = config || github ? {} : { OPAL_BASE_URL: url, OPAL_MODEL: "scripted", OPAL_API_KEY: "none" };
-    const all = {
+    await this.server.set_machine({
       "opal.path": process.env.OPAL_TEST_BIN,
       "opal.environment": { ...model, OPAL_DATA_DIR: data },
       ...settings,
-    };
+    });
     let query = `folder=${encodeURIComponent(this.dir)}`;
     if (folders) {
-      const content = { folders: folders.map((path) => ({ path })), settings: all };
+      const content = { folders: folders.map((path) => ({ path })), settings: folder };
       await this.file("all.code-workspace", JSON.stringify(content));
       query = `workspace=${encodeURIComponent(join(this.dir, "all.code-workspace"))}`;
     } else {
-      await this.file(".vscode/settings.json", JSON.stringify(all));
+      await this.file(".vscode/settings.json", JSON.stringify(folder));
     }
     this.context = await this.server.browser.newContext({ viewport });
     await this.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: this.server.url });

@@ -35,7 +35,9 @@ export class Server {
     self.scratch = await mkdtemp(join(tmpdir(), "opal-vscode-"));
     const user = join(self.scratch, "user");
     await mkdir(join(user, "User"), { recursive: true });
+    await mkdir(join(user, "Machine"), { recursive: true });
     self.settings = join(user, "User", "settings.json");
+    self.machine_settings = join(user, "Machine", "settings.json");
     await self.set({});
     const port = await free_port();
     const dirs = ["--user-data-dir", user, "--extensions-dir", join(self.scratch, "extensions")];
@@ -81,6 +83,11 @@ export class Server {
   /** The user's own settings, for the windows that are opened from now on. */
   async set(settings) {
     await writeFile(this.settings, JSON.stringify({ ...SETTINGS, ...settings }));
+  }
+
+  /** What is set on the machine of the server, for the windows that are opened from now on. */
+  async set_machine(settings) {
+    await writeFile(this.machine_settings, JSON.stringify(settings));
   }
 
   async stop() {

@@ -1,6 +1,6 @@
 /** Finds the `opal` program: the one that is set, the one that came along, the one on PATH. */
 import { execFile } from "node:child_process";
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 
 /** The first version whose protocol this extension speaks. */
@@ -33,10 +33,14 @@ export function candidates(where: Where): string[] {
   const on_path = (file: string) =>
     where.path
       .split(delimiter)
-      .filter((dir) => dir !== "")
+      // An empty or relative entry is the folder that is open: its programs are not Opal's.
+      .filter((dir) => isAbsolute(dir))
       .map((dir) => join(dir, file));
   if (configured !== "") {
-    return /[/\\]/.test(configured) || isAbsolute(configured) ? [configured] : on_path(configured);
+    if (isAbsolute(configured)) {
+      return [configured];
+    }
+    return /[/\\]/.test(configured) ? [] : on_path(configured);
   }
   return [join(where.extension_dir, "bin", name), ...on_path(name)];
 }
@@ -44,6 +48,9 @@ export function candidates(where: Where): string[] {
 export async function find(where: Where): Promise<string> {
   for (const candidate of candidates(where)) {
     try {
+      if (!(await stat(candidate)).isFile()) {
+        continue;
+      }
       await access(candidate, where.platform === "win32" ? constants.F_OK : constants.X_OK);
       return candidate;
     } catch {
@@ -57,7 +64,7 @@ export async function find(where: Where): Promise<string> {
       )
     : new NoServer(
         `Opal's server cannot be run: ${where.configured}`,
-        "Correct the setting opal.path, or leave it empty.",
+        "Name a whole path or a program on PATH in the setting opal.path, or leave it empty.",
       );
 }
 

@@ -21,6 +21,12 @@ test("what is set is meant", () => {
   ]);
 });
 
+test("nothing is taken from the folder that is open", () => {
+  assert.deepEqual(candidates({ ...where, path: ":.:bin:/usr/bin" }), ["/ext/bin/opal", "/usr/bin/opal"]);
+  assert.deepEqual(candidates({ ...where, configured: "./opal" }), []);
+  assert.deepEqual(candidates({ ...where, configured: "bin/opal" }), []);
+});
+
 test("versions", () => {
   assert.equal(parse_version("opal 0.1.0\n"), "0.1.0");
   assert.equal(parse_version("opal 1.2.3-rc.1 (abc)\n"), "1.2.3-rc.1");
