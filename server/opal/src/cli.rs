@@ -6,6 +6,7 @@ mod demo;
 mod inside;
 mod log;
 mod lsp;
+mod piped;
 mod print;
 mod run;
 mod sessions;

@@ -4,12 +4,14 @@ mod start;
 
 pub(crate) use start::{ResumeError, Which};
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use agent::Model;
 use agent::client::ClientId;
+use agent::permission::Places;
 use agent::session::SessionHandle;
 use store::Store;
 use text::AbsPath;
@@ -166,7 +168,33 @@ impl Server {
         if let Some(live) = self.sessions().iter().find(|live| live.handle.id() == session.id()) {
             live.workspace.attach(connection);
         }
+        self.warn_of_wide_roots(&session.context().working_dir, connection);
         connection.watch(session.clone());
+    }
+
+    /// Warns who works where reads are free of nearly all that they have.
+    fn warn_of_wide_roots(&self, working_dir: &AbsPath, connection: &Connection) {
+        let places = self.places("");
+        let mut roots = connection.folders();
+        roots.push(working_dir.clone());
+        if let Some(root) = roots.iter().find(|root| places.is_home_or_above(root)) {
+            tracing::warn!(%root, "the workspace is a whole home directory");
+            let message = format!(
+                "the workspace is {root}, so almost all your files can be read without asking, and changed in mode \
+                 auto_edit; open the directory of a project instead"
+            );
+            connection.show_message(MessageType::WARNING, &format!("Opal: {message}"));
+        }
+    }
+
+    /// The directories that the permissions of a session know.
+    fn places(&self, session: &str) -> Places {
+        let resolved = |path: PathBuf| AbsPath::new(path).ok().map(|path| resolve(&path));
+        Places {
+            home: dirs::home_dir().and_then(resolved),
+            data_dir: resolved(self.shared.settings.data_dir.clone()),
+            outputs: resolved(self.shared.outputs.of(session)),
+        }
     }
 
     /// A session by id, or by the beginning of it.
@@ -249,8 +277,12 @@ fn directory(name: &str) -> Result<AbsPath, StartError> {
         AbsPath::new(PathBuf::from(name)).map_err(|error| bad(error.to_string()))?
     };
     let path = resolve(&path).map_err(|error| bad(error.to_string()))?;
-    if !path.as_path().is_dir() {
-        return Err(bad(format!("{path} is not a directory")));
+    match path.as_path().metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(path),
+        Ok(_) => Err(bad(format!("{path} is not a directory"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(bad(format!("there is no directory {path}")))
+        }
+        Err(error) => Err(bad(format!("the directory {path} cannot be used: {error}"))),
     }
-    Ok(path)
 }

@@ -3,6 +3,8 @@
 //! [`Raw`] is what was typed, [`Settings`] what it means. A project's own file is not read: it could say
 //! where requests go, and there is no way yet to say that a project is trusted.
 
+mod exposed;
+mod key;
 mod providers;
 
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use provider::{Candidate, ConfigError, CopilotConfig, ProviderError, Secret};
 use serde::Deserialize;
 
 use crate::auth::{CredentialsError, Place};
+use key::Variable;
 use providers::{ApiKey, ProviderSettings, RawCopilot, RawProvider};
 
 /// The provider that `OPAL_BASE_URL` makes.
@@ -65,6 +68,11 @@ pub enum NoModel {
     NoDefault(String),
     #[error("the environment variable {variable} with the key of `{provider}` is not set")]
     NoKey { provider: String, variable: String },
+    /// Mostly the key itself stands where its variable should be named.
+    #[error(
+        "api_key_env of `{provider}` does not name an environment variable; it is not shown here, because it may be the key itself"
+    )]
+    NoVariable { provider: String },
     #[error("the command that gives the key of `{provider}` failed: {reason}")]
     KeyCommand { provider: String, reason: String },
     #[error("the provider `{provider}` cannot be used")]
@@ -157,6 +165,7 @@ impl Settings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
             Err(source) => return Err(SettingsError::Read { path: path.display().to_string(), source }),
         };
+        settings.warnings.extend(exposed::warnings(&data_dir));
         settings.data_dir = data_dir;
         settings.apply_env(env)?;
         Ok(settings)
@@ -193,8 +202,9 @@ impl Settings {
         let raw: Raw = serde_path_to_error::deserialize(table).map_err(|error| {
             let path = error.path().to_string();
             // What was found there is told, but not of what may be secret.
-            let is_secret = path.contains("headers") || path.contains("api_key");
             let inner = error.into_inner();
+            let is_secret =
+                path.contains("headers") || path.contains("api_key") || key::may_hold_key(inner.message());
             let expected = inner.message().split_once("expected ").filter(|_| is_secret);
             bad(match expected {
                 Some((_, expected)) => format!("{path}: expected {expected}"),
@@ -250,6 +260,8 @@ impl Settings {
             }
         }
         self.providers.values_mut().for_each(|provider| provider.find_key(&env));
+        // What is a key rather than the name of a variable is to be repeated nowhere.
+        self.secret_env.retain(|name| Variable::new(name.as_str()).is_plain() || env(name).is_some());
         if let Some(mode) = env("OPAL_PERMISSION_MODE") {
             self.permission_mode = Some(word("OPAL_PERMISSION_MODE", &mode)?);
         }
@@ -285,6 +297,9 @@ impl NoModel {
             Self::KeyCommand { .. } => {
                 "Run the command of api_key_command in ~/.opal/config.toml yourself, and correct it."
             }
+            Self::NoVariable { .. } => {
+                "Put the key into a variable and its name into api_key_env in ~/.opal/config.toml, or use api_key_command."
+            }
             Self::NoKey { .. } => "Set the variable in the environment that starts the editor.",
             Self::Provider { .. } => "Correct the provider's entry in ~/.opal/config.toml or OPAL_BASE_URL.",
         }
@@ -302,8 +317,13 @@ fn check_keys(table: &toml::Table, prefix: &str, known: &[&str], warnings: &mut 
 
 /// A value that is one of a few words.
 fn word<T: serde::de::DeserializeOwned>(variable: &'static str, value: &str) -> Result<T, SettingsError> {
-    T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(value))
-        .map_err(|error| SettingsError::Variable { variable, message: error.to_string() })
+    T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(value)).map_err(
+        |error| {
+            // OPAL_API is easily taken for OPAL_API_KEY.
+            let message = key::without_key(&error.to_string()).to_owned();
+            SettingsError::Variable { variable, message }
+        },
+    )
 }
 
 #[cfg(test)]

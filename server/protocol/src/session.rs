@@ -329,9 +329,9 @@ pub enum PermissionMode {
     /// Reads inside are free; writes, commands and everything outside ask.
     #[default]
     Ask,
-    /// As `ask`, and edits inside are free, those in `.git` aside.
+    /// As `ask`, and edits inside are free, except of files that run programs or hold credentials.
     AutoEdit,
-    /// Never asks.
+    /// Never asks; Opal's own data directory is refused.
     Full,
     /// Refuses writes and commands without asking.
     ReadOnly,

@@ -304,6 +304,9 @@ impl Start {
     async fn start_process(&self, root: &TempDir, options: Options) -> (Editor, Server) {
         let private = root.path().join("private");
         std::fs::create_dir(&private).unwrap();
+        // As home directories are; Opal warns of one that others can enter.
+        #[cfg(unix)]
+        std::fs::set_permissions(&private, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let mut environment = self.environment.clone();
         if let Some(url) = &self.base_url {
             environment.push(("OPAL_BASE_URL".into(), url.clone()));

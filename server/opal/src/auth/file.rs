@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CredentialsError;
 use super::login::{Login, StoredLogin};
+use crate::platform;
 
 #[derive(Debug, Clone)]
 pub(super) struct AuthFile {
@@ -90,7 +91,7 @@ impl AuthFile {
 
     fn try_replace(&self, stored: &Stored) -> io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(directory)?;
+        platform::create_private_directory(directory)?;
         // Made for its owner only, before anything is in it.
         let mut file = tempfile::Builder::new().prefix(".auth-").tempfile_in(directory)?;
         file.write_all(serde_json::to_string_pretty(stored)?.as_bytes())?;

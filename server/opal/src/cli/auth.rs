@@ -11,11 +11,10 @@ use protocol::{
     ModelsEnableParams, ModelsListParams, NoParams, Notification as _, PROTOCOL_VERSION, ProviderStatus,
     methods,
 };
-use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming};
-use super::inside::with_server;
+use super::inside::{directory, with_server};
 use super::print::{out, stderr_is_terminal, tell};
 use super::run::INTERRUPTED;
 use super::terminal;
@@ -272,7 +271,7 @@ fn thousands(tokens: u64) -> String {
 }
 
 async fn initialize(client: &Client) -> anyhow::Result<()> {
-    let directory = AbsPath::new(std::env::current_dir().context("finding the current directory")?)?;
+    let directory = directory(None)?;
     let capabilities = ClientCapabilities { version: PROTOCOL_VERSION, ..ClientCapabilities::default() };
     client.initialize(&directory, &capabilities).await
 }

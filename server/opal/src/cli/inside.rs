@@ -1,10 +1,20 @@
 //! A server inside this program, and a client of it: the commands use what editors use.
 
+use std::path::Path;
+
+use anyhow::Context as _;
 use opal::{Limits, Server, Settings};
+use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming};
 use super::print::tell;
+
+/// The directory that is named, or the one in which this program was started.
+pub(super) fn directory(named: Option<&Path>) -> anyhow::Result<AbsPath> {
+    let path = std::path::absolute(named.unwrap_or(Path::new(".")));
+    Ok(AbsPath::new(path.context("the current directory cannot be used; was it removed?")?)?)
+}
 
 /// Runs `work` with a client of a server of its own, which ends with it.
 pub(super) async fn with_server<T>(

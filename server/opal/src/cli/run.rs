@@ -15,7 +15,8 @@ use text::AbsPath;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::client::{Client, Incoming, Refused};
-use super::inside::with_server;
+use super::inside::{self, with_server};
+use super::piped;
 use super::print::{out, tell};
 use super::show::Show;
 use super::terminal;
@@ -55,12 +56,8 @@ pub(super) struct Arguments {
 pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut arguments = arguments;
     take_id(&mut arguments);
-    let prompt = prompt(&arguments.prompt)?;
-    let directory = match &arguments.directory {
-        Some(directory) => std::path::absolute(directory)?,
-        None => std::env::current_dir().context("finding the current directory")?,
-    };
-    let directory = AbsPath::new(directory)?;
+    let prompt = prompt(&arguments.prompt).await?;
+    let directory = inside::directory(arguments.directory.as_deref())?;
     with_server(async |client, incoming| converse(client, incoming, &arguments, &directory, prompt).await)
         .await
 }
@@ -220,10 +217,11 @@ fn exit_code(reason: EndReason) -> ExitCode {
     }
 }
 
-fn prompt(words: &[String]) -> anyhow::Result<String> {
+async fn prompt(words: &[String]) -> anyhow::Result<String> {
     let mut prompt = words.join(" ");
     if !io::stdin().is_terminal() {
-        let piped = io::read_to_string(io::stdin()).context("reading the prompt from stdin")?;
+        let waits = || tell!("Waiting for the end of stdin, which is part of the prompt…");
+        let piped = piped::read(tokio::io::stdin(), waits).await.context("reading the prompt from stdin")?;
         if !prompt.is_empty() && !piped.trim().is_empty() {
             prompt.push_str("\n\n");
         }

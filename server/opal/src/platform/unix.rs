@@ -1,10 +1,10 @@
 //! Unix: stdio as non-blocking descriptors where it is a pipe or a socket, signals, file attributes.
 
 use std::ffi::{CStr, CString};
-use std::fs::File;
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Access, Others};
 
 /// The process's standard input. tokio's own reads in a thread that cannot be stopped.
 #[derive(Debug)]
@@ -317,6 +319,23 @@ fn extended_attribute(file: &File, name: &CStr) -> io::Result<Vec<u8>> {
 /// Bytes of a list of attributes, or of one: `XATTR_SIZE_MAX` of Linux. A larger one is an error.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 const MAX_ATTRIBUTE: usize = 64 * 1024;
+
+/// Reads what others may do from the bits of the mode. The superuser may do everything anyway.
+pub(crate) fn others(metadata: &Metadata) -> Others {
+    let owner = metadata.uid();
+    let has = |bit: u32| metadata.mode() & bit != 0;
+    let access = |bit: u32| Access { group: has(bit << 3) || has(bit), all: has(bit) };
+    Others {
+        is_foreign: owner != 0 && owner != rustix::process::geteuid().as_raw(),
+        read: access(0o4),
+        write: access(0o2),
+        enter: access(0o1),
+    }
+}
+
+pub(super) fn make_private(builder: &mut DirBuilder) {
+    builder.mode(0o700);
+}
 
 /// Makes a rename in a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {

@@ -1,12 +1,14 @@
 //! Windows: tokio's own stdio and signals; renames need no directory sync.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use process_wrap::tokio::CommandWrap;
 use tokio::signal::windows::{CtrlC, CtrlClose, ctrl_c, ctrl_close};
+
+use super::Others;
 
 pub type Input = tokio::io::Stdin;
 pub type Output = tokio::io::Stdout;
@@ -79,6 +81,14 @@ pub(crate) fn shared_identity(_path: &Path) -> Option<(u64, u64)> {
 pub(crate) fn copy_attributes(old: &File, new: &File) -> io::Result<()> {
     new.set_permissions(old.metadata()?.permissions())
 }
+
+/// Access lists are not looked at: a user's profile is closed to others as Windows makes it.
+pub(crate) fn others(_metadata: &Metadata) -> Others {
+    Others::default()
+}
+
+/// A new directory has the access list of the one that it is in.
+pub(super) fn make_private(_builder: &mut DirBuilder) {}
 
 /// A rename is durable without more.
 pub(crate) fn sync_directory(_directory: &Path) -> io::Result<()> {

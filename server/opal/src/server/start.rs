@@ -272,7 +272,7 @@ impl Server {
             setup.working_dir.clone(),
             workspace.clone(),
             shell,
-            Permissions::new(from_proto::mode(mode)),
+            Permissions::new(from_proto::mode(mode)).with_places(self.places(setup.id.as_str())),
             self.shared.limits.session.clone(),
             settings.secret_env.clone(),
             self.shared.outputs.of(setup.id.as_str()),

@@ -13,6 +13,7 @@ use provider::{
 };
 use serde::Deserialize;
 
+use super::key::{Variable, may_hold_key};
 use super::{NoModel, Settings};
 use crate::causes::chain;
 use crate::platform::without_terminal;
@@ -36,7 +37,12 @@ pub(super) struct ProviderSettings {
 pub(super) enum ApiKey {
     None,
     /// A variable, and what was in it when the settings were read.
-    Env(String, Option<Secret>),
+    Env(Variable, Option<Secret>),
+    /// It stands where a variable should be named, and is no name of one that is set.
+    Misplaced {
+        /// Held so that it is masked wherever it is shown.
+        _key: Secret,
+    },
     /// A program, and its arguments, that prints it.
     Command(Vec<String>),
     Known(Secret),
@@ -161,7 +167,7 @@ impl Known {
         ProviderSettings {
             api: self.api,
             base_url,
-            api_key: ApiKey::Env(self.variable.into(), None),
+            api_key: ApiKey::Env(Variable::new(self.variable), None),
             headers: Vec::new(),
             models: Vec::new(),
             implied: Some(self.model),
@@ -186,8 +192,10 @@ impl ProviderSettings {
 impl ProviderSettings {
     /// Takes the key out of the environment.
     pub(super) fn find_key(&mut self, env: &dyn Fn(&str) -> Option<String>) {
-        if let ApiKey::Env(variable, key) = &mut self.api_key {
-            *key = env(variable).map(Secret::new);
+        let ApiKey::Env(variable, key) = &mut self.api_key else { return };
+        *key = env(variable.name()).map(Secret::new);
+        if key.is_none() && !variable.is_plain() {
+            self.api_key = ApiKey::Misplaced { _key: Secret::new(variable.name()) };
         }
     }
 }
@@ -195,7 +203,7 @@ impl ProviderSettings {
 impl From<RawProvider> for ProviderSettings {
     fn from(raw: RawProvider) -> Self {
         let api_key = match (raw.api_key_env, raw.api_key_command) {
-            (Some(variable), _) => ApiKey::Env(variable, None),
+            (Some(variable), _) => ApiKey::Env(Variable::new(variable), None),
             (None, Some(command)) => ApiKey::Command(command),
             (None, None) => ApiKey::None,
         };
@@ -344,10 +352,15 @@ impl Settings {
         match self.providers.get(name).map(|provider| &provider.api_key) {
             None | Some(ApiKey::None) => KeyStatus { ready: true, source: None },
             Some(ApiKey::Env(variable, key)) => {
-                KeyStatus { ready: key.is_some(), source: Some(format!("the environment ({variable})")) }
+                let source = format!("the environment ({})", variable.name());
+                KeyStatus { ready: key.is_some(), source: Some(source) }
+            }
+            Some(ApiKey::Misplaced { .. }) => {
+                let source = "the environment, but api_key_env does not name a variable".into();
+                KeyStatus { ready: false, source: Some(source) }
             }
             Some(ApiKey::Command(command)) => {
-                let program = command.first().map(String::as_str).unwrap_or_default();
+                let program = command.first().map(|program| shown(program)).unwrap_or_default();
                 KeyStatus { ready: true, source: Some(format!("the command {program}")) }
             }
             Some(ApiKey::Known(_)) => {
@@ -391,13 +404,19 @@ impl ApiKey {
             Self::Known(key) => Ok(Some(key.clone())),
             Self::Env(_, Some(key)) => Ok(Some(key.clone())),
             Self::Env(variable, None) => {
-                Err(NoModel::NoKey { provider: provider.into(), variable: variable.clone() })
+                Err(NoModel::NoKey { provider: provider.into(), variable: variable.name().into() })
             }
+            Self::Misplaced { .. } => Err(NoModel::NoVariable { provider: provider.into() }),
             Self::Command(command) => {
                 let failed = |reason: String| NoModel::KeyCommand { provider: provider.into(), reason };
                 let (program, arguments) =
                     command.split_first().ok_or_else(|| failed("api_key_command is empty".into()))?;
-                let mut command = CommandWrap::with_new(program, |command| {
+                let path = agent::find_program(program);
+                let program = shown(program);
+                let path = path.ok_or_else(|| {
+                    failed(format!("{program} is neither a program on the PATH nor the absolute path of one"))
+                })?;
+                let mut command = CommandWrap::with_new(path, |command| {
                     command.args(arguments).kill_on_drop(true);
                     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
                 });
@@ -421,6 +440,12 @@ impl ApiKey {
             }
         }
     }
+}
+
+/// The program of a command, if it cannot be a key in its place.
+fn shown(program: &str) -> &str {
+    let is_path = program.contains(std::path::is_separator);
+    if !is_path && may_hold_key(program) { "its first word" } else { program }
 }
 
 impl ModelSettings {

@@ -19,9 +19,11 @@ models = [{ id = "gpt-5", context_window = 272000, max_output_tokens = 32000 }]
 
 /// The settings of a file and an environment; in an error the directory is `DATA`.
 fn load(file: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("config.toml"), file).unwrap();
-    let data_dir = directory.path().to_str().unwrap().to_owned();
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("data");
+    crate::platform::create_private_directory(&directory).unwrap();
+    std::fs::write(directory.join("config.toml"), file).unwrap();
+    let data_dir = directory.to_str().unwrap().to_owned();
     let lookup = |name: &str| match name {
         "OPAL_DATA_DIR" => Some(data_dir.clone()),
         name => env.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()),
@@ -199,6 +201,50 @@ fn a_wrong_value_names_its_path() {
             "error: OPAL_API: unknown variant `soap`, expected one of `responses`, `chat`, `anthropic`"
         ]],
     );
+}
+
+#[test]
+fn a_key_in_the_place_of_its_variable_is_not_printed() {
+    const KEY: &str = "sk-proj-0a1B2c3D4e5F6g7H";
+    let provider = |line: &str| format!("[providers.a]\nbase_url = \"http://127.0.0.1:1\"\n{line}\n");
+    let wish = Some("a/m");
+    check(
+        &provider(&format!("api_key_env = \"{KEY}\"")),
+        &[],
+        wish,
+        expect![[r#"
+            no model: api_key_env of `a` does not name an environment variable; it is not shown here, because it may be the key itself
+            Put the key into a variable and its name into api_key_env in ~/.opal/config.toml, or use api_key_command.
+            mode None, hidden ["OPAL_API_KEY"]"#]],
+    );
+    check(
+        &provider(&format!("api_key_command = [\"{KEY}\"]")),
+        &[],
+        wish,
+        expect![[r#"
+            no model: the command that gives the key of `a` failed: its first word is neither a program on the PATH nor the absolute path of one
+            Run the command of api_key_command in ~/.opal/config.toml yourself, and correct it.
+            mode None, hidden ["OPAL_API_KEY"]"#]],
+    );
+    check(
+        &provider(&format!("api = \"{KEY}\"")),
+        &[],
+        wish,
+        expect!["error: DATA/config.toml: providers.a.api: expected one of `responses`, `chat`, `anthropic`"],
+    );
+    check(
+        "",
+        &[("OPAL_BASE_URL", "http://127.0.0.1:1"), ("OPAL_API", KEY)],
+        None,
+        expect!["error: OPAL_API: expected one of `responses`, `chat`, `anthropic`"],
+    );
+    let settings = load(&provider(&format!("api_key_env = \"{KEY}\"")), &[]).unwrap();
+    let told = format!("{:?} {settings:?}", settings.key_status("a"));
+    assert!(!told.contains(KEY), "{told}");
+    assert_eq!(provider::mask(KEY), "***");
+    // A name of a variable that is set is one, however it is spelled.
+    let odd = load(&provider("api_key_env = \"odd-name-1\""), &[("odd-name-1", "k")]).unwrap();
+    assert!(odd.key_status("a").ready && odd.secret_env.contains(&"odd-name-1".to_owned()));
 }
 
 #[tokio::test]
