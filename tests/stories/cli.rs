@@ -1,5 +1,6 @@
 //! Opal on the command line, where nobody can be asked.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use tests::process::binary;
@@ -82,6 +83,120 @@ async fn what_is_piped_in_is_added_to_the_prompt() {
         let said = serde_json::to_string(model.last_request().input()).unwrap();
         assert!(said.contains(&serde_json::to_string(prompt).unwrap()), "{said}");
     }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_taken() {
+    for (bytes, said) in [(&b"-caf\xe9\n"[..], "-caf\u{fffd}\n"), (b"\xff\xfe+\0 \0l\0", "+ l")] {
+        let model = FakeModel::start().await;
+        model.next(|t| t.text("Fine."));
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("diff"), bytes).unwrap();
+        let piped = std::fs::File::open(root.path().join("diff")).unwrap();
+        succeeded(&opal(&model, &root, &["run", "review"]).stdin(piped).output().unwrap());
+        let input = serde_json::to_string(model.last_request().input()).unwrap();
+        let expected = serde_json::to_string(&format!("review\n\n{said}")).unwrap();
+        assert!(input.contains(&expected), "{input}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_stdin_is_waited_for_and_said() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.text("Fine."));
+    let root = tempfile::tempdir().unwrap();
+    let mut command = opal(&model, &root, &["run", "hello"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("end of stdin") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended without a word");
+    }
+    drop(child.stdin.take());
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "Fine.\n"));
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_shell_of_the_project_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in ["", ".", "bin"] {
+        let model = FakeModel::start().await;
+        model.next(|t| t.tool("shell", calls::shell("echo as meant")));
+        model.next(|t| t.text("Done."));
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("bin")).unwrap();
+        for name in ["bash", "bin/bash"] {
+            std::fs::write(root.path().join(name), "#!/bin/sh\ntouch owned\n").unwrap();
+            std::fs::set_permissions(root.path().join(name), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let path = format!("{entry}:{}", std::env::var("PATH").unwrap());
+        let arguments = ["run", "--permission-mode", "full", "do it"];
+        succeeded(&opal(&model, &root, &arguments).env("PATH", path).output().unwrap());
+        assert!(model.last_request().last_result().contains("as meant"));
+        assert!(!root.path().join("owned").exists(), "{entry:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_program_of_the_project_is_not_run() {
+    let model = FakeModel::start().await;
+    for program in ["./give-key", "give-key", "bin/../give-key"] {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join(".opal")).unwrap();
+        let config = format!(
+            "[providers.a]\nbase_url = \"{}\"\napi_key_command = [\"{program}\"]\nmodels = [{{ id = \"m\" }}]\n",
+            model.url()
+        );
+        std::fs::write(root.path().join(".opal/config.toml"), config).unwrap();
+        let mut command = opal(&model, &root, &["run", "--model", "a/m", "hello"]);
+        let output = command.env("PATH", format!(":{}", std::env::var("PATH").unwrap())).output().unwrap();
+        assert!(!output.status.success());
+        let told = text(&output.stderr);
+        assert!(told.contains("neither a program on the PATH nor the absolute path of one"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_home_directory_as_the_workspace_is_warned_of() {
+    const WARNING: &str = "so almost all your files can be read without asking";
+    for (home, warns) in [("", true), ("me", true), ("elsewhere", false)] {
+        let model = FakeModel::start().await;
+        model.next(|t| t.text("Fine."));
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let home = if warns { root.path().join(home) } else { outside.path().to_owned() };
+        std::fs::create_dir_all(&home).unwrap();
+        let output = opal(&model, &root, &["run", "hello"]).env("HOME", home).output().unwrap();
+        succeeded(&output);
+        assert_eq!(text(&output.stderr).contains(WARNING), warns, "{}", text(&output.stderr));
+    }
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")] // Others can enter its directory for temporary files.
+async fn a_data_directory_that_is_open_to_all_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let model = FakeModel::start().await;
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join(".opal");
+    for (mode, warns) in [(0o777, true), (0o700, false)] {
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::set_permissions(&data, PermissionsExt::from_mode(mode)).unwrap();
+        let output = opal(&model, &root, &["auth"]).output().unwrap();
+        assert_eq!(text(&output.stderr).contains("chmod 700"), warns, "{}", text(&output.stderr));
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_is_said() {
+    let model = FakeModel::start().await;
+    let root = tempfile::tempdir().unwrap();
+    let output = opal(&model, &root, &["run", "-C", "missing", "hello"]).output().unwrap();
+    assert!(text(&output.stderr).contains("there is no directory"), "{}", text(&output.stderr));
 }
 
 #[tokio::test]

@@ -23,6 +23,45 @@ async fn output_and_exit_code_are_told() {
 }
 
 #[tokio::test]
+async fn an_editor_that_a_command_opens_changes_nothing() {
+    let told = run(calls::shell(
+        "for name in GIT_EDITOR GIT_SEQUENCE_EDITOR VISUAL EDITOR; do eval \"\\$$name\" && echo $name; done",
+    ))
+    .await;
+    for name in ["GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "VISUAL", "EDITOR"] {
+        assert!(told.lines().any(|line| line == name), "{name} in {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_without_a_message_does_not_wait() {
+    let told = run(calls::shell(
+        "git init -q . && git -c user.name=a -c user.email=a@b.c -c core.editor='sleep 1000' commit --allow-empty",
+    ))
+    .await;
+    assert!(told.contains("empty commit message") || told.contains("not found"), "{told}");
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_working_directory_that_is_gone_is_said() {
+    let model = FakeModel::start().await;
+    for background in [false, true] {
+        let opal = Opal::start(&model).mode("full").no_session().await;
+        let directory = opal.directory().join("gone");
+        std::fs::create_dir(&directory).unwrap();
+        let params = json!({ "working_dir": directory, "permission_mode": "full" });
+        let session = opal.start_session_with(params).await.session_id;
+        std::fs::remove_dir(&directory).unwrap();
+        model.next(|t| t.tool("shell", json!({ "command": "true", "background": background })));
+        model.next(|t| t.text("Done."));
+        assert_eq!(opal.prompt_in(&session, "run it").await.end().await, "completed");
+        let told = model.last_request().last_result();
+        assert!(told.contains("the working directory") && told.contains("is not there any more"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_child_that_keeps_the_pipe() {
     let started = Instant::now();
     let told = run(calls::shell("sleep 1000 & echo started")).await;

@@ -1,7 +1,7 @@
 //! Who may do what, in each mode.
 
 use expect_test::expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::editor::Confirm;
 use tests::{FakeModel, Opal, calls};
 
@@ -55,6 +55,114 @@ async fn a_path_that_climbs_out_is_outside() {
         calls::read("../outside/outside")
     };
     assert_eq!(outcome("auto_edit", "read", climbing).await, "asks");
+}
+
+/// Opal's own data directory lies in the workspace, as it does where that is the home directory.
+#[tokio::test]
+async fn opals_own_files_are_outside_of_every_workspace() {
+    const KEPT: &str = "the token is swordfish\n";
+    let mut table = String::new();
+    for mode in ["auto_edit", "full", "read_only"] {
+        for (tool, file) in [
+            ("read", "data/auth.json"),
+            ("write", "data/auth.json"),
+            ("read", "data/config.toml"),
+            ("write", "data/config.toml"),
+            ("write", "data/new"),
+            ("read", "notes"),
+        ] {
+            let model = FakeModel::start().await;
+            let opal = Opal::start(&model).confirm(Confirm::Deny("")).no_session().await;
+            let home = opal.directory().parent().unwrap().to_owned();
+            std::fs::create_dir_all(home.join("data")).unwrap();
+            for name in ["data/auth.json", "data/config.toml", "notes"] {
+                std::fs::write(home.join(name), KEPT).unwrap();
+            }
+            let params = json!({ "working_dir": home, "permission_mode": mode });
+            let session = opal.start_session_with(params).await.session_id;
+            let arguments = if tool == "read" { calls::read(file) } else { calls::write(file, "taken\n") };
+            model.next(|t| t.tool(tool, arguments));
+            model.next(|t| t.text("Done."));
+            let turn = opal.prompt_in(&session, "do it").await;
+            assert_eq!(turn.end().await, "completed");
+            let told = model.last_request().last_result();
+            let outcome = match (told.contains("denied"), told.contains("refused")) {
+                (true, _) => "asks",
+                (_, true) => "refused",
+                _ => "free",
+            };
+            assert_eq!(told.contains("swordfish"), outcome == "free", "{told}");
+            assert_eq!(std::fs::read_to_string(home.join("data/auth.json")).unwrap(), KEPT);
+            assert_eq!(std::fs::read_to_string(home.join("data/config.toml")).unwrap(), KEPT);
+            table.push_str(&format!("{mode:<10} {tool:<5} {file:<17} {outcome}\n"));
+        }
+    }
+    expect![[r#"
+        auto_edit  read  data/auth.json    refused
+        auto_edit  write data/auth.json    refused
+        auto_edit  read  data/config.toml  asks
+        auto_edit  write data/config.toml  asks
+        auto_edit  write data/new          asks
+        auto_edit  read  notes             free
+        full       read  data/auth.json    refused
+        full       write data/auth.json    refused
+        full       read  data/config.toml  refused
+        full       write data/config.toml  refused
+        full       write data/new          refused
+        full       read  notes             free
+        read_only  read  data/auth.json    refused
+        read_only  write data/auth.json    refused
+        read_only  read  data/config.toml  asks
+        read_only  write data/config.toml  refused
+        read_only  write data/new          refused
+        read_only  read  notes             free
+    "#]]
+    .assert_eq(&table);
+}
+
+#[tokio::test]
+async fn edits_of_what_runs_programs_ask_in_auto_edit() {
+    for file in [".GIT/hooks/pre-commit", ".vscode/settings.json", ".envrc", "bare/config"] {
+        let outcome = outcome("auto_edit", "write", |_| calls::write(file, "text\n")).await;
+        assert_eq!(outcome, "asks", "{file}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_not_read_unasked() {
+    let key = |opal: &Opal| {
+        opal.put_file("deploy/id_ed25519", "swordfish\n");
+        calls::read("deploy/id_ed25519")
+    };
+    assert_eq!(outcome("read_only", "read", key).await, "asks");
+}
+
+#[tokio::test]
+async fn a_command_that_was_allowed_is_not_allowed_in_the_background() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).confirm(Confirm::AllowSession).await;
+    let background = json!({ "command": "true", "background": true });
+    for (arguments, n_questions) in
+        [(calls::shell("true"), 1), (calls::shell("true"), 1), (background.clone(), 2), (background, 2)]
+    {
+        model.next(|t| t.tool("shell", arguments));
+        model.next(|t| t.text("Done."));
+        assert_eq!(opal.run("run it").await, "completed");
+        assert_eq!(opal.editor.count("client/confirm"), n_questions);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_allowed_is_the_only_one() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).confirm(Confirm::AllowSession).await;
+    let path = |name: &str| opal.outside().join(name).to_str().unwrap().to_owned();
+    for (name, n_questions) in [("new", 1), ("new", 1), (".git/hooks/pre-commit", 2), ("other", 3)] {
+        model.next(|t| t.tool("write", calls::write(&path(name), &format!("text {n_questions}\n"))));
+        model.next(|t| t.text("Done."));
+        assert_eq!(opal.run("write it").await, "completed");
+        assert_eq!(opal.editor.count("client/confirm"), n_questions, "{name}");
+    }
 }
 
 #[tokio::test]
