@@ -222,9 +222,9 @@ export interface SessionStartParams {
 export type PermissionMode =
   /** Reads inside are free; writes, commands and everything outside ask. */
   | "ask"
-  /** As `ask`, and edits inside are free, those in `.git` aside. */
+  /** As `ask`, and edits inside are free, except of files that run programs or hold credentials. */
   | "auto_edit"
-  /** Never asks. */
+  /** Never asks; Opal's own data directory is refused. */
   | "full"
   /** Refuses writes and commands without asking. */
   | "read_only";

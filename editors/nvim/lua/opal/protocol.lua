@@ -301,8 +301,8 @@ M.commands = {
 --- How much runs unasked. Inside means inside the working directory and the client's workspace folders.
 ---@alias opal.PermissionMode
 ---| "ask" # Reads inside are free; writes, commands and everything outside ask.
----| "auto_edit" # As `ask`, and edits inside are free, those in `.git` aside.
----| "full" # Never asks.
+---| "auto_edit" # As `ask`, and edits inside are free, except of files that run programs or hold credentials.
+---| "full" # Never asks; Opal's own data directory is refused.
 ---| "read_only" # Refuses writes and commands without asking.
 
 --- How long the model thinks before it answers.
