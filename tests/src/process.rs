@@ -105,6 +105,14 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// Lets nobody else into a directory, as home directories are: Opal warns of one that others can enter.
+pub(crate) fn make_private(directory: &Path) {
+    #[cfg(unix)]
+    std::fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    #[cfg(not(unix))]
+    let _ = directory;
+}
+
 /// Runs `opal` with arguments to its end, in a directory and with a `config.toml` of its own. Nothing is
 /// known to it of who runs the tests.
 #[derive(Debug)]
@@ -125,6 +133,7 @@ pub struct Ran {
 impl CommandLine {
     pub fn new(config: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
+        make_private(root.path());
         for directory in ["workspace", "data", "home"] {
             std::fs::create_dir(root.path().join(directory)).unwrap();
         }

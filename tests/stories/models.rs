@@ -289,7 +289,7 @@ async fn a_command_that_gives_no_key() {
     for (command, why) in [
         ("[\"sh\", \"-c\", \"echo sk-half; exit 3\"]", "sh ended with exit status: 3"),
         ("[\"true\"]", "true printed nothing"),
-        ("[\"no-such-program\"]", "no-such-program: "),
+        ("[\"no-such-program\"]", "no-such-program is neither a program on the PATH"),
         ("[]", "api_key_command is empty"),
     ] {
         let more = format!("api_key_command = {command}\nmodels = [{{ id = \"m\" }}]");

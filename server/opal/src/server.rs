@@ -178,7 +178,6 @@ impl Server {
         let mut roots = connection.folders();
         roots.push(working_dir.clone());
         if let Some(root) = roots.iter().find(|root| places.is_home_or_above(root)) {
-            tracing::warn!(%root, "the workspace is a whole home directory");
             let message = format!(
                 "the workspace is {root}, so almost all your files can be read without asking, and changed in mode \
                  auto_edit; open the directory of a project instead"

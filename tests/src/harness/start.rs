@@ -16,7 +16,7 @@ use crate::editor::{Confirm, Editor, Habits, Options, Profile};
 use crate::frame::Framing;
 use crate::github::GitHub;
 use crate::model::{FakeModel, Family};
-use crate::process::{Process, binary};
+use crate::process::{Process, binary, make_private};
 
 /// A code that lives for 900 of them is not outlived by its story, and one of 5 is polled for every 30 ms.
 const CODE_SECOND: Duration = Duration::from_millis(5);
@@ -304,9 +304,7 @@ impl Start {
     async fn start_process(&self, root: &TempDir, options: Options) -> (Editor, Server) {
         let private = root.path().join("private");
         std::fs::create_dir(&private).unwrap();
-        // As home directories are; Opal warns of one that others can enter.
-        #[cfg(unix)]
-        std::fs::set_permissions(&private, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        make_private(&private);
         let mut environment = self.environment.clone();
         if let Some(url) = &self.base_url {
             environment.push(("OPAL_BASE_URL".into(), url.clone()));
