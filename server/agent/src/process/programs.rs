@@ -30,7 +30,8 @@ fn find_in(name: &str, search: &OsStr) -> Option<PathBuf> {
         .find(|candidate| platform::is_executable(candidate))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;

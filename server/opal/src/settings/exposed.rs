@@ -46,7 +46,8 @@ fn warnings_from<'a>(data_dir: &Path, above: impl Iterator<Item = &'a Path>) -> 
     exposed.collect()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
