@@ -44,6 +44,7 @@ mod signin;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tools;
+mod typing;
 mod undo;
 mod usage;
 

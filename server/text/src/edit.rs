@@ -3,6 +3,7 @@
 //! A set is not a list of [`Change`](crate::Change)s: all its offsets are of the same old text.
 //! It does not find edits; [`diff`](mod@crate::diff) and [`replace`](mod@crate::replace) do.
 
+mod landing;
 mod verify;
 
 use std::ops::Range;
@@ -12,6 +13,7 @@ use ropey::Rope;
 use crate::document::{Document, DocumentVersion};
 use crate::position::{Counter, Counting, PositionRange};
 
+pub use landing::{Landing, Step};
 pub use verify::differs_only_outside;
 
 /// `range`, in bytes of the old text, becomes `new_text`.

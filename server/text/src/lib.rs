@@ -33,7 +33,7 @@ mod testing;
 pub use decode::{DecodeError, Decoded, Encoding, decode, encode, encode_rope};
 pub use diff::{Hunk, UnifiedDiff, hunks, revert_hunk, smallest_edits, unified};
 pub use document::{Change, ChangeError, Document, DocumentVersion};
-pub use edit::{Edit, EditError, EditSet, ProposedEdit, differs_only_outside};
+pub use edit::{Edit, EditError, EditSet, Landing, ProposedEdit, Step, differs_only_outside};
 pub use excerpt::{
     ControlFilter, Excerpt, ExcerptError, HeadTail, Utf8Chunks, excerpt, nearest_names, strip_controls,
 };
