@@ -12,8 +12,8 @@ use memchr::memmem;
 use protocol::Range;
 use serde::Deserialize;
 use serde_json::Value;
-use text::{AbsPath, Change, Counting, Document, DocumentVersion, Rope};
-use tokio::sync::watch;
+use text::{AbsPath, Change, Counting, Document, DocumentVersion, Rope, Step};
+use tokio::sync::{mpsc, watch};
 
 use crate::from_proto::position_range;
 
@@ -34,6 +34,8 @@ struct Open {
     n_openings: u64,
     /// Opened, and not yet taken to be resolved.
     opened: Vec<Opened>,
+    /// Who wants to see each change, by the URI of the document.
+    followers: HashMap<String, Vec<mpsc::UnboundedSender<Step>>>,
 }
 
 /// A document that was opened, under a path whose links have not been followed.
@@ -180,7 +182,7 @@ impl Documents {
                 None => Change::Full(change.text),
             })
             .collect();
-        let mut open = self.lock();
+        let open = &mut *self.lock();
         let counting = open.counting;
         let Some(document) = open.documents.get_mut(&uri) else { return Err(SyncError::NotOpen(uri)) };
         let version = version.unwrap_or(document.document.version().0.saturating_add(1));
@@ -190,11 +192,12 @@ impl Documents {
             false => Some(0),
         };
         let Some(changes) = known_from.and_then(|from| changes.get(from..)) else { return Ok(()) };
-        document
+        let steps = document
             .document
             .apply_changes(DocumentVersion(version), changes, counting)
-            .map_err(|source| SyncError::Change { uri, source })?;
+            .map_err(|source| SyncError::Change { uri: uri.clone(), source })?;
         document.is_lost = false;
+        open.tell_followers(&uri, &steps);
         Ok(())
     }
 
@@ -283,6 +286,17 @@ impl Documents {
         paths.collect()
     }
 
+    /// Shows each change of a document from here on, also those of which the next one leaves no trace. The channel
+    /// holds what comes while an edit is on its way, and ends when the document is closed.
+    pub(crate) fn follow(&self, uri: &str) -> mpsc::UnboundedReceiver<Step> {
+        let (follower, steps) = mpsc::unbounded_channel();
+        let mut open = self.lock();
+        if open.documents.contains_key(uri) {
+            open.followers.entry(uri.to_owned()).or_default().push(follower);
+        }
+        steps
+    }
+
     /// Fires at the next notification. Ask for it before looking at a document.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -296,7 +310,10 @@ impl Documents {
 impl Open {
     /// A document is known by the path that the client wrote until its links have been followed.
     fn open(&mut self, uri: String, document: Document) {
-        self.close(&uri);
+        if let Some(before) = self.remove(&uri) {
+            // To those who follow it, a document that is opened anew was changed.
+            self.tell_followers(&uri, &[Step::between(before.text(), document.text())]);
+        }
         self.n_openings += 1;
         let number = self.n_openings;
         let name = match AbsPath::from_uri(&uri) {
@@ -311,6 +328,7 @@ impl Open {
 
     /// False: it was not open.
     fn close(&mut self, uri: &str) -> bool {
+        self.followers.remove(uri);
         self.remove(uri).is_some()
     }
 
@@ -329,6 +347,14 @@ impl Open {
             }
         }
         Some(removed)
+    }
+
+    fn tell_followers(&mut self, uri: &str, steps: &[Step]) {
+        let Some(followers) = self.followers.get_mut(uri) else { return };
+        followers.retain(|follower| steps.iter().all(|step| follower.send(step.clone()).is_ok()));
+        if followers.is_empty() {
+            self.followers.remove(uri);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use ropey::Rope;
 
+use crate::edit::Step;
 use crate::position::{Counter, Counting, PositionRange, has_lone_cr};
 
 /// The number an editor gives each state of a document.
@@ -64,7 +65,7 @@ impl Document {
         &self.text
     }
 
-    /// Applies a list of changes, all or none, and takes on `version`.
+    /// Applies a list of changes, all or none, and takes on `version`. Returns what each of them did.
     ///
     /// The version is not judged: a client that repeats one has changed its text all the same.
     ///
@@ -75,24 +76,28 @@ impl Document {
         version: DocumentVersion,
         changes: &[Change],
         counting: impl Into<Counting>,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Vec<Step>, ChangeError> {
         let counting = counting.into();
         let mut new = self.clone();
+        let mut steps = Vec::with_capacity(changes.len());
         for (index, change) in changes.iter().enumerate() {
-            match change {
-                Change::Full(text) => new = Self::new(version, text),
+            steps.push(match change {
+                Change::Full(text) => {
+                    let before = std::mem::replace(&mut new, Self::new(version, text));
+                    Step::between(&before.text, &new.text)
+                }
                 Change::Splice { range, .. } if range.end < range.start => {
                     return Err(ChangeError::Reversed { index, range: *range });
                 }
                 Change::Splice { range, text } => new.splice(*range, text, counting),
-            }
+            });
         }
         new.version = version;
         *self = new;
-        Ok(())
+        Ok(steps)
     }
 
-    fn splice(&mut self, range: PositionRange, new: &str, counting: Counting) {
+    fn splice(&mut self, range: PositionRange, new: &str, counting: Counting) -> Step {
         let text = &mut self.text;
         let counter = Counter::knowing(counting, || self.has_lone_cr);
         let (from, to) = (counter.offset(text, range.start), counter.offset(text, range.end));
@@ -104,13 +109,16 @@ impl Document {
             false => Cow::Borrowed(new),
         };
         end += usize::from(to.splits_pair);
+        let replaced = text.char_to_byte(start)..text.char_to_byte(end);
         text.remove(start..end);
         text.insert(start, &new);
+        let step = Step { range: replaced, new_len: new.len(), after: text.clone() };
         // A CR may have come, or lost its LF.
         let mut after = (start + new.chars().count() + 1).min(text.len_chars());
         after += usize::from(text.get_char(after) == Some('\n'));
         let around = start.saturating_sub(1)..after;
         self.has_lone_cr |= has_lone_cr(&Rope::from(text.slice(around)));
+        step
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use agent::workspace::{File, Origin, WriteError};
 use serde_json::{Value, json};
-use text::{Counting, EditSet, Rope, differs_only_outside};
+use text::{Counting, EditSet, Landing, Rope, differs_only_outside};
 use tokio::time::Instant;
 
 use super::Held;
@@ -21,7 +21,7 @@ const APPLY_EDIT: &str = "workspace/applyEdit";
 enum Seen {
     /// The edit stands; this is the text.
     Applied(Rope),
-    /// Nothing has changed.
+    /// Nothing has changed that the edit replaces.
     Base,
     /// Neither; it may still be on its way.
     Other(Rope),
@@ -42,21 +42,28 @@ pub(super) async fn to_document(
         return Ok(expected.clone());
     }
     let written = edits.changed_ranges_after();
-    let replaced: Vec<_> = edits.edits().iter().map(|edit| edit.range.clone()).collect();
     let now = || connection.documents.get_by_uri(&document.uri);
     let is_as_it_was = || now().is_some_and(|now| !now.is_lost() && now.text().is_instance(document.text()));
-    let look = || match now() {
-        None => Seen::Other(Rope::new()),
-        Some(now) if now.is_lost() => Seen::Lost,
-        Some(now) if now.text().is_instance(document.text()) => Seen::Base,
-        Some(now) if now.text() == expected => Seen::Applied(now.text().clone()),
-        Some(now) if now.text() == document.text() => Seen::Base,
-        Some(now) if differs_only_outside(expected, now.text(), &written) => {
-            Seen::Applied(now.text().clone())
+    let mut landing = Landing::new(document.text(), edits);
+    let mut steps = connection.documents.follow(&document.uri);
+    let mut look = || {
+        while let Ok(step) = steps.try_recv() {
+            landing.step(&step);
         }
-        // The user typed elsewhere, and what was to be replaced still stands.
-        Some(now) if differs_only_outside(document.text(), now.text(), &replaced) => Seen::Base,
-        Some(now) => Seen::Other(now.text().clone()),
+        match now() {
+            // It was closed, or undone, since: it was applied all the same, and must not be sent again.
+            now if landing.has_landed() => {
+                Seen::Applied(now.map_or_else(|| expected.clone(), |now| now.text().clone()))
+            }
+            None => Seen::Other(Rope::new()),
+            Some(now) if now.is_lost() => Seen::Lost,
+            Some(_) if landing.base_stands() => Seen::Base,
+            // Some editors tell of the edit and of what the user typed beside it in one change.
+            Some(now) if differs_only_outside(expected, now.text(), &written) => {
+                Seen::Applied(now.text().clone())
+            }
+            Some(now) => Seen::Other(now.text().clone()),
+        }
     };
     let mut changes = connection.documents.changes();
     // The user may have typed since the text was read. From here to the call nothing is awaited that could

@@ -34,6 +34,20 @@ pub struct Landing {
     has_landed: bool,
 }
 
+impl Step {
+    /// The step from one text to another, of which no more is known.
+    pub fn between(before: &Rope, after: &Rope) -> Self {
+        let equal = |pair: &(u8, u8)| pair.0 == pair.1;
+        let most = before.len_bytes().min(after.len_bytes());
+        let start = before.bytes().zip(after.bytes()).take_while(equal).count();
+        let ends = before.bytes_at(before.len_bytes()).reversed();
+        let ends = ends.zip(after.bytes_at(after.len_bytes()).reversed());
+        let n_end = ends.take(most - start).take_while(equal).count();
+        let new_len = after.len_bytes() - start - n_end;
+        Self { range: start..before.len_bytes() - n_end, new_len, after: after.clone() }
+    }
+}
+
 impl Landing {
     /// Begins with the text that the edit was made for.
     pub fn new(base: &Rope, edits: &EditSet) -> Self {
