@@ -6,13 +6,13 @@ mod group;
 #[cfg_attr(unix, path = "process/unix.rs")]
 #[cfg_attr(windows, path = "process/windows.rs")]
 mod platform;
+mod programs;
 #[cfg(target_os = "linux")]
 mod request;
 #[cfg(target_os = "linux")]
 mod supervised;
 #[cfg(target_os = "linux")]
 pub mod supervisor;
-mod programs;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_lsp::lsp_types::MessageType;
 
+use crate::blocking::blocking;
 use crate::connection::Connection;
 use crate::file_locks::FileLocks;
 use crate::models::Models;
@@ -168,13 +169,13 @@ impl Server {
         if let Some(live) = self.sessions().iter().find(|live| live.handle.id() == session.id()) {
             live.workspace.attach(connection);
         }
-        self.warn_of_wide_roots(&session.context().working_dir, connection);
         connection.watch(session.clone());
     }
 
     /// Warns who works where reads are free of nearly all that they have.
-    fn warn_of_wide_roots(&self, working_dir: &AbsPath, connection: &Connection) {
-        let places = self.places("");
+    pub(crate) async fn warn_of_wide_roots(&self, working_dir: &AbsPath, connection: &Connection) {
+        let server = self.clone();
+        let places = blocking(move || server.places("")).await;
         let mut roots = connection.folders();
         roots.push(working_dir.clone());
         if let Some(root) = roots.iter().find(|root| places.is_home_or_above(root)) {
@@ -186,9 +187,10 @@ impl Server {
         }
     }
 
-    /// The directories that the permissions of a session know.
+    /// The directories that the permissions of a session know. Blocks on the disk.
     fn places(&self, session: &str) -> Places {
-        let resolved = |path: PathBuf| AbsPath::new(path).ok().map(|path| resolve(&path));
+        // One that cannot be resolved is known as it is named.
+        let resolved = |path: PathBuf| AbsPath::new(path).ok().map(|path| resolve(&path).unwrap_or(path));
         Places {
             home: dirs::home_dir().and_then(resolved),
             data_dir: resolved(self.shared.settings.data_dir.clone()),

@@ -28,6 +28,7 @@ impl Backend {
 
     async fn attach(&self, session: agent::SessionHandle) -> Result<SessionStartResult> {
         self.server.attach(&session, &self.connection);
+        self.server.warn_of_wide_roots(&session.context().working_dir, &self.connection).await;
         let state = told(session.attach(self.connection.clone())).await?;
         Ok(SessionStartResult { session_id: session.id().to_string(), state: to_proto::state(state) })
     }

@@ -15,7 +15,7 @@ fn splice(start: (u32, u32), end: (u32, u32), text: &str) -> Change {
 fn check_changes(before: &str, changes: &[Change], after: Expect) {
     let mut document = Document::new(DocumentVersion(1), before);
     let shown = match document.apply_changes(DocumentVersion(2), changes, PositionEncoding::Utf16) {
-        Ok(()) => format!("v{} {:?}", document.version(), document.text().to_string()),
+        Ok(_) => format!("v{} {:?}", document.version(), document.text().to_string()),
         Err(error) => format!("v{} {:?}: {error}", document.version(), document.text().to_string()),
     };
     after.assert_eq(&shown);
