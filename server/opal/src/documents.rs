@@ -310,9 +310,9 @@ impl Documents {
 impl Open {
     /// A document is known by the path that the client wrote until its links have been followed.
     fn open(&mut self, uri: String, document: Document) {
-        if let Some(before) = self.remove(&uri) {
+        if self.remove(&uri).is_some() {
             // To those who follow it, a document that is opened anew was changed.
-            self.tell_followers(&uri, &[Step::between(before.text(), document.text())]);
+            self.tell_followers(&uri, &[Step { change: None, after: document.text().clone() }]);
         }
         self.n_openings += 1;
         let number = self.n_openings;

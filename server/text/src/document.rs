@@ -83,8 +83,8 @@ impl Document {
         for (index, change) in changes.iter().enumerate() {
             steps.push(match change {
                 Change::Full(text) => {
-                    let before = std::mem::replace(&mut new, Self::new(version, text));
-                    Step::between(&before.text, &new.text)
+                    new = Self::new(version, text);
+                    Step { change: None, after: new.text.clone() }
                 }
                 Change::Splice { range, .. } if range.end < range.start => {
                     return Err(ChangeError::Reversed { index, range: *range });
@@ -112,7 +112,7 @@ impl Document {
         let replaced = text.char_to_byte(start)..text.char_to_byte(end);
         text.remove(start..end);
         text.insert(start, &new);
-        let step = Step { range: replaced, new_len: new.len(), after: text.clone() };
+        let step = Step { change: Some((replaced, new.len())), after: text.clone() };
         // A CR may have come, or lost its LF.
         let mut after = (start + new.chars().count() + 1).min(text.len_chars());
         after += usize::from(text.get_char(after) == Some('\n'));

@@ -11,11 +11,12 @@ use super::{Edit, EditSet};
 /// is judged by its last text alone.
 const MAX_CANDIDATES: usize = 256;
 
-/// One change of a document: `range`, in bytes of the text before, became `new_len` bytes of `after`.
+/// One change of a document, and the text after it.
 #[derive(Debug, Clone)]
 pub struct Step {
-    pub range: Range<usize>,
-    pub new_len: usize,
+    /// The bytes of the text before that were replaced, and how many bytes replaced them. `None`: the text was sent
+    /// whole.
+    pub change: Option<(Range<usize>, usize)>,
     pub after: Rope,
 }
 
@@ -25,6 +26,7 @@ pub struct Step {
 /// undone it. So each text on the way is compared with those that the edit makes of the texts before it.
 #[derive(Debug)]
 pub struct Landing {
+    text: Rope,
     /// The texts that the edit would make, each of one text since it was sent.
     candidates: VecDeque<Rope>,
     /// The edit as one of the present text, while all changes were beside it.
@@ -34,24 +36,11 @@ pub struct Landing {
     has_landed: bool,
 }
 
-impl Step {
-    /// The step from one text to another, of which no more is known.
-    pub fn between(before: &Rope, after: &Rope) -> Self {
-        let equal = |pair: &(u8, u8)| pair.0 == pair.1;
-        let most = before.len_bytes().min(after.len_bytes());
-        let start = before.bytes().zip(after.bytes()).take_while(equal).count();
-        let ends = before.bytes_at(before.len_bytes()).reversed();
-        let ends = ends.zip(after.bytes_at(after.len_bytes()).reversed());
-        let n_end = ends.take(most - start).take_while(equal).count();
-        let new_len = after.len_bytes() - start - n_end;
-        Self { range: start..before.len_bytes() - n_end, new_len, after: after.clone() }
-    }
-}
-
 impl Landing {
     /// Begins with the text that the edit was made for.
     pub fn new(base: &Rope, edits: &EditSet) -> Self {
         let mut landing = Self {
+            text: base.clone(),
             candidates: VecDeque::new(),
             edits: Some(edits.clone()),
             base_stands: true,
@@ -70,8 +59,10 @@ impl Landing {
             self.has_landed = true;
             return;
         }
+        let before = std::mem::replace(&mut self.text, step.after.clone());
         let Some(edits) = self.edits.take() else { return };
-        match beside(&edits, step) {
+        let (range, new_len) = step.change.clone().unwrap_or_else(|| difference(&before, &step.after));
+        match beside(&edits, &range, new_len) {
             Beside::Yes(moved) => {
                 self.edits = Some(moved);
                 self.expect_after(&step.after);
@@ -111,8 +102,18 @@ enum Beside {
     No,
 }
 
-fn beside(edits: &EditSet, step: &Step) -> Beside {
-    let Step { range: changed, new_len, .. } = step;
+/// Returns the bytes in which the first text differs from the second, and how many bytes stand there in the second.
+fn difference(before: &Rope, after: &Rope) -> (Range<usize>, usize) {
+    let equal = |pair: &(u8, u8)| pair.0 == pair.1;
+    let most = before.len_bytes().min(after.len_bytes());
+    let start = before.bytes().zip(after.bytes()).take_while(equal).count();
+    let ends = before.bytes_at(before.len_bytes()).reversed();
+    let ends = ends.zip(after.bytes_at(after.len_bytes()).reversed());
+    let n_end = ends.take(most - start).take_while(equal).count();
+    (start..before.len_bytes() - n_end, after.len_bytes() - start - n_end)
+}
+
+fn beside(edits: &EditSet, changed: &Range<usize>, new_len: usize) -> Beside {
     let mut moved = Vec::with_capacity(edits.edits().len());
     for Edit { range, new_text } in edits.edits() {
         let range = if changed.is_empty() && range.is_empty() && changed.start == range.start {

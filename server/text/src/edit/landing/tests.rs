@@ -12,7 +12,8 @@ fn check(text: &str, steps: &[(&str, &str)], expected: &str) {
         let at = now.find(old).unwrap();
         now.replace_range(at..at + old.len(), new);
         let after = Rope::from(now.as_str());
-        landing.step(&Step { range: at..at + old.len(), new_len: new.len(), after });
+        let change = Some((at..at + old.len(), new.len()));
+        landing.step(&Step { change, after });
     }
     let shown = match (landing.has_landed(), landing.base_stands()) {
         (true, _) => "landed",
@@ -57,6 +58,21 @@ fn a_change_of_what_the_edit_replaces_is_something_else() {
 fn typing_at_the_place_of_an_insertion_leaves_the_base() {
     let edits = EditSet::new(vec![Edit::new(1..1, "two")]).unwrap();
     let mut landing = Landing::new(&Rope::from("ab"), &edits);
-    landing.step(&Step { range: 1..1, new_len: 1, after: Rope::from("a!b") });
+    landing.step(&Step { change: Some((1..1, 1)), after: Rope::from("a!b") });
     assert!(landing.base_stands() && !landing.has_landed());
+}
+
+#[test]
+fn a_text_that_is_sent_whole_is_compared_with_the_one_before() {
+    let edits = EditSet::new(vec![Edit::new(2..5, "two")]).unwrap();
+    let after = |texts: &[&str]| {
+        let mut landing = Landing::new(&Rope::from("a one z"), &edits);
+        for text in texts {
+            landing.step(&Step { change: None, after: Rope::from(*text) });
+        }
+        (landing.has_landed(), landing.base_stands())
+    };
+    assert_eq!(after(&["abc one z", "abc two z", "x"]), (true, false));
+    assert_eq!(after(&["abc one z", "abc one yz"]), (false, true));
+    assert_eq!(after(&["abc on z"]), (false, false));
 }
