@@ -10,6 +10,13 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
+/// Gives freed memory back to the system, which takes milliseconds where there is much of it.
+pub(crate) fn release_memory() {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        drop(runtime.spawn_blocking(crate::platform::release_memory));
+    }
+}
+
 /// As [`blocking`], for work with an effect. A thread that blocks cannot be stopped, so before the effect the
 /// work asks whether anybody still waits for it.
 pub(crate) async fn blocking_while_awaited<T: Send + 'static>(

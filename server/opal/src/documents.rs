@@ -15,7 +15,11 @@ use serde_json::Value;
 use text::{AbsPath, Change, Counting, Document, DocumentVersion, Rope, Step};
 use tokio::sync::{mpsc, watch};
 
+use crate::blocking::release_memory;
 use crate::from_proto::position_range;
+
+/// Bytes of a document whose memory is given back to the system when it is closed.
+const LARGE: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Documents {
@@ -209,10 +213,14 @@ impl Documents {
     }
 
     fn did_close(&self, About { text_document }: &About) -> Result<(), SyncError> {
-        match self.lock().close(&text_document.uri) {
-            true => Ok(()),
-            false => Err(SyncError::NotOpen(text_document.uri.clone())),
+        let Some(closed) = self.lock().close(&text_document.uri) else {
+            return Err(SyncError::NotOpen(text_document.uri.clone()));
+        };
+        if closed.text().len_bytes() >= LARGE {
+            drop(closed);
+            release_memory();
         }
+        Ok(())
     }
 
     /// Gives up the text of the document that a notification is about, because it cannot be read. True: there is
@@ -326,10 +334,9 @@ impl Open {
         self.insert(OpenDocument::new(name, number, uri, document));
     }
 
-    /// False: it was not open.
-    fn close(&mut self, uri: &str) -> bool {
+    fn close(&mut self, uri: &str) -> Option<OpenDocument> {
         self.followers.remove(uri);
-        self.remove(uri).is_some()
+        self.remove(uri)
     }
 
     fn insert(&mut self, document: OpenDocument) {

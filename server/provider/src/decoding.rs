@@ -20,7 +20,16 @@ pub(crate) struct Decoding<D> {
     grace: Option<Duration>,
     /// When the answer is taken to be whole, whatever else comes.
     whole_at: Option<Instant>,
+    /// Bytes of text, and of the data of events that added none.
+    size: (usize, usize),
 }
+
+/// Bytes of text in one answer, thinking included; no model gives a tenth of it. What a service sends without an
+/// end would fill memory and disk.
+pub(crate) const MAX_TEXT: usize = 16 << 20;
+
+/// Bytes of events that add no text. The arguments of a call come a token at a time, in events of some 200 bytes.
+const MAX_SILENT: usize = 128 << 20;
 
 impl<D: Decode> Decoding<D> {
     pub(crate) fn new(decoder: D, grace: Duration) -> Self {
@@ -30,6 +39,7 @@ impl<D: Decode> Decoding<D> {
             progress: Progress::More,
             grace: Some(grace),
             whole_at: None,
+            size: (0, 0),
         }
     }
 
@@ -55,8 +65,24 @@ impl<D: Decode> Decoding<D> {
             }
             Err(failure) => return Err(self.told(failure)),
         }
+        self.count(event, &out[since..]);
+        if self.progress != Progress::Finished && (self.size.0 > MAX_TEXT || self.size.1 > MAX_SILENT) {
+            self.decoder.cut_short(out).map_err(|failure| self.told(failure))?;
+            self.progress = Progress::Finished;
+        }
         self.halves.join(out, since);
         Ok(())
+    }
+
+    fn count(&mut self, event: &sse::Event<'_>, added: &[AnswerEvent]) {
+        let text = added.iter().map(|event| match event {
+            AnswerEvent::TextDelta(delta) | AnswerEvent::ThinkingDelta(delta) => delta.len(),
+            _ => 0,
+        });
+        match text.sum() {
+            0 => self.size.1 += event.data.len(),
+            n_bytes => self.size.0 += n_bytes,
+        }
     }
 
     fn came_to(&mut self, progress: Progress) {

@@ -7,7 +7,7 @@ use expect_test::Expect;
 use serde_json::{Value, json};
 
 use crate::classify::{Class, Failure};
-use crate::decoding::Decoding;
+use crate::decoding::{Decoding, MAX_TEXT};
 use crate::draft::Draft;
 use crate::samples::request;
 use crate::service::Decode;
@@ -39,6 +39,17 @@ pub(crate) fn play<'a, D: Inspect>(pieces: impl IntoIterator<Item = &'a [u8]>) -
     let fed = pieces.into_iter().try_for_each(|piece| stream.feed(piece, &mut take));
     let ended = fed.and_then(|()| stream.finish(&mut take)).and_then(|()| decoding.end(&mut events));
     Played { events, failure: ended.err(), decoder: decoding.decoder }
+}
+
+/// Plays an answer that never ends, in events with a mebibyte of text in place of `TEXT`.
+#[track_caller]
+pub(crate) fn check_endless<D: Inspect>(event: &str) {
+    let event = format!("data: {}\n\n", event.replace("TEXT", &"x".repeat(1 << 20)));
+    let played = play::<D>(std::iter::repeat_n(event.as_bytes(), 20));
+    assert!(played.failure.is_none(), "{:?}", played.failure);
+    let answer = played.answer().unwrap();
+    assert_eq!(answer.stop, StopReason::Length);
+    assert_eq!(answer.text().len(), MAX_TEXT + (1 << 20));
 }
 
 impl<D: Inspect> Played<D> {

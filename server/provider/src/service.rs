@@ -59,6 +59,8 @@ pub(crate) trait Decode: Send + Sync {
     fn whole(&mut self, body: &str, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
     /// The stream ended without an event that says so. Finishes the answer if all of it is there.
     fn end(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
+    /// Finishes the answer with what there is of it, as if its output had reached its limit.
+    fn cut_short(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure>;
 }
 
 /// How far an answer has come.

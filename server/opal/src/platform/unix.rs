@@ -223,6 +223,19 @@ pub(crate) fn without_terminal(command: &mut CommandWrap) -> &mut CommandWrap {
     command.wrap(ProcessSession)
 }
 
+/// Gives freed memory back to the system. By itself glibc does so at the end of the heap only, and one small text
+/// behind a large one keeps all of it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+pub(crate) fn release_memory() {
+    // SAFETY: the call takes no pointer and may come from any thread at any time
+    // (<https://man7.org/linux/man-pages/man3/malloc_trim.3.html>).
+    unsafe { libc::malloc_trim(0) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn release_memory() {}
+
 /// Returns an existing path as the disk spells it. Elsewhere than on Linux a name may be written in any case.
 pub(crate) fn spelled_on_disk(existing: &Path) -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(existing.to_owned()) } else { std::fs::canonicalize(existing) }

@@ -184,6 +184,10 @@ impl Decoder {
             }
             reason => ending::stop(reason, ENDINGS)?,
         };
+        self.finish_with(stop, out)
+    }
+
+    fn finish_with(&mut self, stop: Option<StopReason>, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
         self.slots.values_mut().for_each(|slot| slot.end(out));
         let blocks = self.blocks(stop != Some(StopReason::Length));
         self.draft.finish(blocks, stop, out)
@@ -263,6 +267,10 @@ impl Decode for Decoder {
 
     fn end(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
         if self.stop_reason.is_some() { self.finish(out) } else { Err(self.draft.cut()) }
+    }
+
+    fn cut_short(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
+        self.finish_with(Some(StopReason::Length), out)
     }
 }
 

@@ -191,9 +191,18 @@ impl Decoder {
     /// Ends the answer for the reason that was given, if it is one for an answer.
     fn finish(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
         let stop = ending::stop(self.finish_reason.as_deref(), ENDINGS)?;
+        let is_complete = stop != Some(StopReason::Length) && self.finish_reason.is_some();
+        self.finish_with(stop, is_complete, out)
+    }
+
+    fn finish_with(
+        &mut self,
+        stop: Option<StopReason>,
+        is_complete: bool,
+        out: &mut Vec<AnswerEvent>,
+    ) -> Result<(), Failure> {
         self.content(|inline, say| inline.finish(say), out);
         self.end_thinking(out);
-        let is_complete = stop != Some(StopReason::Length) && self.finish_reason.is_some();
         let blocks = self.blocks(is_complete);
         self.draft.finish(blocks, stop, out)
     }
@@ -266,6 +275,10 @@ impl Decode for Decoder {
 
     fn end(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
         if self.finish_reason.is_some() { self.finish(out) } else { Err(self.draft.cut()) }
+    }
+
+    fn cut_short(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
+        self.finish_with(Some(StopReason::Length), false, out)
     }
 }
 

@@ -31,11 +31,11 @@ impl Pause {
         }
     }
 
-    /// Nobody asks for a pause of thirty years: so large a number is a time of the Unix clock.
+    /// Nobody asks for a pause of three years: so large a number is a time of the Unix clock.
     fn number(number: f64) -> Option<Self> {
         let seconds = if number >= 1e11 { number / 1000.0 } else { number };
         let time = Duration::try_from_secs_f64(seconds).ok()?;
-        if number < 1e9 {
+        if number < 1e8 {
             return Some(Self::For(time));
         }
         SystemTime::UNIX_EPOCH.checked_add(time).map(Self::Until)

@@ -273,15 +273,19 @@ impl Decoder {
         let output: Vec<&RawValue> = parse(response.output).unwrap_or_default();
         let output: Vec<OutputItem<'_>> = output.into_iter().filter_map(|item| parse(Some(item))).collect();
         self.fill_gaps(&output, is_complete, out);
+        self.draft.usage = parse(response.usage).map(|usage| normalised(&usage));
+        self.finish_with(stop, out)?;
+        Ok(Progress::Finished)
+    }
+
+    fn finish_with(&mut self, stop: Option<StopReason>, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
         for slot in self.slots.values_mut() {
             if let Content::Reasoning { parts, ended, .. } = &mut slot.content {
                 end_thinking(parts, ended, out);
             }
         }
-        let blocks = self.blocks(is_complete);
-        self.draft.usage = parse(response.usage).map(|usage| normalised(&usage));
-        self.draft.finish(blocks, stop, out)?;
-        Ok(Progress::Finished)
+        let blocks = self.blocks(stop != Some(StopReason::Length));
+        self.draft.finish(blocks, stop, out)
     }
 
     /// What has been received. `ended`: the service says that the answer is complete, so that a call
@@ -384,6 +388,10 @@ impl Decode for Decoder {
 
     fn end(&mut self, _: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
         Err(self.draft.cut())
+    }
+
+    fn cut_short(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
+        self.finish_with(Some(StopReason::Length), out)
     }
 }
 

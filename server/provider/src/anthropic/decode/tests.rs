@@ -395,3 +395,10 @@ fn an_answer_may_come_whole() {
         Class::RateLimit
     );
 }
+
+#[test]
+fn an_answer_without_end_is_cut_short() {
+    recorded::check_endless::<Decoder>(
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"TEXT"}}"#,
+    );
+}

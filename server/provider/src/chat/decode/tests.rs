@@ -658,3 +658,10 @@ fn cost_of_a_chunk() {
     assert!(played.events.len() > CHUNKS as usize);
     println!("{} ns per chunk", (begun.elapsed() / CHUNKS).as_nanos());
 }
+
+#[test]
+fn an_answer_without_end_is_cut_short() {
+    recorded::check_endless::<Decoder>(
+        r#"{"choices":[{"index":0,"delta":{"content":"TEXT"}}]}"#,
+    );
+}

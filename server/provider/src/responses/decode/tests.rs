@@ -431,3 +431,10 @@ fn cost_of_a_delta() {
         println!("pieces of {size}: {} ns per delta", (begun.elapsed() / DELTAS).as_nanos());
     }
 }
+
+#[test]
+fn an_answer_without_end_is_cut_short() {
+    recorded::check_endless::<Decoder>(
+        r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"TEXT"}"#,
+    );
+}
