@@ -3,9 +3,10 @@
 //! It does not judge: a position that points nowhere is clamped the way LSP says, because editors
 //! rely on it (`character: u32::MAX` is a common spelling of "end of line").
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 use ropey::Rope;
 
 /// What `Position::character` counts, as negotiated with the client.
@@ -106,20 +107,20 @@ pub fn has_lone_cr(text: &Rope) -> bool {
 }
 
 /// Counts as one client does in one text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Counter {
     encoding: PositionEncoding,
     lines: Lines,
 }
 
 /// How the lines of a text are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Lines {
     Lsp,
     /// By LSP's lines, which are the same here but for a CR before their LF.
     Lf,
-    /// By looking for LFs, because a lone CR ends a line of LSP's here.
-    LfByScan,
+    /// By the bytes at which they begin, because a lone CR ends a line of LSP's here. They are looked for once.
+    LfByScan(OnceCell<Vec<usize>>),
 }
 
 /// The place that a position means.
@@ -139,13 +140,13 @@ impl Counter {
     pub(crate) fn knowing(counting: Counting, has_lone_cr: impl FnOnce() -> bool) -> Self {
         let lines = match counting.line_ends {
             LineEnds::Lsp => Lines::Lsp,
-            LineEnds::Lf if has_lone_cr() => Lines::LfByScan,
+            LineEnds::Lf if has_lone_cr() => Lines::LfByScan(OnceCell::new()),
             LineEnds::Lf => Lines::Lf,
         };
         Self { encoding: counting.encoding, lines }
     }
 
-    pub(crate) fn offset(self, text: &Rope, position: Position) -> Place {
+    pub(crate) fn offset(&self, text: &Rope, position: Position) -> Place {
         let Some(line) = self.line(text, position.line as usize) else {
             return Place { offset: text.len_bytes(), splits_pair: false };
         };
@@ -167,7 +168,7 @@ impl Counter {
         Place { offset: text.char_to_byte(target), splits_pair: false }
     }
 
-    pub(crate) fn position(self, text: &Rope, offset: usize) -> Position {
+    pub(crate) fn position(&self, text: &Rope, offset: usize) -> Position {
         let target = text.byte_to_char(offset.min(text.len_bytes()));
         let (number, line) = self.line_at(text, target);
         let target = target.min(line.end);
@@ -180,55 +181,42 @@ impl Counter {
     }
 
     /// The chars of a line, without its break; `None` if there are not so many lines.
-    fn line(self, text: &Rope, number: usize) -> Option<Range<usize>> {
-        match self.lines {
+    fn line(&self, text: &Rope, number: usize) -> Option<Range<usize>> {
+        match &self.lines {
             Lines::Lsp | Lines::Lf if number >= text.len_lines() => None,
             Lines::Lsp => Some(text.line_to_char(number)..line_end(text, number)),
             Lines::Lf => Some(text.line_to_char(number)..before_lf(text, number)),
-            Lines::LfByScan => {
-                let start = match number {
-                    0 => 0,
-                    _ => nth_lf(text, number - 1)? + 1,
-                };
-                let rest = text.byte_slice(start..);
-                let mut before = 0;
-                let end = rest.chunks().find_map(|chunk| {
-                    let lf = memchr(b'\n', chunk.as_bytes()).map(|at| before + at);
-                    before += chunk.len();
-                    lf
-                });
-                let end = start + end.unwrap_or(rest.len_bytes());
-                Some(text.byte_to_char(start)..text.byte_to_char(end))
+            Lines::LfByScan(begins) => {
+                let begins = begins.get_or_init(|| line_begins(text));
+                let end = begins.get(number + 1).map_or(text.len_bytes(), |next| next - 1);
+                Some(text.byte_to_char(*begins.get(number)?)..text.byte_to_char(end))
             }
         }
     }
 
     /// The line that a char is in, or ends.
-    fn line_at(self, text: &Rope, char: usize) -> (usize, Range<usize>) {
-        let number = match self.lines {
+    fn line_at(&self, text: &Rope, char: usize) -> (usize, Range<usize>) {
+        let number = match &self.lines {
             Lines::Lsp | Lines::Lf => text.char_to_line(char),
-            Lines::LfByScan => {
-                let before = text.slice(..char);
-                before.chunks().map(|chunk| memchr_iter(b'\n', chunk.as_bytes()).count()).sum()
+            Lines::LfByScan(begins) => {
+                let begins = begins.get_or_init(|| line_begins(text));
+                let byte = text.char_to_byte(char);
+                begins.partition_point(|begin| *begin <= byte) - 1
             }
         };
         (number, self.line(text, number).unwrap_or(char..char))
     }
 }
 
-/// The byte offset of an LF; the first one is number 0.
-fn nth_lf(text: &Rope, mut number: usize) -> Option<usize> {
+/// The byte offsets at which lines begin that end at LF alone. The first is 0.
+fn line_begins(text: &Rope) -> Vec<usize> {
+    let mut begins = vec![0];
     let mut before = 0;
     for chunk in text.chunks() {
-        let mut lfs = memchr_iter(b'\n', chunk.as_bytes());
-        let n_lfs = lfs.clone().count();
-        if number < n_lfs {
-            return lfs.nth(number).map(|at| before + at);
-        }
-        number -= n_lfs;
+        begins.extend(memchr_iter(b'\n', chunk.as_bytes()).map(|at| before + at + 1));
         before += chunk.len();
     }
-    None
+    begins
 }
 
 /// The char index where a line's content ends and its line break begins.
