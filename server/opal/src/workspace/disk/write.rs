@@ -86,7 +86,7 @@ fn create(new: &NewText, text: &[u8], unfinished: &Unfinished, awaited: &Awaited
     // What the user's umask makes of a new file, not the privacy of a temporary one.
     let (note, file) = temporary(directory, text, 0o666, unfinished).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
-    last_look(new, awaited)?;
+    last_look(new, None, awaited)?;
     match file.persist_noclobber(new.path.as_path()) {
         Ok(_) => {}
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Err(WriteError::Stale),
@@ -115,10 +115,7 @@ fn replace(
     let (note, file) = temporary(directory, text, 0o600, unfinished).map_err(or_in_place)?;
     platform::copy_attributes(&old.file, file.as_file()).map_err(Unreplaced::NeedsItsPlace)?;
     file.as_file().sync_all().map_err(or_in_place)?;
-    last_look(new, awaited).map_err(Unreplaced::Failed)?;
-    if !stands(new, old).map_err(or_in_place)? {
-        return Err(Unreplaced::Failed(WriteError::Stale));
-    }
+    last_look(new, Some(old), awaited).map_err(Unreplaced::Failed)?;
     file.persist(new.path.as_path()).map_err(|error| or_in_place(error.error))?;
     sync(directory, note);
     Ok(())
@@ -138,10 +135,7 @@ fn write_in_place(
             format!("no copy of it can be kept while it is written: {error}"),
         ))
     })?;
-    last_look(new, awaited)?;
-    if !stands(new, old).map_err(failed)? {
-        return Err(WriteError::Stale);
-    }
+    last_look(new, Some(old), awaited)?;
     let Err(error) = overwrite(&mut old.file, text) else {
         note.end();
         return Ok(());
@@ -161,12 +155,16 @@ fn write_in_place(
     }
 }
 
-/// The last check before the write takes effect.
-fn last_look(new: &NewText, awaited: &Awaited) -> Result<(), WriteError> {
-    if !awaited.is_awaited() {
-        return Err(WriteError::Unanswered);
+/// The last check before the write takes effect. Looking may take long, and the call may be aborted meanwhile, so
+/// whether anybody still waits is asked last.
+fn last_look(new: &NewText, old: Option<&Old>, awaited: &Awaited) -> Result<(), WriteError> {
+    leads_to_itself(&new.path)?;
+    if let Some(old) = old
+        && !stands(new, old).map_err(|error| failed(&new.path, &error))?
+    {
+        return Err(WriteError::Stale);
     }
-    leads_to_itself(&new.path)
+    if awaited.is_awaited() { Ok(()) } else { Err(WriteError::Unanswered) }
 }
 
 /// Whether the old text still stands there, so that what another program writes at the same time is not lost.
