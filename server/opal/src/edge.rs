@@ -169,6 +169,7 @@ impl<B: LanguageServer> Edge<B> {
             return false;
         }
         let params = params.unwrap_or(&Value::Null);
+        let was_lost = self.lost(params).is_some();
         let notify = || self.connection.documents.notify(method, params);
         let why = match std::panic::catch_unwind(AssertUnwindSafe(notify)) {
             Ok(None) => return false,
@@ -182,7 +183,7 @@ impl<B: LanguageServer> Edge<B> {
                 "this is a bug in Opal; its log has the details".to_owned()
             }
         };
-        self.not_followed(method, params, &why);
+        self.not_followed(method, params, &why, was_lost);
         true
     }
 
@@ -190,21 +191,26 @@ impl<B: LanguageServer> Edge<B> {
     /// something else.
     fn damaged(&self, method: &str, params: Option<&Value>) -> bool {
         let params = params.unwrap_or(&Value::Null);
+        let was_lost = self.lost(params).is_some();
         let is_lost = self.connection.is_initialized() && self.connection.documents.lose(method, params);
         if is_lost {
-            self.not_followed(method, params, "the text is not UTF-8");
+            self.not_followed(method, params, "the text is not UTF-8", was_lost);
         }
         is_lost
     }
 
-    /// Tells the client, and the user if Opal does not know a document's text any more.
-    fn not_followed(&self, method: &str, params: &Value, why: &str) {
+    /// The document of a notification, if its text is not known.
+    fn lost(&self, params: &Value) -> Option<OpenDocument> {
+        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str)?;
+        self.connection.documents.get_by_uri(uri).filter(OpenDocument::is_lost)
+    }
+
+    /// Tells the client, and the user once if Opal does not know a document's text any more.
+    fn not_followed(&self, method: &str, params: &Value, why: &str, was_lost: bool) {
         tracing::warn!(method, why, "a document notification could not be taken");
-        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str);
-        let document = uri.and_then(|uri| self.connection.documents.get_by_uri(uri));
-        match document.filter(OpenDocument::is_lost) {
-            Some(document) => self.show_lost(&document.uri, why),
-            None => {
+        match self.lost(params) {
+            Some(document) if !was_lost => self.show_lost(&document.uri, why),
+            _ => {
                 let message = format!("Opal could not follow {method}: {why}");
                 self.connection.log_message(MessageType::WARNING, &message);
             }

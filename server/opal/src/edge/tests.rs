@@ -6,6 +6,7 @@ use serde_json::json;
 use tower_lsp::lsp_types::{InitializeParams, InitializeResult};
 
 use super::*;
+use crate::connection::Profile;
 use crate::transport::OutboxWriter;
 
 #[track_caller]
@@ -78,32 +79,53 @@ impl Clumsy {
     }
 }
 
+/// What a client is sent that has been initialized, says this, and goes.
+async fn serve<B: LanguageServer>(service: LspService<B>, said: &str) -> String {
+    let outbox = Arc::new(Outbox::new(1 << 20));
+    let stop = CancellationToken::new();
+    let connection = Arc::new(Connection::new(ClientId(1), outbox.clone(), stop.clone()));
+    connection.set_profile(Profile::default());
+    let farewell = Farewell::default();
+    let tasks = TaskTracker::new();
+    let mut edge = Edge { service, connection, outbox: outbox.clone(), tasks, stop, farewell };
+    edge.read(FrameReader::new(said.as_bytes(), 1 << 20)).await;
+    edge.tasks.close();
+    edge.tasks.wait().await;
+    outbox.close();
+    let mut written = Vec::new();
+    OutboxWriter { outbox, stall: Duration::from_secs(1) }.run(&mut written).await.unwrap();
+    String::from_utf8(written).unwrap()
+}
+
+#[tokio::test]
+async fn the_user_is_told_once_that_a_text_is_not_known() {
+    let (service, _socket) = LspService::new(|_client| Clumsy);
+    let opened = r#"{"uri":"file:///a","languageId":"x","version":1,"text":"a"}"#;
+    let said = format!(
+        r#"{{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{{"textDocument":{opened}}}}}
+{{"jsonrpc":"2.0","method":"textDocument/didChange","params":{{"textDocument":{{"uri":"file:///a"}}}}}}
+{{"jsonrpc":"2.0","method":"textDocument/didChange","params":{{"textDocument":{{"uri":"file:///a"}}}}}}
+"#
+    );
+    let written = serve(service, &said).await;
+    let count = |method: &str| written.matches(&format!("\"window/{method}\"")).count();
+    assert_eq!((count("showMessage"), count("logMessage")), (1, 1), "{written}");
+}
+
 #[tokio::test]
 async fn a_panic_in_a_handler_is_answered_and_the_next_request_too() {
     let (service, _socket) = LspService::build(|_client| Clumsy)
         .custom_method("test/at_once", Clumsy::at_once)
         .custom_method("test/later", Clumsy::later)
         .finish();
-    let outbox = Arc::new(Outbox::new(1 << 20));
-    let stop = CancellationToken::new();
-    let connection = Arc::new(Connection::new(ClientId(1), outbox.clone(), stop.clone()));
-    let farewell = Farewell::default();
-    let tasks = TaskTracker::new();
-    let mut edge = Edge { service, connection, outbox: outbox.clone(), tasks, stop, farewell };
     let requests = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}
 {"jsonrpc":"2.0","id":2,"method":"test/at_once"}
 {"jsonrpc":"2.0","id":3,"method":"test/later"}
 {"jsonrpc":"2.0","method":"test/later"}
 {"jsonrpc":"2.0","id":4,"method":"shutdown"}
 "#;
-    edge.read(FrameReader::new(requests.as_bytes(), 1 << 20)).await;
-    edge.tasks.close();
-    edge.tasks.wait().await;
-    outbox.close();
-    let mut written = Vec::new();
-    OutboxWriter { outbox, stall: Duration::from_secs(1) }.run(&mut written).await.unwrap();
-    let mut answers: Vec<String> = String::from_utf8(written)
-        .unwrap()
+    let written = serve(service, requests).await;
+    let mut answers: Vec<String> = written
         .lines()
         .map(|line| {
             let answer: Value = serde_json::from_str(line).unwrap();
