@@ -208,6 +208,8 @@ impl<B: LanguageServer> Edge<B> {
     /// Tells the client, and the user once if Opal does not know a document's text any more.
     fn not_followed(&self, method: &str, params: &Value, why: &str, was_lost: bool) {
         tracing::warn!(method, why, "a document notification could not be taken");
+        // A document may have been opened all the same, with a text that is not known.
+        self.connection.resolve_documents();
         match self.lost(params) {
             Some(document) if !was_lost => self.show_lost(&document.uri, why),
             _ => {

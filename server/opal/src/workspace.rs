@@ -278,7 +278,7 @@ impl SessionWorkspace {
             Err(FileError::NotFound { .. }) => None,
             Err(_) => return self.written_unreadably(path, base, edits, expected, open).await,
         };
-        let document = open.map(|document| document.text().clone());
+        let document = open.filter(|document| !document.is_lost()).map(|document| document.text().clone());
         let applied = |text: &Rope| is_applied(text, &expected, edits);
         let was = (base.origin != Origin::Missing).then_some(&base.text);
         match (document, on_disk) {
@@ -344,7 +344,7 @@ impl SessionWorkspace {
         let FileName::Path(path) = &file.name else {
             return Err(WriteError::Refused { reason: "the document is nowhere on disk".into() });
         };
-        let _lock = self.locks.lock(&file.name).await;
+        let lock = self.locks.lock(&file.name).await;
         leads_to_itself(&file.name).await?;
         let held = self.find(&file.name).await;
         let stands = match &held {
@@ -373,13 +373,18 @@ impl SessionWorkspace {
             None => self.editor_for_closed(),
         };
         let uri = path.to_uri();
-        match editor.filter(|connection| connection.profile().delete_files) {
-            Some(connection) => apply::remove(&connection, &uri, &self.limits).await?,
+        let _lock = match editor.filter(|connection| connection.profile().delete_files) {
+            Some(connection) => {
+                apply::remove(&connection, &uri, &self.limits).await?;
+                lock
+            }
+            // The lock is held until the disk has answered, though nobody may wait for it any more.
             None => {
                 let path = path.clone();
-                blocking_while_awaited(move |awaited| disk::remove(&path, awaited)).await?;
+                let remove = move |awaited: &Awaited| disk::remove(&path, awaited).map(|()| lock);
+                blocking_while_awaited(remove).await?
             }
-        }
+        };
         match self.on_disk(path).await {
             Err(FileError::NotFound { .. }) => {}
             _ => {
@@ -388,7 +393,7 @@ impl SessionWorkspace {
                 });
             }
         }
-        lock(&self.edited).remove(&file.name);
+        self::lock(&self.edited).remove(&file.name);
         Ok(uri)
     }
 
