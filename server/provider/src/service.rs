@@ -352,9 +352,7 @@ impl<D: Decode> Reading<D> {
         let mut out = Vec::new();
         let Some(first) = self.first_frame().await else {
             if self.decoding.whole_at().is_some() {
-                tracing::debug!(provider, "the stream goes on behind its answer");
-                self.is_overdue = true;
-                let ended = self.give_up_the_rest(&mut out);
+                let ended = self.give_up_the_rest(provider, &mut out).await;
                 return (out, ended.err().map(Ended::Failure));
             }
             let error = ProviderError::Idle { provider: provider.to_owned(), after: self.idle };
@@ -376,12 +374,7 @@ impl<D: Decode> Reading<D> {
                 Ok(_) => break,
                 Err(failure) => return (out, Some(Ended::Failure(failure))),
             }
-            next = self::frame(&mut self.body).now_or_never();
-            if next.is_none() {
-                // The connection's task hands pieces over one by one, and may hold more of the same read.
-                let_others_run().await;
-                next = self::frame(&mut self.body).now_or_never();
-            }
+            next = self.frame_that_is_there().await;
         }
         (out, None)
     }
@@ -398,11 +391,32 @@ impl<D: Decode> Reading<D> {
         tokio::time::timeout_at(limit, frame(&mut self.body)).await.ok()
     }
 
-    /// Finishes an answer that is whole. What lies there counts: it may be the caller who was slow.
-    fn give_up_the_rest(&mut self, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
-        if let Some(Some(Ok(bytes))) = frame(&mut self.body).now_or_never() {
-            self.feed(&bytes, out)?;
+    /// What has come already.
+    async fn frame_that_is_there(&mut self) -> Option<Option<Result<Bytes, reqwest::Error>>> {
+        let there = frame(&mut self.body).now_or_never();
+        if there.is_some() {
+            return there;
         }
+        // The connection's task hands pieces over one by one, and may hold more of the same read.
+        let_others_run().await;
+        frame(&mut self.body).now_or_never()
+    }
+
+    /// Finishes an answer that is whole. What lies there counts: it may be the caller who was slow. There may be more
+    /// of the answer in it, which then is not whole yet.
+    async fn give_up_the_rest(&mut self, provider: &str, out: &mut Vec<AnswerEvent>) -> Result<(), Failure> {
+        let mut taken = 0;
+        while taken < Self::MAX_BATCH_BYTES
+            && let Some(Some(Ok(bytes))) = self.frame_that_is_there().await
+        {
+            taken += bytes.len();
+            match self.feed(&bytes, out)? {
+                Progress::Ending => {}
+                Progress::More | Progress::Finished => return Ok(()),
+            }
+        }
+        tracing::debug!(provider, "the stream goes on behind its answer");
+        self.is_overdue = true;
         self.decoding.end(out)
     }
 
@@ -545,3 +559,6 @@ async fn frame(body: &mut reqwest::Body) -> Option<Result<Bytes, reqwest::Error>
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
