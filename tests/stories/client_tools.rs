@@ -256,6 +256,22 @@ async fn a_rename_is_asked_for_once_made_everywhere_and_taken_back() {
 }
 
 #[tokio::test]
+async fn what_the_editor_wrote_was_not_seen() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("read", calls::read("price.rs")));
+    model.next(|t| t.tool("rename", renamed("price.rs", 1, "total", "sum")));
+    model.next(|t| t.tool("write", calls::write("price.rs", "fn sum() {}\n")));
+    model.next(|t| t.text("Done."));
+    let opal = Opal::start(&model).offers(&ALL).mode("auto_edit");
+    let opal = opal.file("price.rs", PRICE).file("cart.rs", CART).open("price.rs").await;
+    let turn = opal.prompt("go").await;
+    turn.until("client/tool_call").await.found("edit", rename_edit(&opal));
+    let told = told(&model, &turn).await;
+    assert!(told.contains("you have not seen all"), "{told}");
+    assert_eq!(opal.text("price.rs"), PRICE.replace("total", "sum"));
+}
+
+#[tokio::test]
 async fn an_edit_is_read_as_the_editor_counts() {
     for profile in [Profile::Opal, Profile::VsCode] {
         let start = |start: tests::harness::Start| start.mode("auto_edit").profile(profile);

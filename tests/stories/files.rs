@@ -319,6 +319,18 @@ async fn write_after_a_partial_read_is_refused() {
 }
 
 #[tokio::test]
+async fn an_attachment_that_was_not_sent_was_not_seen() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\n").await;
+    let file = |name: &str| json!({ "type": "file", "uri": format!("file://{}", opal.path(name).display()) });
+    let attachments = json!([file("a"), file("missing")]);
+    let params = json!({ "session_id": opal.session, "text": "look", "attachments": attachments });
+    assert_eq!(opal.prompt_with(params).await.end().await, "error");
+    let told = call(&model, &opal, "write", calls::write("a", "two\n")).await.unwrap_err();
+    assert!(told.contains("you have not read it"), "{told}");
+}
+
+#[tokio::test]
 async fn a_text_that_somebody_else_changed_is_read_again() {
     let model = FakeModel::start().await;
     let opal = Opal::start(&model).mode("auto_edit").file("a", "one\n").await;

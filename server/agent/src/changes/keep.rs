@@ -1,17 +1,14 @@
 //! Keeping what stands in a file before it is changed.
 
 use store::{NewBlob, Retention};
-use text::{EditSet, Rope, smallest_edits};
+use text::{EditSet, Rope};
 
-use crate::blocking::blocking;
+use crate::blocking::{SMALL_BYTES, blocking_unless, edits_between};
 use crate::context::{Context, Left};
 use crate::event::Failure;
 use crate::journal::record::{self, BeforeRecord, ChangeRecord, LeftRecord};
 use crate::report::Reporter;
 use crate::workspace::{File, FileName, Origin};
-
-/// Bytes of a text that is hashed and compressed where it stands; more goes to a thread that may block.
-const SMALL: usize = 64 * 1024;
 
 /// A change that is about to be made.
 #[derive(Debug)]
@@ -48,7 +45,7 @@ pub(crate) async fn keep(
     let before = match context.left(&base.name) {
         _ if base.origin == Origin::Missing => BeforeRecord::Missing,
         Some(Left { change, text }) => {
-            BeforeRecord::After { change, edits: record::edits(&between(&text, &base.text).await) }
+            BeforeRecord::After { change, edits: record::edits(&edits_between(&text, &base.text).await) }
         }
         None => {
             let image = image(&base.text).await;
@@ -81,7 +78,7 @@ impl Kept {
             && !left.is_instance(expected)
             && left != expected
         {
-            let edits = Some(record::edits(&between(&self.before, left).await));
+            let edits = Some(record::edits(&edits_between(&self.before, left).await));
             reporter.left(LeftRecord { change: self.id, edits }).await;
         }
         context.set_left(self.name, left.map(|text| Left { change: self.id, text: text.clone() }));
@@ -98,20 +95,9 @@ impl Kept {
     }
 }
 
-/// Returns the edits from one text to another.
-async fn between(old: &Rope, new: &Rope) -> EditSet {
-    if old.is_instance(new) {
-        return EditSet::default();
-    }
-    let (old, new) = (old.clone(), new.clone());
-    blocking(move || smallest_edits(&old, &new)).await
-}
-
 async fn image(text: &Rope) -> NewBlob {
-    let make = |text: &Rope| NewBlob::new(String::from(text).as_bytes(), Retention::BeforeImage);
-    if text.len_bytes() <= SMALL {
-        return make(text);
-    }
+    let is_small = text.len_bytes() <= SMALL_BYTES;
     let text = text.clone();
-    blocking(move || make(&text)).await
+    blocking_unless(is_small, move || NewBlob::new(String::from(text).as_bytes(), Retention::BeforeImage))
+        .await
 }

@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use text::{EditSet, Rope, merge, revert_hunk, smallest_edits};
+use text::{EditSet, Rope, merge, revert_hunk};
 use tokio_util::sync::CancellationToken;
 
 use super::Log;
 use super::keep::{Planned, keep};
 use super::log::{Change, Texts};
 use super::undone::{Conflict, Target, UndoError, Undone, UndoneFile};
-use crate::blocking::{blocking, unified_diff};
+use crate::blocking::{edits_between, unified_diff};
 use crate::call::finish;
 use crate::context::Context;
 use crate::event::Failure;
@@ -147,8 +147,7 @@ impl Undo {
             let missing = || File { name: file.name.clone(), text: Rope::new(), origin: Origin::Missing };
             let base = now.unwrap_or_else(missing);
             let new = target.clone().unwrap_or_default();
-            let (old, to) = (base.text.clone(), new.clone());
-            let edits = blocking(move || smallest_edits(&old, &to)).await;
+            let edits = edits_between(&base.text, &new).await;
             let planned = Planned { base: &base, edits: &edits, removed: target.is_none() };
             let kept = keep(planned, &self.context, &self.reporter).await.map_err(Refused::Store)?;
             let by = kept.id();

@@ -1,10 +1,10 @@
 //! What `write` and `edit` have in common: a change is computed on the file as it stands, asked for,
 //! applied, and seen to stand.
 
-use text::{EditSet, Rope, added_notice, notice, smallest_edits};
+use text::{EditSet, Rope, added_notice, notice};
 
 use super::read::{permit_read, refuse_slip};
-use crate::blocking::{blocking, unified_diff};
+use crate::blocking::{blocking_unless, edits_between, unified_diff};
 use crate::call::Call;
 use crate::changes::keep::{Planned, keep};
 use crate::client::Confirm;
@@ -17,7 +17,29 @@ use crate::workspace::{Change, File, FileError, FileName, OnDisk, Origin, WriteE
 const SHOWN: usize = 4_000;
 
 /// The computation of a change, which takes long where the file is large.
-pub(super) type Computation = Box<dyn FnOnce() -> Result<EditSet, ToolError> + Send>;
+pub(super) struct Computation {
+    is_small: bool,
+    run: Box<dyn FnOnce() -> Result<EditSet, ToolError> + Send>,
+}
+
+/// Where a change comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    /// The model, which so has seen the new text. The user is asked about it.
+    Model,
+    /// The editor, whose new text the model is not shown. The user has been asked already.
+    Editor,
+}
+
+impl Computation {
+    /// `is_small`: it is soon done.
+    pub(super) fn new(
+        is_small: bool,
+        run: impl FnOnce() -> Result<EditSet, ToolError> + Send + 'static,
+    ) -> Self {
+        Self { is_small, run: Box::new(run) }
+    }
+}
 
 /// Changes one file. `compute` is called anew when the user typed meanwhile; it may refuse, at once or in
 /// the computation that it returns.
@@ -28,18 +50,19 @@ pub(super) async fn change(
 ) -> Result<Output, ToolError> {
     let name = resolved(path, call).await?;
     refuse_slip(path, &name, call).await?;
-    change_file(&name, false, call, compute).await
+    change_file(&name, Author::Model, call, compute).await
 }
 
-/// As [`change`], of a resolved file for which the user may have been asked already.
+/// As [`change`], of a resolved file.
 pub(super) async fn change_file(
     name: &FileName,
-    mut asked: bool,
+    author: Author,
     call: &Call,
     compute: impl Fn(&File) -> Result<Computation, ToolError>,
 ) -> Result<Output, ToolError> {
     let shown = call.context.display(name);
     let action = writing(name);
+    let mut asked = author == Author::Editor;
     // What can only be refused is refused before the file is looked at.
     call.decide(action)?;
     for _ in 0..call.context.limits.edit_tries {
@@ -48,7 +71,7 @@ pub(super) async fn change_file(
             Err(error) => return tell(name, call, Err(error)).await,
         };
         let computed = match compute(&base) {
-            Ok(computation) => call.wait(blocking(computation)).await?,
+            Ok(Computation { is_small, run }) => call.wait(blocking_unless(is_small, run)).await?,
             Err(error) => Err(error),
         };
         let edits = match computed {
@@ -92,7 +115,8 @@ pub(super) async fn change_file(
         match written.unwrap_or(Err(WriteError::Unanswered)) {
             Ok(written) => {
                 kept.made(&expected, Some(&written.left), context, reporter).await;
-                let was_stale = context.note_edit(name, &base.text, &edits, &written.expected, true);
+                let is_seen = author == Author::Model;
+                let was_stale = context.note_edit(name, &base.text, &edits, &written.expected, is_seen);
                 return Ok(report(name, &shown, &base.text, written, was_stale, call).await);
             }
             // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.
@@ -209,8 +233,7 @@ async fn shown_diff(name: &FileName, shown: &str, known: &Rope, now: &Rope, call
         let rest = diff.split_off(diff.floor_char_boundary(SHOWN));
         diff.push_str(&format!("\n{}", notice::more_of_diff(rest.chars().count())));
     }
-    let (old, new) = (known.clone(), now.clone());
-    let edits = blocking(move || smallest_edits(&old, &new)).await;
+    let edits = edits_between(known, now).await;
     // A cut diff may end within any of the changes: none of them counts.
     call.context.note_edit(name, known, &edits, now, is_whole && !is_masked(&diff));
     diff

@@ -9,13 +9,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use text::{MAX_REPLACEMENTS, Replacement, replace};
 
-use super::change::change;
+use super::change::{Computation, change};
 use super::read::named;
+use crate::blocking::are_small;
 use crate::call::Call;
 use crate::context::Context;
 use crate::result::{Output, ToolError};
 use crate::tool::{Access, Tool, decode};
 use crate::workspace::Origin;
+
+/// So many edits of a small file are soon made.
+const FEW_EDITS: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Edit;
@@ -86,7 +90,8 @@ impl Tool for Edit {
                     )));
                 }
                 let (text, edits) = (file.text.clone(), edits.clone());
-                Ok(Box::new(move || replace(&text, &edits).map_err(ToolError::failed)))
+                let is_small = edits.len() <= FEW_EDITS && are_small(&[&text]);
+                Ok(Computation::new(is_small, move || replace(&text, &edits).map_err(ToolError::failed)))
             })
             .await
         }

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use text::{Rope, UnifiedDiff, merge, smallest_edits};
 
-use super::change::{Computation, change_file, writing};
+use super::change::{Author, Computation, change_file, writing};
 use super::place::{parameters, place};
 use super::quote::{MAX_NAME, count, cut, shorten};
-use crate::blocking::unified_diff;
+use crate::blocking::{are_small, unified_diff};
 use crate::call::Call;
 use crate::client::Confirm;
 use crate::context::Context;
@@ -116,7 +116,7 @@ async fn make(planned: Vec<Planned>, call: &Call) -> Result<Output, ToolError> {
     let mut made = Output::default();
     for file in planned {
         let shown = call.context.display(&file.base.name);
-        match change_file(&file.base.name, true, call, |now| Ok(file.on(now))).await {
+        match change_file(&file.base.name, Author::Editor, call, |now| Ok(file.on(now))).await {
             Ok(output) => {
                 told.extend(output.parts.into_iter().filter_map(text_of));
                 made.files.extend(output.files);
@@ -143,7 +143,7 @@ impl Planned {
     /// The same change of the text as it stands now, which the user may have typed in meanwhile.
     fn on(&self, now: &File) -> Computation {
         let (base, now, expected) = (self.base.text.clone(), now.text.clone(), self.expected.clone());
-        Box::new(move || {
+        Computation::new(are_small(&[&base, &now, &expected]), move || {
             if now == base {
                 return Ok(smallest_edits(&now, &expected));
             }

@@ -109,7 +109,8 @@ impl Tool for ShellTool {
                 hidden_env: &context.hidden_env,
                 feed: args.background,
             };
-            let process = Process::start(&spec).await.map_err(ToolError::failed)?;
+            // A command that is dropped while it starts is killed.
+            let process = call.wait(Process::start(&spec)).await?.map_err(ToolError::failed)?;
             let file = context.output_dir.join(format!("{}.txt", file_name(call.id.as_str())));
             let (mut text, exit_code) = if args.background {
                 let handle =

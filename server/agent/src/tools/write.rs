@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use text::excerpt::MAX_LINE_CHARS;
 use text::{Rope, smallest_edits, with_line_ends_of};
 
-use super::change::change;
+use super::change::{Computation, change};
 use super::read::named;
+use crate::blocking::{SMALL_BYTES, are_small};
 use crate::call::Call;
 use crate::context::{Context, is_masked};
 use crate::result::{Output, ToolError};
@@ -55,7 +56,8 @@ impl Tool for Write {
             change(&args.path, call, |file| {
                 refuse_unseen(&args.path, file, call)?;
                 let (old, content) = (file.text.clone(), args.content.clone());
-                Ok(Box::new(move || {
+                let is_small = content.len() <= SMALL_BYTES && are_small(&[&old, &Rope::from_str(&content)]);
+                Ok(Computation::new(is_small, move || {
                     let content = Rope::from_str(&with_line_ends_of(&old, &content));
                     Ok(smallest_edits(&old, &content))
                 }))

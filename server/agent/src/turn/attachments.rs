@@ -35,6 +35,7 @@ pub(super) async fn read(
         });
     }
     let mut parts = Vec::new();
+    let mut seen = Vec::new();
     for attachment in attachments {
         match attachment {
             Attachment::Image { mime_type, data } => {
@@ -42,18 +43,20 @@ pub(super) async fn read(
             }
             Attachment::File { uri } => {
                 let (name, file) = open(uri, context).await?;
-                let shown = shown(&file, 0..file.text.len_bytes(), notice::first_lines, context);
+                let (shown, ranges) = shown(&file, 0..file.text.len_bytes(), notice::first_lines);
                 parts.push(Part::Text(format!("<file path=\"{name}\">\n{shown}</file>")));
+                seen.push((file, ranges));
             }
             Attachment::Selection { uri, range, counting } => {
                 let (name, file) = open(uri, context).await?;
                 let start = to_offset(&file.text, range.start, *counting);
                 let end = to_offset(&file.text, range.end, *counting).max(start);
-                let selected = shown(&file, start..end, notice::first_selected_lines, context);
+                let (selected, ranges) = shown(&file, start..end, notice::first_selected_lines);
                 let (first, last) = (file.text.byte_to_line(start) + 1, file.text.byte_to_line(end) + 1);
                 parts.push(Part::Text(format!(
                     "<selection path=\"{name}\" lines=\"{first}-{last}\">\n{selected}</selection>"
                 )));
+                seen.push((file, ranges));
             }
         }
     }
@@ -64,21 +67,25 @@ pub(super) async fn read(
             *text = masked;
         }
     }
+    // Not before: after an error nothing is sent.
+    for (file, ranges) in seen {
+        context.note_shown(&file.name, &file.text, &ranges);
+    }
     Ok(parts)
 }
 
-/// Returns as much of a file's bytes as `read` shows at once, with a notice where that is not all.
+/// Returns as much of a file's bytes as `read` shows at once, with a notice where that is not all, and which bytes of
+/// the file those are.
 fn shown(
     file: &File,
     bytes: Range<usize>,
     cut: fn(usize, usize, usize) -> String,
-    context: &Context,
-) -> String {
+) -> (String, Vec<Range<usize>>) {
     let text = Rope::from(file.text.byte_slice(bytes.clone()));
     // Nothing but an offset beyond the end can be wrong.
-    let Ok(excerpt) = excerpt(&text, 1, None) else { return String::new() };
+    let Ok(excerpt) = excerpt(&text, 1, None) else { return Default::default() };
     let ranges = excerpt.ranges.iter().map(|range| bytes.start + range.start..bytes.start + range.end);
-    context.note_shown(&file.name, &file.text, &ranges.collect::<Vec<_>>());
+    let ranges = ranges.collect();
     let mut shown = excerpt.text;
     if !shown.ends_with('\n') {
         shown.push('\n');
@@ -88,7 +95,7 @@ fn shown(
         shown.push_str(&cut(excerpt.n_lines, excerpt.total_lines, offset));
         shown.push('\n');
     }
-    shown
+    (shown, ranges)
 }
 
 /// Returns an image as a part, or refuses it before it is part of a conversation that no service would take any more.
