@@ -332,6 +332,8 @@ async fn a_summary_that_ends_at_its_limit_is_asked_for_with_more_room_and_never_
         opal.editor.request("session/compact", params).await.unwrap();
         let end = opal.editor.until(None, from, "compaction_end", |_| true).await;
         opal.editor.until(None, from, "agent_end", |_| true).await;
+        // Where the limit stands before the conversation, another one changes the beginning of the request.
+        model.forgive();
         end
     };
     model.next(|t| t.text("## Goal\nTo make").length());

@@ -78,10 +78,12 @@ impl House {
         );
         let mut settings = opal::Settings::from_toml(&toml).unwrap();
         settings.data_dir = root.path().join("data");
-        let mut limits = opal::Limits::default();
-        limits.apply_edit = PATIENCE;
-        limits.verify_edit = PATIENCE;
-        limits.save_documents = PATIENCE;
+        let limits = opal::Limits {
+            apply_edit: PATIENCE,
+            verify_edit: PATIENCE,
+            save_documents: PATIENCE,
+            ..opal::Limits::default()
+        };
         Self { server: opal::Server::new(settings, limits), root }
     }
 

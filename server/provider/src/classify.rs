@@ -50,7 +50,7 @@ pub(crate) struct Failure {
     pub(crate) status: Option<StatusCode>,
     pub(crate) retry_after: Option<Duration>,
     /// What the failed answer cost all the same.
-    pub(crate) usage: Option<Usage>,
+    pub(crate) usage: Option<Box<Usage>>,
 }
 
 /// What a service says about a failure, whatever shape it says it in.
@@ -144,7 +144,7 @@ impl Failure {
             Class::ContentFilter => ProviderError::ContentFilter { provider, message },
             Class::Server => ProviderError::Server { provider, message, retry_after },
             Class::Cut => ProviderError::Cut { provider, message },
-            Class::Empty => ProviderError::Empty { provider, message, usage },
+            Class::Empty => ProviderError::Empty { provider, message, usage: usage.map(|usage| *usage) },
             Class::WrongEndpoint => ProviderError::WrongApi { provider, model: model.to_owned(), message },
             Class::Replay | Class::Image | Class::InvalidRequest if is_about_content => {
                 ProviderError::BadRequest { provider, message, item: None }

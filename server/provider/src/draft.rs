@@ -108,7 +108,10 @@ impl Draft {
             return Err(failure);
         }
         if stop != Some(StopReason::Length) && !says_something(&blocks) {
-            return Err(Failure { usage, ..Failure::new(Class::Empty, nothing_said(&blocks)) });
+            return Err(Failure {
+                usage: usage.map(Box::new),
+                ..Failure::new(Class::Empty, nothing_said(&blocks))
+            });
         }
         let has_calls = blocks.iter().any(|block| matches!(block, Block::ToolCall(_)));
         if has_calls {
@@ -272,7 +275,7 @@ mod tests {
         draft.usage = Some(Usage { output_total: 7, total: 7, ..Usage::default() });
         let failure = draft.finish(blocks, stop, &mut Vec::new()).err();
         let message = failure.map(|failure| {
-            assert_eq!((failure.class, failure.usage), (Class::Empty, draft.usage));
+            assert_eq!((failure.class, failure.usage.as_deref()), (Class::Empty, draft.usage.as_ref()));
             failure.message
         });
         assert_eq!(message.as_deref(), shown);

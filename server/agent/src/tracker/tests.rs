@@ -1,3 +1,6 @@
+// Sets of ranges, of which some have one.
+#![allow(clippy::single_range_in_vec_init)]
+
 use proptest::prelude::*;
 use text::{Edit, smallest_edits};
 

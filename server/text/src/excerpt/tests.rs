@@ -66,6 +66,7 @@ fn cuts_long_lines() {
 }
 
 #[test]
+#[allow(clippy::single_range_in_vec_init)]
 fn tells_which_bytes_are_shown() {
     let ranges = |text: &str, offset, limit| excerpt(&Rope::from_str(text), offset, limit).unwrap().ranges;
     assert_eq!(ranges("a\r\nb\nc", 1, None), [0..6]);

@@ -661,7 +661,5 @@ fn cost_of_a_chunk() {
 
 #[test]
 fn an_answer_without_end_is_cut_short() {
-    recorded::check_endless::<Decoder>(
-        r#"{"choices":[{"index":0,"delta":{"content":"TEXT"}}]}"#,
-    );
+    recorded::check_endless::<Decoder>(r#"{"choices":[{"index":0,"delta":{"content":"TEXT"}}]}"#);
 }
