@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::blocking::release_memory;
 use crate::from_proto::position_range;
+use crate::resolve::resolve;
 
 /// Bytes of a document whose memory is given back to the system when it is closed.
 const LARGE: usize = 1 << 20;
@@ -396,6 +397,14 @@ impl OpenDocument {
 
     pub(crate) fn text(&self) -> &Rope {
         self.document.text()
+    }
+}
+
+/// Returns the name of a document of a client. A path that cannot be resolved stands for itself. Blocks on the disk.
+pub(crate) fn document_name(uri: &str) -> FileName {
+    match AbsPath::from_uri(uri) {
+        Ok(path) => FileName::Path(resolve(&path).unwrap_or(path)),
+        Err(_) => FileName::Document(uri.to_owned()),
     }
 }
 

@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use agent::workspace::{FileError, FileName};
 use text::AbsPath;
 
 use crate::platform;
@@ -53,14 +52,6 @@ pub fn resolve(path: &AbsPath) -> Result<AbsPath, ResolveError> {
     let resolved = existing.join(walk.absent);
     AbsPath::new(&resolved)
         .map_err(|error| ResolveError::Io { path: resolved, source: io::Error::other(error) })
-}
-
-/// Returns the name of a document of a client. A path that cannot be resolved stands for itself.
-pub(crate) fn document_name(uri: &str) -> FileName {
-    match AbsPath::from_uri(uri) {
-        Ok(path) => FileName::Path(resolve(&path).unwrap_or(path)),
-        Err(_) => FileName::Document(uri.to_owned()),
-    }
 }
 
 /// A path on the way from its root to its end.
@@ -127,18 +118,6 @@ impl Walk {
             Err(source) => return Err(ResolveError::Io { path, source }),
         }
         Ok(())
-    }
-}
-
-impl ResolveError {
-    /// The error of the file that was named.
-    pub(crate) fn of(self, path: &AbsPath) -> FileError {
-        let name = match &self {
-            // A name of 30,000 characters tells nothing.
-            Self::TooLong { .. } => path.to_string().chars().take(80).chain(['…']).collect(),
-            _ => path.to_string(),
-        };
-        FileError::Io { name, reason: self.to_string() }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::blocking::{Awaited, blocking, blocking_while_awaited};
 use crate::connection::Connection;
 use crate::documents::OpenDocument;
 use crate::file_locks::{FileLock, FileLocks};
-use crate::resolve::resolve;
+use crate::resolve::{ResolveError, resolve};
 use crate::unfinished::Unfinished;
 
 #[derive(Debug)]
@@ -455,7 +455,7 @@ impl Workspace for SessionWorkspace {
             // The path is judged by the clients' folders.
             self.names_settled().await;
             let (path, named) = (path.clone(), path.clone());
-            blocking(move || resolve(&path)).await.map_err(|error| error.of(&named))
+            blocking(move || resolve(&path)).await.map_err(|error| unresolved(&named, &error))
         }
         .boxed()
     }
@@ -513,6 +513,16 @@ impl Workspace for SessionWorkspace {
     fn save_edited(&self) -> BoxFuture<'_, Vec<AbsPath>> {
         self.save_all().boxed()
     }
+}
+
+/// The error of a file whose path cannot be resolved.
+fn unresolved(path: &AbsPath, error: &ResolveError) -> FileError {
+    let name = match error {
+        // A name of 30,000 characters tells nothing.
+        ResolveError::TooLong { .. } => path.to_string().chars().take(80).chain(['…']).collect(),
+        _ => path.to_string(),
+    };
+    FileError::Io { name, reason: error.to_string() }
 }
 
 /// Returns true if the text shows that the edits were applied.

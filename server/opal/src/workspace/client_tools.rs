@@ -22,8 +22,8 @@ use text::to_position;
 use super::SessionWorkspace;
 use crate::blocking::blocking;
 use crate::connection::Connection;
+use crate::documents::document_name;
 use crate::editor::CallError;
-use crate::resolve::document_name;
 use crate::to_proto;
 
 /// Characters of what an editor says went wrong.

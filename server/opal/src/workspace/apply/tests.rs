@@ -2,7 +2,7 @@ use expect_test::{Expect, expect};
 use text::Edit;
 
 use super::*;
-use crate::resolve::document_name;
+use crate::documents::document_name;
 use crate::transport::{Outbox, OutboxWriter};
 use crate::{Server, Settings};
 
