@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
 
 // The module by itself, so that nobody builds the whole server to fuzz it.
+// Its tests are found only from its own place, which stops rustfmt.
 #[allow(dead_code)]
+#[rustfmt::skip]
 #[path = "../../../server/opal/src/transport/frame.rs"]
 mod frame;
 

@@ -9,7 +9,9 @@ use std::path::Path;
 use text::AbsPath;
 
 // The module by itself, so that nobody builds the whole server to fuzz it.
+// Its tests are found only from its own place, which stops rustfmt.
 #[allow(dead_code)]
+#[rustfmt::skip]
 #[path = "../../../server/opal/src/resolve.rs"]
 mod resolve;
 
