@@ -78,7 +78,7 @@ fn check_verified(edits: &EditSet, expected: &Rope, actual: &Rope) {
 /// An edit that was applied has landed, and before that the text that it replaces stands if it is said to.
 fn check_landing(base: &Rope, edits: &EditSet, typed: &Rope) {
     let mut landing = Landing::new(base, edits);
-    landing.step(&Step::between(base, typed));
+    landing.step(&Step { change: None, after: typed.clone() });
     if landing.base_stands() {
         let before = base.to_string();
         let replaced = edits.edits().iter().map(|edit| &before[edit.range.clone()]);
@@ -91,9 +91,9 @@ fn check_landing(base: &Rope, edits: &EditSet, typed: &Rope) {
 
     let mut landing = Landing::new(base, edits);
     let after = edits.apply(base).expect("edits of this text");
-    landing.step(&Step::between(base, &after));
+    landing.step(&Step { change: None, after: after.clone() });
     assert!(landing.has_landed());
-    landing.step(&Step::between(&after, typed));
+    landing.step(&Step { change: None, after: typed.clone() });
     assert!(landing.has_landed() && !landing.base_stands(), "what follows does not matter");
 }
 
