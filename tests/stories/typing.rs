@@ -4,7 +4,7 @@
 //! Whatever the interleaving, these hold:
 //! - No keystroke is lost: no edit of the agent removes what the user typed.
 //! - No edit is half applied: all replacements of a call arrive at once or none does.
-//! - What the model is told is what happened, and the user is blamed for unsaved changes only after typing.
+//! - What the model is told is what happened, and nobody who has typed nothing is named for unsaved changes.
 //! - The server never writes the file of an open document: what is on disk was saved by the editor.
 //! - What the model reads afterwards is what the editor shows.
 //!

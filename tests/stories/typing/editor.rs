@@ -39,10 +39,12 @@ pub(super) struct Editor {
     undo: Vec<Vec<Typed>>,
     /// What was saved last.
     saved: Vec<u8>,
-    typed_since_save: bool,
+    /// The user has typed, deleted or undone something. What was saved since does not count: the server may be ahead
+    /// of what the editor has read, so a save may cross an edit on its way.
+    user_has_changed: bool,
     keystrokes: u64,
     rests: bool,
-    /// The calls whose edits stand, or stood; each with whether the user had unsaved text then.
+    /// The calls whose edits stand, or stood; each with whether the user had changed anything by then.
     arrived: Vec<Option<bool>>,
 }
 
@@ -132,7 +134,7 @@ impl Editor {
             version: 1,
             undo: Vec::new(),
             saved: Vec::new(),
-            typed_since_save: false,
+            user_has_changed: false,
             keystrokes: 0,
             rests: false,
             arrived: Vec::new(),
@@ -300,7 +302,7 @@ impl Editor {
                 continue;
             }
             assert_eq!(gained, marks, "seed {}: call {call} is half applied by {splices:?}", self.seed);
-            let earlier = self.arrived[call].replace(self.typed_since_save);
+            let earlier = self.arrived[call].replace(self.user_has_changed);
             assert_eq!(earlier, None, "seed {}: call {call} is applied twice", self.seed);
         }
     }
@@ -380,7 +382,7 @@ impl Editor {
         let text: String =
             (0..n_typed).map(|_| KEYS[self.random.below(KEYS.len() as u64) as usize]).collect();
         self.keystrokes += n_typed as u64;
-        self.typed_since_save = true;
+        self.user_has_changed = true;
         self.change(&[Splice { range: at..at, text }], Author::User);
         Some((at, n_typed))
     }
@@ -401,7 +403,7 @@ impl Editor {
             && self.buffer.get(end).is_some_and(|typed| typed.character == '\n')
             && self.buffer[end - 1].character == '\r';
         end += usize::from(splits);
-        self.typed_since_save = true;
+        self.user_has_changed = true;
         self.change(&[Splice { range: start..end, text: String::new() }], Author::User);
     }
 
@@ -410,7 +412,7 @@ impl Editor {
         let end = position(&self.buffer, self.buffer.len(), self.units);
         let range = json!({"start": {"line": 0, "character": 0}, "end": end});
         self.buffer = earlier;
-        self.typed_since_save = true;
+        self.user_has_changed = true;
         self.tell_change(vec![json!({"range": range, "text": plain(&self.buffer)})]);
     }
 
@@ -421,7 +423,6 @@ impl Editor {
 
     fn save(&mut self) {
         self.write_file();
-        self.typed_since_save = false;
         self.notify("textDocument/didSave", json!({"textDocument": {"uri": self.uri}}));
     }
 
