@@ -96,7 +96,7 @@ pub(crate) fn timeout(asked: Option<f64>, usual: Duration, max: Duration) -> Res
     }
 }
 
-/// Decodes arguments that [`arguments`] has put in the form of the tool's schema; the error names the field.
+/// Decodes arguments that `arguments` has put in the form of the tool's schema; the error names the field.
 pub fn decode<T: DeserializeOwned>(args: Value) -> Result<T, ToolError> {
     serde_path_to_error::deserialize(args).map_err(|error| {
         let path = error.path().to_string();
