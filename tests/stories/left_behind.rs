@@ -88,6 +88,31 @@ async fn a_command_that_kills_its_parent() {
     assert!(results[3].contains("here again"), "{results:?}");
 }
 
+/// The story's end sees whether something is left.
+#[tokio::test]
+async fn a_command_that_stops_its_parent_is_ended() {
+    let model = FakeModel::start().await;
+    let command = format!("{DAEMON}; trap '' TERM; kill -STOP $PPID; sleep 1000");
+    model.next(|t| t.tool("shell", json!({ "command": command, "timeout": 1 })));
+    model.next(|t| t.text("Done."));
+    let opal = Opal::start(&model).mode("full").await;
+    assert_eq!(opal.run("run it").await, "completed");
+    assert!(model.last_request().last_result().contains("killed after 1 s"));
+    opal.finish().await;
+}
+
+#[tokio::test]
+async fn commands_run_though_one_has_stopped_their_launcher() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("kill -STOP $(cut -d' ' -f4 /proc/$PPID/stat)")));
+    model.next(|t| t.tool("shell", calls::shell("echo here again")));
+    model.next(|t| t.text("Done."));
+    let opal = Opal::start(&model).mode("full").process().await;
+    assert_eq!(opal.run("run it").await, "completed");
+    assert!(model.last_request().last_result().contains("here again"));
+    opal.finish().await;
+}
+
 /// A server that is no [`Opal`], because it does not end as one.
 struct Server {
     root: tempfile::TempDir,
@@ -162,6 +187,19 @@ async fn nothing_outlives_a_server_that_is_killed() {
     model.next(|t| t.tool("process", json!({ "handle": "bg1", "action": "wait", "timeout": 0.3 })));
     model
         .next(|t| t.tool("shell", calls::shell(&format!("{DAEMON}; sleep 1000 & echo started; sleep 1000"))));
+    let mut server = Server::start(&[], &config(&model, ""), &[]).await;
+    server.prompt().await;
+    server.editor.until(None, 0, "tool_output", |_| true).await;
+    server.editor.forgive();
+    server.process.kill().await;
+    assert_eq!(left_behind(server.root.path()).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn nothing_outlives_a_server_that_is_killed_while_a_supervisor_is_stopped() {
+    let model = FakeModel::start().await;
+    let command = format!("{DAEMON}; kill -STOP $PPID; echo started; sleep 1000");
+    model.next(|t| t.tool("shell", calls::shell(&command)));
     let mut server = Server::start(&[], &config(&model, ""), &[]).await;
     server.prompt().await;
     server.editor.until(None, 0, "tool_output", |_| true).await;

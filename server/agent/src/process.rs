@@ -2,7 +2,11 @@
 
 mod background;
 mod capture;
+#[cfg(target_os = "linux")]
+mod descendants;
 mod group;
+#[cfg(target_os = "linux")]
+pub mod launcher;
 #[cfg_attr(unix, path = "process/unix.rs")]
 #[cfg_attr(windows, path = "process/windows.rs")]
 mod platform;
@@ -12,7 +16,7 @@ mod request;
 #[cfg(target_os = "linux")]
 mod supervised;
 #[cfg(target_os = "linux")]
-pub mod supervisor;
+mod supervisor;
 
 use std::io;
 use std::path::{Path, PathBuf};

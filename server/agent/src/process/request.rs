@@ -21,14 +21,19 @@ pub(super) struct Request {
 /// What a supervisor tells of its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Message {
-    /// It is there, and has not read the request yet. Without this the command has certainly not run.
-    Ready,
+    /// It is there under this process id, and has not read the request yet. Without this the command has certainly not
+    /// run.
+    Ready(i32),
     /// The shell runs and has this process id.
     Started(i32),
     /// The shell could not be started, with this error of the system.
     NotStarted(i32),
     /// The shell has ended with this raw status. Its descendants may go on.
     Exited(i32),
+    /// The system does not show what the shell has started, so only its process group was signalled.
+    Unseen,
+    /// Everything has ended, and there is no further message. `had_to`: something still ran when it was terminated.
+    Ended { had_to: bool },
 }
 
 impl Request {
@@ -89,10 +94,12 @@ impl Message {
 
     pub(super) fn encode(self) -> [u8; Self::LENGTH] {
         let (kind, value) = match self {
-            Self::Ready => (b'R', 0),
+            Self::Ready(pid) => (b'R', pid),
             Self::Started(pid) => (b'S', pid),
             Self::NotStarted(error) => (b'N', error),
             Self::Exited(status) => (b'E', status),
+            Self::Unseen => (b'U', 0),
+            Self::Ended { had_to } => (b'O', had_to.into()),
         };
         let [a, b, c, d] = value.to_ne_bytes();
         [kind, a, b, c, d]
@@ -101,10 +108,12 @@ impl Message {
     pub(super) fn decode([kind, value @ ..]: [u8; Self::LENGTH]) -> Option<Self> {
         let value = i32::from_ne_bytes(value);
         match kind {
-            b'R' => Some(Self::Ready),
+            b'R' => Some(Self::Ready(value)),
             b'S' => Some(Self::Started(value)),
             b'N' => Some(Self::NotStarted(value)),
             b'E' => Some(Self::Exited(value)),
+            b'U' => Some(Self::Unseen),
+            b'O' => Some(Self::Ended { had_to: value != 0 }),
             _ => None,
         }
     }
@@ -129,7 +138,15 @@ mod tests {
 
     #[test]
     fn messages_come_out_as_they_went_in() {
-        for message in [Message::Ready, Message::Started(7), Message::NotStarted(2), Message::Exited(-1)] {
+        let ends = [true, false].map(|had_to| Message::Ended { had_to });
+        let others = [
+            Message::Ready(5),
+            Message::Started(7),
+            Message::NotStarted(2),
+            Message::Exited(-1),
+            Message::Unseen,
+        ];
+        for message in others.into_iter().chain(ends) {
             assert_eq!(Message::decode(message.encode()), Some(message));
         }
         assert_eq!(Message::decode([0; Message::LENGTH]), None);

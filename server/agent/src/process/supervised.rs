@@ -11,18 +11,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::request::{Message, Request, TERMINATE};
 
 /// A variable that may be needed to start this program, and is never a secret.
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
+/// How long a launcher may take to answer before it is taken for stopped: a command can do that.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The launcher of this process.
-static LAUNCHER: Mutex<Launcher> = Mutex::new(Launcher { command: None, socket: None });
+static LAUNCHER: Mutex<Launcher> = Mutex::new(Launcher { command: None, socket: None, pid: None });
 
 #[derive(Debug)]
 struct Launcher {
@@ -30,9 +33,10 @@ struct Launcher {
     command: Option<(PathBuf, &'static str)>,
     /// The socket of the one that runs, or ran: it ends when it has nothing to do.
     socket: Option<StdStream>,
+    pid: Option<Pid>,
 }
 
-/// Names the program that runs [`main`](super::supervisor::main) when it is given an argument. Without it, what leaves
+/// Names the program that runs [`main`](super::launcher::main) when it is given an argument. Without it, what leaves
 /// its process group outlives its command.
 pub fn launch_with(program: PathBuf, argument: &'static str) {
     LAUNCHER.lock().unwrap_or_else(PoisonError::into_inner).command = Some((program, argument));
@@ -51,11 +55,14 @@ pub(super) enum NotStarted {
 #[derive(Debug)]
 pub(super) struct Supervised {
     link: Link,
+    supervisor: Option<Pid>,
     /// The process group of the shell.
     group: Option<Pid>,
     status: Option<ExitStatus>,
-    /// The supervisor has ended, and so has everything below it.
+    /// Everything has ended, or the supervisor was killed.
     is_over: bool,
+    /// The supervisor has said that something still ran when it was told to end it.
+    had_to_end: bool,
 }
 
 /// The connection to a supervisor.
@@ -81,8 +88,17 @@ impl Supervised {
             let mut link = connected.map_err(NotStarted::Launcher)?;
             // An error: the supervisor has gone; whether it had read the request is seen below.
             let _ = link.socket.write_all(&request).await;
-            match link.message().await {
-                Ok(Message::Ready) => return Self::started(link).await.map_err(NotStarted::Command),
+            let answer = match timeout(PATIENCE, link.message()).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => {
+                    continue_launcher();
+                    link.message().await
+                }
+            };
+            match answer {
+                Ok(Message::Ready(pid)) => {
+                    return Self::started(link, Pid::from_raw(pid)).await.map_err(NotStarted::Command);
+                }
                 Ok(_) => error = io::ErrorKind::InvalidData.into(),
                 Err(failed) => error = failed,
             }
@@ -91,14 +107,16 @@ impl Supervised {
     }
 
     /// From here on the command may run, so nothing is tried again.
-    async fn started(mut link: Link) -> io::Result<Self> {
+    async fn started(mut link: Link, supervisor: Option<Pid>) -> io::Result<Self> {
         match link.message().await? {
-            Message::Started(shell) => {
-                Ok(Self { link, group: Pid::from_raw(shell), status: None, is_over: false })
-            }
+            Message::Started(shell) => Ok(Self::new(link, supervisor, Pid::from_raw(shell))),
             Message::NotStarted(code) => Err(io::Error::from_raw_os_error(code)),
-            Message::Ready | Message::Exited(_) => Err(io::ErrorKind::InvalidData.into()),
+            _ => Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+
+    fn new(link: Link, supervisor: Option<Pid>, group: Option<Pid>) -> Self {
+        Self { link, supervisor, group, status: None, is_over: false, had_to_end: false }
     }
 
     /// Waits for the command itself, not for what it started. May be dropped at any time.
@@ -122,37 +140,60 @@ impl Supervised {
         timeout_at(deadline, over).await.is_ok()
     }
 
-    /// Ends all of it: TERM, the grace, KILL. Returns whether there was something to end.
+    /// Ends all of it: TERM, the grace, KILL. Returns whether there was something to end, which the supervisor knows:
+    /// that it is late, on a busy machine, does not mean that something runs.
     pub(super) async fn end(&mut self, grace: Duration) -> bool {
-        if self.is_over {
-            return false;
+        if !self.is_over {
+            // An error: it has just ended.
+            let _ = self.link.socket.write_all(&[TERMINATE]).await;
         }
-        // An error: it has just ended.
-        let _ = self.link.socket.write_all(&[TERMINATE]).await;
         if !self.ended(Instant::now() + grace).await {
             // The supervisor takes the end of the stream for the server's, and kills.
             let _ = self.link.socket.shutdown().await;
-            if !self.ended(Instant::now() + grace).await {
-                tracing::warn!("a killed command does not end");
+        }
+        if !self.ended(Instant::now() + grace).await {
+            // A command can stop its supervisor. The launcher ends what a killed one leaves.
+            tracing::warn!("a supervisor does not end its command, and is killed");
+            self.kill_group();
+            if let Some(supervisor) = self.supervisor {
+                // Gone already is as good.
+                let _ = kill_process(supervisor, Signal::KILL);
             }
         }
-        true
+        if !self.ended(Instant::now() + grace).await {
+            tracing::warn!("a killed command does not end");
+        }
+        self.had_to_end
     }
 
     async fn receive(&mut self) {
         match self.link.message().await {
             Ok(Message::Exited(status)) => self.status = Some(ExitStatus::from_raw(status)),
-            Ok(message) => tracing::debug!(?message, "a supervisor repeats itself"),
-            Err(_ended) => {
+            Ok(Message::Ended { had_to }) => {
+                self.had_to_end = had_to;
                 self.is_over = true;
-                // Somebody has killed the supervisor. The command's group can still be reached.
-                if self.status.is_none()
-                    && let Some(group) = self.group
-                {
-                    // Gone already is as good.
-                    let _ = kill_process_group(group, Signal::KILL);
-                }
             }
+            Ok(Message::Unseen) => {
+                tracing::warn!(
+                    "/proc does not show the processes of a command; those that have left its process group go on"
+                );
+            }
+            Ok(message) => tracing::debug!(?message, "a supervisor repeats itself"),
+            Err(_killed) => {
+                self.is_over = true;
+                // The launcher ends the rest, if it sees it. The command's group can be reached from here.
+                self.kill_group();
+            }
+        }
+    }
+
+    /// Kills the process group of a shell that has not ended: then its id is certainly still its own.
+    fn kill_group(&self) {
+        if self.status.is_none()
+            && let Some(group) = self.group
+        {
+            // Gone already is as good.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
@@ -188,13 +229,22 @@ fn connect([stdin, output]: [BorrowedFd<'_>; 2], is_fresh: bool) -> io::Result<L
         return Ok(Link { socket, received: Vec::new() });
     }
     let (program, argument) = launcher.command.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-    let fresh = start_launcher(program, argument)?;
+    let (fresh, pid) = start_launcher(program, argument)?;
     send(&fresh, descriptors)?;
     launcher.socket = Some(fresh);
+    launcher.pid = pid;
     Ok(Link { socket, received: Vec::new() })
 }
 
-fn start_launcher(program: &Path, argument: &str) -> io::Result<StdStream> {
+/// Lets a stopped launcher go on.
+fn continue_launcher() {
+    if let Some(pid) = LAUNCHER.lock().unwrap_or_else(PoisonError::into_inner).pid {
+        // Gone already is seen by its socket.
+        let _ = kill_process(pid, Signal::CONT);
+    }
+}
+
+fn start_launcher(program: &Path, argument: &str) -> io::Result<(StdStream, Option<Pid>)> {
     let (ours, theirs) = StdStream::pair()?;
     // Each command brings its own environment and directory. What the launcher had of its own would show the server's
     // keys, and hold a directory in use.
@@ -207,9 +257,10 @@ fn start_launcher(program: &Path, argument: &str) -> io::Result<StdStream> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
+    let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
     // tokio reaps what was dropped.
     drop(child);
-    Ok(ours)
+    Ok((ours, pid))
 }
 
 /// Sends the descriptors with one byte.
@@ -220,4 +271,28 @@ fn send(launcher: &StdStream, descriptors: [BorrowedFd<'_>; 3]) -> io::Result<()
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     sendmsg(launcher, &[IoSlice::new(&[0])], &mut ancillary, flags)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However late a supervisor is, only what it says counts.
+    #[tokio::test]
+    async fn a_late_supervisor_has_left_nothing_running() {
+        for had_to in [false, true] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let mut supervised = Supervised::new(Link { socket: ours, received: Vec::new() }, None, None);
+            let supervisor = async {
+                theirs.write_all(&Message::Exited(0).encode()).await.unwrap();
+                assert_eq!(theirs.read_u8().await.unwrap(), TERMINATE);
+                theirs.write_all(&Message::Ended { had_to }.encode()).await.unwrap();
+            };
+            let server = async {
+                assert!(supervised.exited().await.unwrap().success());
+                assert_eq!(supervised.end(Duration::from_secs(60)).await, had_to);
+            };
+            tokio::join!(supervisor, server);
+        }
+    }
 }

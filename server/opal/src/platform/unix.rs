@@ -141,7 +141,7 @@ pub fn begin() -> Option<ExitCode> {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
         if std::env::args_os().nth(1).is_some_and(|argument| argument == LAUNCHER) {
-            return Some(agent::process::supervisor::main());
+            return Some(agent::process::launcher::main());
         }
         // Still this program when an update has replaced its file.
         launch_commands_with("/proc/self/exe".into());
