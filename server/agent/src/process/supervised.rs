@@ -198,6 +198,17 @@ impl Supervised {
     }
 }
 
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        if !self.is_over
+            && let Some(supervisor) = self.supervisor
+        {
+            // A stopped supervisor would not see the end of its socket. Gone already is as good.
+            let _ = kill_process(supervisor, Signal::CONT);
+        }
+    }
+}
+
 impl Link {
     /// Waits for the next message. May be dropped at any time without losing anything.
     async fn message(&mut self) -> io::Result<Message> {
