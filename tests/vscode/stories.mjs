@@ -667,7 +667,7 @@ story("an error is shown with what can be done", async (t) => {
   await t.eventually("an error is there", () => t.view.$(".log .note.error"));
   await t.idle();
   await t.shows("the script has no answer left");
-  await t.shows("Check the provider's base_url and api, and the model's name, in the configuration.");
+  await t.shows("or start a new session; else check the model's name and its api.");
   await t.screenshot("error");
 });
 
