@@ -66,7 +66,7 @@ impl Undo {
         Ok(undone)
     }
 
-    /// What is to be done, by file, in the order in which the files were first changed.
+    /// What is to be done, by file, in the order of their names: calls that run side by side change files in any order.
     async fn files(
         &self,
         log: &Arc<Log>,
@@ -87,6 +87,7 @@ impl Undo {
             });
             by_file[at].1.push(change.id);
         }
+        by_file.sort();
         let (log, store) = (log.clone(), self.stored.store.clone());
         let read = tokio::task::spawn_blocking(move || {
             let file = |(name, undoes): (FileName, Vec<u64>)| {
