@@ -8,8 +8,8 @@
 //! - The server never writes the file of an open document: what is on disk was saved by the editor.
 //! - What the model reads afterwards is what the editor shows.
 //!
-//! `OPAL_TYPING_ROUNDS` is the number of edits (1,000 by default), `OPAL_TYPING_SEED` repeats a run. Each turn
-//! has a seed of its own, which a failure names.
+//! `OPAL_TYPING_ROUNDS` is the number of edits (1,000 by default) and `OPAL_TYPING_SEED` chooses others. Each turn has
+//! a seed of its own, which a failure names.
 
 mod editor;
 mod plan;
@@ -35,8 +35,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 #[tokio::test]
 async fn no_keystroke_is_lost_and_no_edit_is_half_applied() {
     let rounds = number("OPAL_TYPING_ROUNDS", 1_000);
-    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let seed = number("OPAL_TYPING_SEED", u64::from(clock.subsec_nanos()));
+    let seed = number("OPAL_TYPING_SEED", 777_000);
     let mut tally = Tally::default();
     let turns = rounds.div_ceil(EDITS);
     for first in (0..turns).step_by(TURNS as usize) {

@@ -107,7 +107,7 @@ impl Call {
     }
 }
 
-/// As [`Call::finish`].
+/// Finishes work as [`Call::finish`] does, outside of a call.
 pub(crate) async fn finish<T>(
     work: impl Future<Output = T>,
     cancelled: &CancellationToken,

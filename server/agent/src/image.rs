@@ -34,7 +34,7 @@ pub(crate) enum ImageError {
 }
 
 impl ImageError {
-    /// What can be done about it.
+    /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Unknown => "Convert it to PNG, for example with `magick`.",
@@ -61,7 +61,7 @@ pub(crate) fn part(bytes: &[u8]) -> Result<Part, ImageError> {
     Ok(Part::Image { mime_type: mime_type.into(), data: STANDARD.encode(bytes) })
 }
 
-/// As [`part`], of an image in base64.
+/// Makes a part of an image in base64, as [`part`] does of its bytes.
 pub(crate) fn part_of_base64(data: &str) -> Result<Part, ImageError> {
     let n_bytes = data.len() as u64 / 4 * 3;
     // Two characters of padding at most.

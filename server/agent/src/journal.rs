@@ -55,7 +55,7 @@ pub struct Journal {
     draft: KeptDraft,
 }
 
-/// What is stored of the answer that is streaming.
+/// The part of a streaming answer that is stored.
 #[derive(Debug, Default)]
 struct KeptDraft {
     /// Bytes of its text.

@@ -24,7 +24,7 @@ pub struct Limits {
     pub output_file: u64,
     /// Tries to apply an edit while the user types.
     pub edit_tries: usize,
-    /// How long an abort waits for a change that is being applied.
+    /// The time that an abort waits for a change that is being applied.
     pub abort_grace: Duration,
     /// How long the calls of an answer wait for the disk to say which files they name.
     pub resolve: Duration,

@@ -66,7 +66,7 @@ impl Undo {
         Ok(undone)
     }
 
-    /// What is to be done, by file, in the order of their names: calls that run side by side change files in any order.
+    /// Returns the work for each file, by name: calls that run side by side change files in any order.
     async fn files(
         &self,
         log: &Arc<Log>,

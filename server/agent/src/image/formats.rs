@@ -1,4 +1,4 @@
-//! How the four formats are built, as far as it takes to see that a file is whole.
+//! The structure of the four formats, as far as it tells whether a file is whole.
 
 /// A format that all services take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -167,7 +167,7 @@ fn used(branch: &[Stored]) -> u64 {
     used.unwrap_or_default()
 }
 
-/// Whether the tokens in the window are an estimate. What a session begins with is nothing, and that is known.
+/// Returns true if the tokens in the window are an estimate. A session begins with none, which is known.
 fn is_estimated(branch: &[Stored]) -> bool {
     let measured = branch.iter().rev().find_map(|stored| match &stored.record {
         Record::Assistant(assistant) if !assistant.interrupted => Some(assistant.usage.is_some()),
