@@ -49,6 +49,8 @@ struct State {
     /// The last body of each conversation.
     previous: BTreeMap<String, Vec<u8>>,
     n_answers: u32,
+    /// Prompts that the server has given up; their requests may still be on the way.
+    given_up: Vec<String>,
     /// Tokens, estimated as a quarter of the body.
     context_limit: Option<usize>,
     is_blind: bool,
@@ -186,6 +188,12 @@ impl FakeModel {
         self.state().previous.clear();
     }
 
+    /// Ignores requests for this prompt from now on. The server sent them before it gave the prompt up, and
+    /// under load they arrive when the next prompt has been scripted.
+    pub fn give_up(&self, prompt: &str) {
+        self.state().given_up.push(prompt.to_owned());
+    }
+
     /// Says that what was wrong with a request was the point of the story.
     pub fn forgive(&self) {
         self.state().problems.clear();
@@ -240,6 +248,7 @@ impl State {
             problems: Vec::new(),
             previous: BTreeMap::new(),
             n_answers: 0,
+            given_up: Vec::new(),
             context_limit: None,
             is_blind: false,
             may_stay_unplayed: false,
@@ -273,6 +282,9 @@ impl State {
             bytes: received.body.to_vec(),
             body: received.json(),
         };
+        if request.user_texts().last().is_some_and(|text| self.given_up.contains(text)) {
+            return Reply::json(400, r#"{"error":{"message":"given up"}}"#);
+        }
         let n = self.requests.len() + 1;
         let mut problems = family.check(&request, self.context_limit);
         if self.is_blind && request.n_images() > 0 {

@@ -181,6 +181,9 @@ impl House {
         told[..n_kept].iter().for_each(|event| self.announced.event(event));
         let errors = told.into_iter().filter(|event| event["type"] == "error").collect();
         let reason = end["reason"].as_str().unwrap().to_owned();
+        if reason == "error" {
+            self.model.give_up(text);
+        }
         Outcome { answer, reason, errors }
     }
 
@@ -412,6 +415,7 @@ mod linux {
         }
         drop(fault);
         // The model may have been asked before it was known that the prompt is not kept.
+        house.model.give_up("refused");
         house.model.forgive();
 
         let state = ask("agent/state", json!({})).await.unwrap();
