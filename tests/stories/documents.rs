@@ -163,3 +163,25 @@ async fn a_change_in_a_frame_that_is_no_message_makes_its_document_unknown() {
     assert!(told.contains("not known"), "{told}");
     assert!(read(&model, &opal, "b").await.contains("one"));
 }
+
+#[tokio::test]
+async fn a_change_that_is_too_large_makes_its_document_unknown() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).file("a", "one\n").open("a").file("b", "one\n").open("b").await;
+    let large = "x".repeat(64 << 20);
+    let request =
+        format!(r#"{{"jsonrpc":"2.0","id":900,"method":"agent/prompt","params":{{"text":"{large}"}}}}"#);
+    let change = format!(
+        r#"{{"jsonrpc":"2.0","method":"textDocument/didChange","params":{{"textDocument":{{"uri":"{}","version":2}},"contentChanges":[{{"text":"{large}"}}]}}}}"#,
+        opal.editor.uri("a")
+    );
+    for (frame, is_known) in [(request, true), (change, false)] {
+        let from = opal.editor.place();
+        opal.editor.send_raw(Framing::Header.wrap(frame.as_bytes()));
+        opal.editor.until(None, from, "refusal", |_| true).await;
+        let told = read(&model, &opal, "a").await;
+        assert_eq!(told.contains("one"), is_known, "{told}");
+        assert_eq!(told.contains("not known"), !is_known, "{told}");
+    }
+    assert!(read(&model, &opal, "b").await.contains("one"));
+}

@@ -84,6 +84,24 @@ async fn nobody_there_to_edit_means_the_server_writes() {
     assert_eq!(opal.file("a"), "two\n");
 }
 
+#[tokio::test]
+async fn an_edit_that_an_editor_takes_along_unsaved_is_made_again() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
+    model.next(|t| t.text("Done."));
+    let mut opal = Opal::start(&model).mode("auto_edit").profile(Profile::Plain).file("a", "one\n").await;
+    let second = opal.second_editor(tests::editor::Options::default()).await;
+    second.open("a");
+    second.on_save(Save::Never);
+    let turn = opal.prompt("edit").await;
+    second.until(None, 0, "client/save_documents", |_| true).await;
+    second.vanish();
+    assert_eq!(turn.end().await, "completed");
+    assert_eq!(opal.file("a"), "two\n", "{}", opal.transcript());
+    let told = model.last_request().last_result();
+    assert!(!told.contains("not saved"), "{told}");
+}
+
 /// Lets the model edit `a`, and returns what it is told.
 async fn told(model: &FakeModel, opal: &Opal, old: &str, new: &str) -> String {
     model.next(|t| t.tool("edit", calls::edit("a", old, new)));

@@ -245,10 +245,13 @@ impl Documents {
     }
 
     /// Gives up the texts that a frame which is no message may have been meant to change: those of the documents
-    /// that it names, else all. Returns their URIs.
-    pub(crate) fn lose_in(&self, frame: &[u8]) -> Option<String> {
+    /// that it names, else all. Returns their URIs. `is_cut`: the frame goes on, so what it does not say may follow.
+    pub(crate) fn lose_in(&self, frame: &[u8], is_cut: bool) -> Option<String> {
+        let says = |words: &[u8]| memmem::find(frame, words).is_some();
         // Some clients escape the slash.
-        memmem::find(frame, b"/didChange\"")?;
+        if !says(b"/didChange\"") && (!is_cut || says(b"\"method\"")) {
+            return None;
+        }
         let mut open = self.lock();
         let is_named = |uri: &str| memmem::find(frame, uri.as_bytes()).is_some();
         let names_one = open.documents.keys().any(|uri| is_named(uri));

@@ -85,9 +85,13 @@ impl<B: LanguageServer> Edge<B> {
             match frame {
                 None => return,
                 Some(Frame::Bad(why)) => self.reply(Response::from_error(Id::Null, invalid_request(why))),
+                Some(Frame::TooLarge { why, beginning }) => {
+                    self.lose_documents(&beginning, true);
+                    self.reply(Response::from_error(Id::Null, invalid_request(why)));
+                }
                 Some(Frame::Message(bytes)) => {
                     if let Err(why) = self.message(&bytes) {
-                        self.lose_documents(&bytes);
+                        self.lose_documents(&bytes, false);
                         frames.reject(&bytes);
                         let mut error = Error::parse_error();
                         error.message = why.into();
@@ -219,9 +223,9 @@ impl<B: LanguageServer> Edge<B> {
         }
     }
 
-    /// Gives up the documents that a frame which is no message was about.
-    fn lose_documents(&self, frame: &[u8]) {
-        let lost = self.connection.documents.lose_in(frame);
+    /// Gives up the documents that a frame was about which is no message. `is_cut`: it goes on.
+    fn lose_documents(&self, frame: &[u8], is_cut: bool) {
+        let lost = self.connection.documents.lose_in(frame, is_cut);
         if let Some(documents) = lost {
             tracing::warn!(documents, "a change of a document was in a frame that is no message");
             self.show_lost(&documents, "a message of the editor could not be read");

@@ -155,13 +155,14 @@ impl SessionWorkspace {
         let lock = self.locks.lock(&base.name).await;
         leads_to_itself(&base.name).await?;
         match self.find(&base.name).await {
-            Some(held) => self.write_open(held, &base, &edits, expected).await,
+            Some(held) => self.write_open(lock, held, &base, &edits, expected).await,
             None => self.write_closed(lock, &base, &edits, expected).await,
         }
     }
 
     async fn write_open(
         &self,
+        file_lock: FileLock,
         held: Held,
         base: &File,
         edits: &text::EditSet,
@@ -175,7 +176,12 @@ impl SessionWorkspace {
         }
         let name = &base.name;
         let was = self.left_by_user(&held.document).await;
-        let text = apply::to_document(&held, edits, &expected, &self.limits).await?;
+        let (_lock, text) = {
+            let (held, edits, expected, limits) =
+                (held.clone(), edits.clone(), expected.clone(), self.limits.clone());
+            let apply = async move { apply::to_document(&held, &edits, &expected, &limits).await };
+            to_the_end(file_lock, apply).await?
+        };
         let uri = held.document.uri.clone();
         lock(&self.edited).insert(name.clone(), Edited { text: text.clone(), was });
         let left_as = match was {
@@ -200,6 +206,10 @@ impl SessionWorkspace {
                 (text, is_saved)
             }
         };
+        // The editor has gone before it had saved.
+        if !is_saved && !held.connection.is_open() {
+            return Err(WriteError::Stale);
+        }
         let on_disk = if is_saved { OnDisk::Saved } else { OnDisk::NotSaved };
         // What stands there unsaved was typed since.
         let is_typed = typed || !is_saved;
@@ -240,7 +250,7 @@ impl SessionWorkspace {
             if !unchanged {
                 return Err(WriteError::Stale);
             }
-            return self.write_through_editor(&connection, path, base, edits, expected).await;
+            return self.write_through_editor(lock, &connection, path, base, edits, expected).await;
         }
         let file = disk::NewText {
             path: path.clone(),
@@ -262,6 +272,7 @@ impl SessionWorkspace {
     /// see it.
     async fn write_through_editor(
         &self,
+        file_lock: FileLock,
         connection: &Arc<Connection>,
         path: &AbsPath,
         base: &File,
@@ -269,7 +280,12 @@ impl SessionWorkspace {
         expected: Rope,
     ) -> Result<Written, WriteError> {
         let uri = path.to_uri();
-        apply::to_closed(connection, &uri, base, edits, &self.limits).await?;
+        let (_lock, ()) = {
+            let (connection, uri, base, edits, limits) =
+                (connection.clone(), uri.clone(), base.clone(), edits.clone(), self.limits.clone());
+            let apply = async move { apply::to_closed(&connection, &uri, &base, &edits, &limits).await };
+            to_the_end(file_lock, apply).await?
+        };
         save_documents(connection, &self.session_id, vec![uri.clone()], &self.limits).await;
         // The disk is believed, and if the editor has opened the file, its document.
         let open = connection.documents.get(&base.name);
@@ -375,8 +391,8 @@ impl SessionWorkspace {
         let uri = path.to_uri();
         let _lock = match editor.filter(|connection| connection.profile().delete_files) {
             Some(connection) => {
-                apply::remove(&connection, &uri, &self.limits).await?;
-                lock
+                let (uri, limits) = (uri.clone(), self.limits.clone());
+                to_the_end(lock, async move { apply::remove(&connection, &uri, &limits).await }).await?.0
             }
             // The lock is held until the disk has answered, though nobody may wait for it any more.
             None => {
@@ -535,6 +551,20 @@ async fn leads_to_itself(name: &FileName) -> Result<(), WriteError> {
     match name.clone() {
         FileName::Path(path) => blocking(move || disk::leads_to_itself(&path)).await,
         FileName::Document(_) => Ok(()),
+    }
+}
+
+/// Runs work that an editor may do late. When nobody waits for it any more it goes on to its end, and until then
+/// no other writer gets the file.
+async fn to_the_end<T: Send + 'static>(
+    lock: FileLock,
+    work: impl Future<Output = Result<T, WriteError>> + Send + 'static,
+) -> Result<(FileLock, T), WriteError> {
+    match tokio::spawn(async move { (lock, work.await) }).await {
+        Ok((lock, done)) => Ok((lock, done?)),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The server ends.
+        Err(_) => Err(WriteError::Unanswered),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A model that copies such a notice into a file replaces text that it was never shown. Everything that prints a
 //! notice takes it from this list, and so does the search.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use memchr::memmem;
@@ -59,16 +60,14 @@ fn fill(template: &str, numbers: &[usize]) -> String {
 /// Returns the first notice that `edits` put into `new` and that `old` does not hold as often. A text that is
 /// about such notices, as the sources of Opal are, can be edited around them.
 pub fn added_notice(old: &Rope, edits: &EditSet, new: &Rope) -> Option<String> {
-    for written in edits.changed_ranges_after() {
-        // An edit may hold a part of a notice only, where the rest was there before.
-        let around = new.byte_slice(near(new, &written)).to_string();
-        for notice in notices_in(&around) {
-            if count(new, notice) > count(old, notice) {
-                return Some(notice.to_owned());
-            }
-        }
-    }
-    None
+    // An edit may hold a part of a notice only, where the rest was there before.
+    let around = |written| new.byte_slice(near(new, &written)).to_string();
+    let texts: Vec<String> = edits.changed_ranges_after().into_iter().map(around).collect();
+    let mut found = texts.iter().flat_map(|text| notices_in(text)).peekable();
+    found.peek()?;
+    let (old, new) = (old.to_string(), new.to_string());
+    let (before, after) = (count(&old), count(&new));
+    found.find(|notice| after.get(notice) > before.get(notice)).map(str::to_owned)
 }
 
 fn near(text: &Rope, range: &Range<usize>) -> Range<usize> {
@@ -99,8 +98,13 @@ fn len_of_match(text: &str, template: &str) -> Option<usize> {
     Some(text.len() - rest.len())
 }
 
-fn count(text: &Rope, notice: &str) -> usize {
-    memmem::find_iter(text.to_string().as_bytes(), notice).count()
+/// How often each notice stands in a text.
+fn count(text: &str) -> HashMap<&str, usize> {
+    let mut counts = HashMap::new();
+    for notice in notices_in(text) {
+        *counts.entry(notice).or_default() += 1;
+    }
+    counts
 }
 
 #[cfg(test)]

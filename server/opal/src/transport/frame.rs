@@ -10,6 +10,8 @@ const MAX_HEADER: usize = 8 * 1024;
 const READ_SIZE: usize = 64 * 1024;
 /// A buffer beyond this is given up when little is left in it.
 const KEEP_CAPACITY: usize = 256 * 1024;
+/// How much of a skipped frame is looked at.
+const BEGINNING: usize = 4 * 1024;
 /// How often a byte is given back to the stream, on average.
 const RETURNS: usize = 4;
 const LENGTH: &[u8] = b"content-length:";
@@ -31,6 +33,8 @@ pub enum Frame {
     Message(Bytes),
     /// Something that is no frame was skipped. To be answered with this text.
     Bad(String),
+    /// A frame was skipped because of its size. `beginning` holds what had come of it.
+    TooLarge { why: String, beginning: Bytes },
 }
 
 /// Reads frames. The first byte decides the framing: `{` can only begin a line of JSON.
@@ -124,10 +128,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             let Some(end) = memchr(b'\n', &self.buffer[self.searched..]) else {
                 self.searched = self.buffer.len();
                 if self.lost || self.searched > self.max_frame {
+                    let too_large = (!self.lost).then(|| self.too_large(&self.buffer));
                     self.buffer = BytesMut::new();
                     self.searched = 0;
-                    let why = self.too_large();
-                    return (!self.lost).then(|| self.lose(&why));
+                    self.lost = true;
+                    return too_large;
                 }
                 return None;
             };
@@ -137,10 +142,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             if std::mem::take(&mut self.lost) || line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            return Some(if line.len() > self.max_frame {
-                Frame::Bad(self.too_large())
-            } else {
-                Frame::Message(line)
+            return Some(match line.len() > self.max_frame {
+                true => self.too_large(&line),
+                false => Frame::Message(line),
             });
         }
     }
@@ -168,12 +172,13 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             self.buffer.advance(1);
             return Some(self.lose("the header has no valid Content-Length"));
         };
-        if length > self.max_frame {
-            self.buffer.advance(header_end);
-            let why = self.too_large();
-            return Some(self.lose(&why));
-        }
         let start = header_end + HEADER_END.len();
+        if length > self.max_frame {
+            let too_large = self.too_large(&self.buffer[start..]);
+            self.buffer.advance(header_end);
+            self.lost = true;
+            return Some(too_large);
+        }
         let end = start + length;
         if self.buffer.len() < end {
             self.buffer.reserve(end - self.buffer.len());
@@ -199,8 +204,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Frame::Bad(why.to_owned())
     }
 
-    fn too_large(&self) -> String {
-        format!("the frame is larger than {} MiB", self.max_frame >> 20)
+    fn too_large(&self, frame: &[u8]) -> Frame {
+        let why = format!("the frame is larger than {} MiB", self.max_frame >> 20);
+        Frame::TooLarge { why, beginning: Bytes::copy_from_slice(&frame[..frame.len().min(BEGINNING)]) }
     }
 }
 

@@ -31,7 +31,7 @@ fn frames(stream: &[u8], size: usize) -> String {
                     }
                     out += &format!("{}\n", String::from_utf8_lossy(&message).escape_debug());
                 }
-                Frame::Bad(why) => out += &format!("bad: {why}\n"),
+                Frame::Bad(why) | Frame::TooLarge { why, .. } => out += &format!("bad: {why}\n"),
             }
         }
         out
