@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, uri};
 use crate::model::Model;
-use crate::numbers::{median, ms, quantile};
+use crate::numbers::{median, ms, peak, quantile, resident};
 use crate::table::{Row, Target};
 
 const BYTES: usize = 10 << 20;
@@ -101,4 +101,47 @@ pub(crate) fn changes(rows: &mut Vec<Row>) {
     client.request("agent/state", json!({ "session_id": session }));
     let each = ms(begin.elapsed()) / EDITS as f64;
     rows.push(Row::new("a didChange of an open 10 MB document", "ms", each));
+}
+
+/// Memory for a closed file that is edited, and what stays of documents that were closed.
+pub(crate) fn memory(rows: &mut Vec<Row>) {
+    const FILE: usize = 20 << 20;
+    const DOCUMENT: usize = 60 << 20;
+    let mb = |n_bytes: usize| (n_bytes >> 20) as f64;
+    let text = |n_bytes: usize| -> String { (0..n_bytes / line(0).len()).map(line).collect() };
+    let model = Model::start();
+    let (mut client, session) = Client::opal_with_session(model.url(), "full");
+    let path = client.directory.path().join("large.txt");
+    std::fs::write(&path, text(FILE)).unwrap();
+    let before = resident(client.pid());
+    client.prompt(&session);
+    let edit = json!({ "old_text": line(100_000), "new_text": "edited\n" });
+    let call = json!({ "path": "large.txt", "edits": [edit] });
+    model.next().play(&Recording::new("bench").tool_call("edit", call).usage(100, 0, 10));
+    model.next().play(&Recording::new("bench").text("Done.").usage(100, 0, 10));
+    client.until("\"agent_end\"");
+    assert!(std::fs::metadata(&path).unwrap().len() < text(FILE).len() as u64, "the edit failed");
+    let beyond = peak(client.pid()) - before;
+    rows.push(
+        Row::new("an edit of a closed file of 20 MB, peak memory for it", "MB", beyond).baseline(mb(FILE)),
+    );
+
+    let (mut client, _) = Client::opal_with_session(model.url(), "full");
+    let before = resident(client.pid());
+    for name in ["a", "b"] {
+        let uri = uri(&client.directory.path().join(name));
+        let document = json!({ "uri": uri, "languageId": "plaintext", "version": 1, "text": text(DOCUMENT) });
+        client.notify("textDocument/didOpen", json!({ "textDocument": document }));
+    }
+    client.request("session/list", json!({}));
+    let open = resident(client.pid()) - before;
+    rows.push(Row::new("two open documents of 60 MB", "MB", open).baseline(mb(2 * DOCUMENT)));
+    for name in ["a", "b"] {
+        let uri = uri(&client.directory.path().join(name));
+        client.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri } }));
+    }
+    client.request("session/list", json!({}));
+    // The memory is given back beside the answer.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    rows.push(Row::new("  what stays when they are closed", "MB", resident(client.pid()) - before));
 }

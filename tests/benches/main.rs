@@ -38,6 +38,7 @@ const GROUPS: &[Group] = &[
     ("tools", tools::round_trips),
     ("edits", documents::edits),
     ("changes", documents::changes),
+    ("memory: large files", documents::memory),
     ("sessions: resume", sessions::resume),
     ("sessions: changes", sessions::changes),
     ("sessions: list", sessions::list),

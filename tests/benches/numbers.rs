@@ -25,6 +25,12 @@ pub(crate) fn resident(pid: u32) -> f64 {
     field(&status, "VmRSS:") / 1024.0
 }
 
+/// The most MB of memory that a process has had.
+pub(crate) fn peak(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    field(&status, "VmHWM:") / 1024.0
+}
+
 /// CPU time of all its threads in seconds.
 pub(crate) fn cpu(pid: u32) -> f64 {
     of_threads(pid, "schedstat", |stat| {

@@ -13,7 +13,7 @@ use crate::paths;
 use crate::permission::Permissions;
 use crate::process::{Processes, Shell};
 use crate::result::FileState;
-use crate::tracker::{FileTracker, ReadState, fingerprint};
+use crate::tracker::{FileTracker, ReadState};
 use crate::workspace::{FileName, Workspace};
 
 /// The surroundings of a session's tools: its files, its rules, its shell.
@@ -111,7 +111,10 @@ impl Context {
 
     /// The file as results name it.
     pub(crate) fn state_of(&self, name: &FileName, text: &Rope) -> FileState {
-        FileState { path: self.display(name), hash: format!("{:016x}", fingerprint(text) >> 64) }
+        FileState {
+            path: self.display(name),
+            hash: format!("{:016x}", lock(&self.tracker).fingerprint(text) >> 64),
+        }
     }
 
     /// The model knows no file any more: its conversation is another one.
@@ -139,6 +142,7 @@ impl Context {
     /// From here on changes belong to another turn.
     pub(crate) fn begin_turn(&self) {
         lock(&self.left).clear();
+        lock(&self.tracker).release();
     }
 
     /// Returns what the model knows of this text of the file.

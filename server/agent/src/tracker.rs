@@ -4,7 +4,7 @@ mod ranges;
 
 use std::collections::HashMap;
 
-use text::{EditSet, Rope};
+use text::{EditSet, Rope, same};
 
 use crate::workspace::FileName;
 pub use ranges::Ranges;
@@ -13,6 +13,8 @@ pub use ranges::Ranges;
 #[derive(Debug, Default)]
 pub struct FileTracker {
     files: HashMap<FileName, ShownText>,
+    /// The text that the last edit made, which the next one begins with, and its fingerprint.
+    last_made: Option<(Rope, u128)>,
 }
 
 /// The text of a file when it was shown, and how much of it was.
@@ -43,7 +45,7 @@ impl FileTracker {
         text: &Rope,
         ranges: impl IntoIterator<Item = std::ops::Range<usize>>,
     ) {
-        let fingerprint = fingerprint(text);
+        let fingerprint = self.fingerprint(text);
         let mut known = self.take(name, fingerprint);
         ranges.into_iter().for_each(|range| known.add(range));
         self.files.insert(name.clone(), ShownText { fingerprint, ranges: known });
@@ -59,25 +61,40 @@ impl FileTracker {
         new: &Rope,
         is_shown: bool,
     ) -> bool {
-        let old = fingerprint(old);
+        let old = self.fingerprint(old);
         let was_stale = self.files.get(name).is_some_and(|shown| shown.fingerprint != old);
         let mut ranges = self.take(name, old).carried(edits);
         if is_shown {
             edits.changed_ranges_after().into_iter().for_each(|range| ranges.add(range));
         }
-        self.files.insert(name.clone(), ShownText { fingerprint: fingerprint(new), ranges });
+        let fingerprint = self.fingerprint(new);
+        self.files.insert(name.clone(), ShownText { fingerprint, ranges });
+        self.last_made = Some((new.clone(), fingerprint));
         was_stale
     }
 
     pub fn state(&self, name: &FileName, text: &Rope) -> ReadState {
         match self.files.get(name) {
             None => ReadState::Unread,
-            Some(shown) if shown.fingerprint != fingerprint(text) => ReadState::Stale,
+            Some(shown) if shown.fingerprint != self.fingerprint(text) => ReadState::Stale,
             Some(shown) => match shown.ranges.gap(text.len_bytes()) {
                 Some(gap) => ReadState::Partial { gap },
                 None => ReadState::Current,
             },
         }
+    }
+
+    /// Returns a hash of the text that is the same in every process.
+    pub(crate) fn fingerprint(&self, text: &Rope) -> u128 {
+        match &self.last_made {
+            Some((made, fingerprint)) if same(made, text) => *fingerprint,
+            _ => fingerprint(text),
+        }
+    }
+
+    /// Lets go of the text that the last edit made.
+    pub(crate) fn release(&mut self) {
+        self.last_made = None;
     }
 
     /// Forgets every file: the model has another conversation now.
@@ -92,8 +109,7 @@ impl FileTracker {
     }
 }
 
-/// Returns a hash of the text that is the same in every process.
-pub(crate) fn fingerprint(text: &Rope) -> u128 {
+fn fingerprint(text: &Rope) -> u128 {
     let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
     for chunk in text.chunks() {
         hash.update(chunk.as_bytes());

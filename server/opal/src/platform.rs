@@ -11,8 +11,8 @@ pub use imp::{
     EndSignals, Input, Output, begin, discard_typed_input, launch_commands_with, process_gone, stdio,
 };
 pub(crate) use imp::{
-    copy_attributes, open_to_write, others, release_memory, shared_identity, spelled_on_disk, sync_directory,
-    without_terminal,
+    copy_attributes, is_same_file, open_to_write, others, release_memory, shared_identity, spelled_on_disk,
+    sync_directory, without_terminal,
 };
 
 /// What users other than this one may do with a file or directory.

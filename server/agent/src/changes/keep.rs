@@ -1,7 +1,7 @@
 //! Keeping what stands in a file before it is changed.
 
 use store::{NewBlob, Retention};
-use text::{EditSet, Rope};
+use text::{EditSet, Rope, same};
 
 use crate::blocking::{SMALL_BYTES, blocking_unless, edits_between};
 use crate::context::{Context, Left};
@@ -75,8 +75,7 @@ impl Kept {
         reporter: &Reporter,
     ) {
         if let Some(left) = left
-            && !left.is_instance(expected)
-            && left != expected
+            && !same(left, expected)
         {
             let edits = Some(record::edits(&edits_between(&self.before, left).await));
             reporter.left(LeftRecord { change: self.id, edits }).await;

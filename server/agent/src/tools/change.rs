@@ -1,7 +1,7 @@
 //! What `write` and `edit` have in common: a change is computed on the file as it stands, asked for,
 //! applied, and seen to stand.
 
-use text::{EditSet, Rope, added_notice, notice};
+use text::{EditSet, Rope, UnifiedDiff, added_notice, notice, same};
 
 use super::read::{permit_read, refuse_slip};
 use crate::blocking::{blocking_unless, edits_between, unified_diff};
@@ -117,7 +117,7 @@ pub(super) async fn change_file(
                 kept.made(&expected, Some(&written.left), context, reporter).await;
                 let is_seen = author == Author::Model;
                 let was_stale = context.note_edit(name, &base.text, &edits, &written.expected, is_seen);
-                return Ok(report(name, &shown, &base.text, written, was_stale, call).await);
+                return Ok(report(name, &base.text, diff, written, was_stale, call).await);
             }
             // The user typed meanwhile, or the editor lost the edit: again, on what stands there now.
             Err(WriteError::Stale) => kept.not_made(reporter).await,
@@ -190,22 +190,27 @@ async fn read_or_missing(name: &FileName, call: &Call) -> Result<File, ToolError
     }
 }
 
-/// Tells the user and the model what stands now.
+/// Tells the user and the model what stands now. `expected` is the diff of what was to be made of the base.
 async fn report(
     name: &FileName,
-    shown: &str,
     base: &Rope,
+    expected: UnifiedDiff,
     written: Written,
     was_stale: bool,
     call: &Call,
 ) -> Output {
-    let diff = unified_diff(base, &written.text, shown).await;
+    let shown = &call.context.display(name);
+    let is_as_expected = same(&written.text, &written.expected);
+    let diff = match is_as_expected {
+        true => expected,
+        false => unified_diff(base, &written.text, shown).await,
+    };
     call.reporter.edited(written.uri, diff.text.clone()).await;
     let mut words = format!("{shown}: +{} −{}", diff.added, diff.removed);
     if was_stale {
         words.push_str("\n(the file had changed since you read it)");
     }
-    if written.text != written.expected {
+    if !is_as_expected {
         let since = shown_diff(name, shown, &written.expected, &written.text, call).await;
         words.push_str(&format!(
             "\nThe text was changed further (by the user or a formatter) and now differs from your edit:\n{since}"

@@ -262,6 +262,12 @@ pub(crate) fn shared_identity(path: &Path) -> Option<(u64, u64)> {
     (metadata.is_file() && metadata.nlink() > 1).then(|| (metadata.dev(), metadata.ino()))
 }
 
+/// Returns true if both handles are of one file, whatever it is called.
+pub(crate) fn is_same_file(a: &File, b: &File) -> io::Result<bool> {
+    let (a, b) = (a.metadata()?, b.metadata()?);
+    Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
+}
+
 /// Gives a new file what the old one has beside its text: owner, permissions, extended attributes and, on
 /// Linux, access control lists, which are such attributes.
 ///

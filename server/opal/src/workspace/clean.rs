@@ -57,7 +57,7 @@ fn file_holds(path: &AbsPath, text: &Rope, max: u64) -> Option<bool> {
         Err(_) => return None,
     };
     match decode(&bytes) {
-        Ok(decoded) => Some(same_lines(&Rope::from(decoded.text), text)),
+        Ok(decoded) => Some(same_lines(&decoded.text, text)),
         Err(_) => can_be_decoded_from(text, &bytes).then_some(true),
     }
 }

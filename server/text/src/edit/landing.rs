@@ -6,6 +6,7 @@ use std::ops::Range;
 use ropey::Rope;
 
 use super::{Edit, EditSet};
+use crate::diff::same;
 
 /// Texts before which the edit may have been applied. An editor that has not answered after so many changes
 /// is judged by its last text alone.
@@ -55,7 +56,7 @@ impl Landing {
         if self.has_landed {
             return;
         }
-        if self.candidates.contains(&step.after) {
+        if self.candidates.iter().any(|candidate| same(candidate, &step.after)) {
             self.has_landed = true;
             return;
         }

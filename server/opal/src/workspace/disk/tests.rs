@@ -53,6 +53,20 @@ fn the_encoding_is_kept() {
     check_write(Some(b"\xff\xfea\0"), "é", expect![[r#"\xff\xfe\xe9\x00 ["file"]"#]]);
 }
 
+#[test]
+#[cfg(unix)]
+fn a_file_that_was_replaced_by_its_like_does_not_stand_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(&directory, "file");
+    std::fs::write(path.as_path(), "same").unwrap();
+    let file = fs::File::open(path.as_path()).unwrap();
+    let old = write::Old { file, bytes: b"same".to_vec() };
+    assert!(write::stands(&new_text(&path, None, ""), &old).unwrap());
+    std::fs::write(directory.path().join("other"), "same").unwrap();
+    std::fs::rename(directory.path().join("other"), path.as_path()).unwrap();
+    assert!(!write::stands(&new_text(&path, None, ""), &old).unwrap());
+}
+
 #[track_caller]
 fn check_read(make: impl FnOnce(&Path), expected: Expect) {
     let directory = tempfile::tempdir().unwrap();

@@ -27,9 +27,9 @@ pub(in super::super) struct NewText {
 }
 
 /// The file as it is before the write.
-struct Old {
-    file: File,
-    bytes: Vec<u8>,
+pub(super) struct Old {
+    pub(super) file: File,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Why no new file can take the place of the old one.
@@ -167,10 +167,13 @@ fn last_look(new: &NewText, old: Option<&Old>, awaited: &Awaited) -> Result<(), 
     if awaited.is_awaited() { Ok(()) } else { Err(WriteError::Unanswered) }
 }
 
-/// Whether the old text still stands there, so that what another program writes at the same time is not lost.
-fn stands(new: &NewText, old: &Old) -> io::Result<bool> {
+/// Whether the old file still stands there with its text, so that what another program writes at the same time is
+/// not lost, nor written into a file that has no name any more.
+pub(super) fn stands(new: &NewText, old: &Old) -> io::Result<bool> {
     match File::open(&new.path) {
-        Ok(mut file) => same_bytes(&mut file, [old.bytes.as_slice()]),
+        Ok(mut file) => {
+            Ok(platform::is_same_file(&file, &old.file)? && same_bytes(&mut file, [old.bytes.as_slice()])?)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
