@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 #[path = "../../../server/opal/src/transport/frame.rs"]
 mod frame;
 
-use frame::FrameReader;
+use frame::{Frame, FrameReader};
 
 const MAX_FRAME: usize = 64 * 1024;
 
@@ -47,6 +47,8 @@ fn read(pieces: &[&[u8]]) -> Vec<String> {
     loop {
         let next = pin!(reader.next()).poll(&mut Context::from_waker(Waker::noop()));
         match next {
+            // How much of it is there when it is skipped is the one thing that the pieces decide.
+            Poll::Ready(Some(Frame::TooLarge { why, .. })) => frames.push(why),
             Poll::Ready(Some(frame)) => frames.push(format!("{frame:?}")),
             Poll::Ready(None) => return frames,
             Poll::Pending => unreachable!("the stream is always ready"),
