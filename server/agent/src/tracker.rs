@@ -4,7 +4,7 @@ mod ranges;
 
 use std::collections::HashMap;
 
-use text::{EditSet, Rope, same};
+use text::{EditSet, Rope, same_text};
 
 use crate::workspace::FileName;
 pub use ranges::Ranges;
@@ -87,7 +87,7 @@ impl FileTracker {
     /// Returns a hash of the text that is the same in every process.
     pub(crate) fn fingerprint(&self, text: &Rope) -> u128 {
         match &self.last_made {
-            Some((made, fingerprint)) if same(made, text) => *fingerprint,
+            Some((made, fingerprint)) if same_text(made, text) => *fingerprint,
             _ => fingerprint(text),
         }
     }

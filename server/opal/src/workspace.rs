@@ -17,7 +17,7 @@ use agent::workspace::{Change, File, FileError, FileName, OnDisk, Origin, Worksp
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::{Request, SaveDocumentsParams, SaveDocumentsResult, methods};
-use text::{AbsPath, Rope, same};
+use text::{AbsPath, Rope, same_text};
 
 use self::clean::Standing;
 use crate::Limits;
@@ -128,7 +128,7 @@ impl SessionWorkspace {
     async fn left_by_user(&self, document: &OpenDocument) -> Standing {
         let before = lock(&self.edited)
             .get(document.name())
-            .filter(|edited| same(&edited.text, document.text()))
+            .filter(|edited| same_text(&edited.text, document.text()))
             .map(|edited| edited.was);
         match (before, self.standing(document).await) {
             (Some(before), Standing::Differs | Standing::Typed) => before,
@@ -169,7 +169,7 @@ impl SessionWorkspace {
         expected: Rope,
     ) -> Result<Written, WriteError> {
         if base.origin != (Origin::Open { version: held.document.version() })
-            || !same(held.document.text(), &base.text)
+            || !same_text(held.document.text(), &base.text)
             || held.document.is_lost()
         {
             return Err(WriteError::Stale);
@@ -197,7 +197,7 @@ impl SessionWorkspace {
             save_documents(&held.connection, &self.session_id, vec![uri.clone()], &self.limits).await;
         }
         // A formatter may have run.
-        let typed = !same(&text, &expected);
+        let typed = !same_text(&text, &expected);
         let now = held.connection.documents.get_by_uri(&uri);
         let (text, is_saved) = match now {
             Some(now) => (now.text().clone(), self.standing(&now).await == Standing::Clean),
@@ -368,7 +368,7 @@ impl SessionWorkspace {
             Some(held) => Some(held.document.text().clone()),
             None => self.on_disk(path).await.ok().map(|read| read.text),
         };
-        if stands.is_none_or(|text| !same(&text, &file.text)) {
+        if stands.is_none_or(|text| !same_text(&text, &file.text)) {
             return Err(WriteError::Stale);
         }
         // Nobody has looked at what another program has written under an open document. What is empty holds
@@ -421,7 +421,7 @@ impl SessionWorkspace {
         let mut to_ask: Vec<(Arc<Connection>, Vec<String>)> = Vec::new();
         for (name, left, _) in edited.iter().filter(|(_, _, was)| *was == Standing::Clean) {
             match self.find(name).await {
-                Some(Held { connection, document }) if same(document.text(), left) => {
+                Some(Held { connection, document }) if same_text(document.text(), left) => {
                     if !connection.saves_documents() {
                         continue;
                     }
@@ -543,7 +543,7 @@ fn unresolved(path: &AbsPath, error: &ResolveError) -> FileError {
 
 /// Returns true if the text shows that the edits were applied.
 fn is_applied(text: &Rope, expected: &Rope, edits: &text::EditSet) -> bool {
-    same(text, expected) || text::differs_only_outside(expected, text, &edits.changed_ranges_after())
+    same_text(text, expected) || text::differs_only_outside(expected, text, &edits.changed_ranges_after())
 }
 
 /// An error if the name leads elsewhere since it was resolved.
@@ -571,7 +571,7 @@ async fn to_the_end<T: Send + 'static>(
 /// What a change left where this stands now. A formatter cannot be told from the user, so what can be kept
 /// when the change is taken back is taken to be the user's.
 async fn left(base: &Rope, expected: &Rope, stands: &Rope) -> Rope {
-    if same(stands, expected) {
+    if same_text(stands, expected) {
         return expected.clone();
     }
     let (base, expected, stands) = (base.clone(), expected.clone(), stands.clone());

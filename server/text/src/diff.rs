@@ -17,7 +17,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use crate::edit::{Edit, EditSet};
 use common::{Middle, common_prefix, common_suffix};
 
-pub use common::same;
+pub use common::same_text;
 pub use hunks::{Hunk, hunks, revert_hunk};
 pub use unified::{UnifiedDiff, unified};
 

@@ -31,7 +31,7 @@ pub mod same;
 mod testing;
 
 pub use decode::{DecodeError, Decoded, Encoding, decode, encode, encode_rope};
-pub use diff::{Hunk, UnifiedDiff, hunks, revert_hunk, same, smallest_edits, unified};
+pub use diff::{Hunk, UnifiedDiff, hunks, revert_hunk, same_text, smallest_edits, unified};
 pub use document::{Change, ChangeError, Document, DocumentVersion};
 pub use edit::{Edit, EditError, EditSet, Landing, ProposedEdit, Step, differs_only_outside};
 pub use excerpt::{

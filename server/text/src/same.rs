@@ -140,7 +140,11 @@ fn normal_lines(bytes: impl Iterator<Item = u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
+    use crate::testing::any_text;
 
     #[track_caller]
     fn check_same(a: &str, b: &str, expected: bool) {
@@ -164,6 +168,27 @@ mod tests {
         check_same("one\r\r\n", "one\n", false);
         check_same("one", "One", false);
         check_same("", "one", false);
+    }
+
+    /// As [`same_lines`], as simple as can be.
+    fn simply_same_lines(a: &str, b: &str) -> bool {
+        let normal =
+            |text: &str| text.strip_prefix(BOM).unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+        let (a, b) = (normal(a), normal(b));
+        let adds_last = |a: &str, b: &str| !a.ends_with('\n') && a.to_owned() + "\n" == b;
+        a == b || adds_last(&a, &b) || adds_last(&b, &a)
+    }
+
+    proptest! {
+        #[test]
+        fn all_texts_are_compared_as_if_they_were_copied(a in any_text(), b in any_text(), at in any::<Index>()) {
+            let with_lf = a.replace("\r\n", "\n");
+            let cut: String = a.chars().take(at.index(a.chars().count() + 1)).collect();
+            for b in [b, with_lf.clone(), with_lf + "\n", BOM.to_owned() + &a, cut] {
+                prop_assert_eq!(same_lines(&a, &Rope::from_str(&b)), simply_same_lines(&a, &b));
+                prop_assert_eq!(same_lines(&b, &Rope::from_str(&a)), simply_same_lines(&b, &a));
+            }
+        }
     }
 
     #[track_caller]

@@ -1,7 +1,7 @@
 //! Keeping what stands in a file before it is changed.
 
 use store::{NewBlob, Retention};
-use text::{EditSet, Rope, same};
+use text::{EditSet, Rope, same_text};
 
 use crate::blocking::{SMALL_BYTES, blocking_unless, edits_between};
 use crate::context::{Context, Left};
@@ -75,7 +75,7 @@ impl Kept {
         reporter: &Reporter,
     ) {
         if let Some(left) = left
-            && !same(left, expected)
+            && !same_text(left, expected)
         {
             let edits = Some(record::edits(&edits_between(&self.before, left).await));
             reporter.left(LeftRecord { change: self.id, edits }).await;

@@ -1,7 +1,7 @@
 //! What `write` and `edit` have in common: a change is computed on the file as it stands, asked for,
 //! applied, and seen to stand.
 
-use text::{EditSet, Rope, UnifiedDiff, added_notice, notice, same};
+use text::{EditSet, Rope, UnifiedDiff, added_notice, notice, same_text};
 
 use super::read::{permit_read, refuse_slip};
 use crate::blocking::{blocking_unless, edits_between, unified_diff};
@@ -200,7 +200,7 @@ async fn report(
     call: &Call,
 ) -> Output {
     let shown = &call.context.display(name);
-    let is_as_expected = same(&written.text, &written.expected);
+    let is_as_expected = same_text(&written.text, &written.expected);
     let diff = match is_as_expected {
         true => expected,
         false => unified_diff(base, &written.text, shown).await,

@@ -5,7 +5,7 @@ use ropey::iter::Chunks;
 
 /// Returns true if two texts are equal. Where one was made of the other, that takes much less than comparing all
 /// bytes, as `==` does.
-pub fn same(a: &Rope, b: &Rope) -> bool {
+pub fn same_text(a: &Rope, b: &Rope) -> bool {
     let n_bytes = a.len_bytes();
     a.is_instance(b)
         || n_bytes == b.len_bytes() && common_bytes(a.chunks(), b.chunks(), Side::Start) == n_bytes

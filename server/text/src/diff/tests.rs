@@ -294,6 +294,16 @@ proptest! {
     }
 
     #[test]
+    fn texts_are_the_same_if_their_bytes_are((old, edits) in text_and_edits(), other in any_text()) {
+        let base = Rope::from_str(&old);
+        let new = edits.apply(&base).unwrap();
+        let back = smallest_edits(&new, &base).apply(&new).unwrap();
+        prop_assert!(same_text(&back, &base));
+        prop_assert_eq!(same_text(&new, &base), new == base);
+        prop_assert_eq!(same_text(&base, &Rope::from_str(&other)), old == other);
+    }
+
+    #[test]
     fn patch_gives_the_new_text(old in any_lines(), new in any_lines()) {
         let diff = unified(&Rope::from_str(&old), &Rope::from_str(&new), "old", "new");
         prop_assert_eq!(patch(&old, &diff.text), new);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use ropey::Rope;
 
 use super::{Edit, EditSet};
-use crate::diff::same;
+use crate::diff::same_text;
 
 /// Texts before which the edit may have been applied. An editor that has not answered after so many changes
 /// is judged by its last text alone.
@@ -56,7 +56,7 @@ impl Landing {
         if self.has_landed {
             return;
         }
-        if self.candidates.iter().any(|candidate| same(candidate, &step.after)) {
+        if self.candidates.iter().any(|candidate| same_text(candidate, &step.after)) {
             self.has_landed = true;
             return;
         }
