@@ -80,6 +80,7 @@ impl House {
         let limits = opal::Limits {
             apply_edit: PATIENCE,
             verify_edit: PATIENCE,
+            late_change: PATIENCE,
             save_documents: PATIENCE,
             ..opal::Limits::default()
         };

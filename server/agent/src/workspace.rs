@@ -121,6 +121,10 @@ pub enum FileError {
          The user has to close the document and open it again"
     )]
     Lost { name: String },
+    #[error(
+        "the text of {name} is not known at the moment: the editor has applied an edit and has not sent the change yet"
+    )]
+    Behind { name: String },
 }
 
 impl FileError {
@@ -147,6 +151,9 @@ impl FileError {
             }
             Self::Io { .. } => "Look at its permissions with `ls -ld` in the shell, or ask the user.",
             Self::Lost { .. } => "Ask the user to do that.",
+            Self::Behind { .. } => {
+                "Try again later. If that does not help, ask the user to type a character in that document."
+            }
         }
     }
 }
@@ -168,6 +175,9 @@ pub enum WriteError {
     /// Whether it was applied is not known.
     #[error("the editor did not answer in time")]
     Unanswered,
+    /// The same, though the editor says that it was.
+    #[error("the editor says that it has applied the edit, and has not sent the new text")]
+    Unshown,
     #[error("{name} cannot be written: {reason}")]
     Io { name: String, reason: String },
 }

@@ -69,13 +69,25 @@ pub(crate) struct Profile {
 const LF_EDITORS: [&str; 9] =
     ["neovim", "vim-lsp", "coc.nvim", "coc.vim", "helix", "eglot", "emacs", "kak-lsp", "kakoune-lsp"];
 
+/// Editors, by their names in lower case, that take an edit of an older text for one of what stands there. Eglot numbers
+/// the versions of a document when it sends its changes, half a second after the user has stopped typing
+/// (`eglot-send-changes-idle-time`).
+const LATE_EDITORS: [&str; 2] = ["eglot", "emacs"];
+
 impl Profile {
+    fn is_one_of(&self, names: &[&str]) -> bool {
+        let name = self.client.as_deref().unwrap_or_default().to_lowercase();
+        names.contains(&name.as_str())
+    }
+
+    /// Returns true if it never applies an edit to another text than that of the edit's version.
+    pub(crate) fn checks_versions(&self) -> bool {
+        !self.is_one_of(&LATE_EDITORS)
+    }
+
     /// The breaks that end a line in its positions: as it declares, else as its name is known for.
     pub(crate) fn line_ends(&self) -> text::LineEnds {
-        let is_known = || {
-            let name = self.client.as_deref().unwrap_or_default().to_lowercase();
-            LF_EDITORS.contains(&name.as_str())
-        };
+        let is_known = || self.is_one_of(&LF_EDITORS);
         match self.opal.as_ref().and_then(|opal| opal.line_ends) {
             Some(wire::LineEnds::Lf) => text::LineEnds::Lf,
             Some(wire::LineEnds::Lsp) => text::LineEnds::Lsp,

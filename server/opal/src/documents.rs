@@ -12,7 +12,7 @@ use memchr::memmem;
 use protocol::Range;
 use serde::Deserialize;
 use serde_json::Value;
-use text::{AbsPath, Change, Counting, Document, DocumentVersion, Rope, Step};
+use text::{AbsPath, Change, Counting, Document, DocumentVersion, Rope, Step, same_text};
 use tokio::sync::{mpsc, watch};
 
 use crate::blocking::release_memory;
@@ -65,6 +65,8 @@ pub(crate) struct OpenDocument {
     was_saved: bool,
     /// A change could not be read, so the text is not known until it is sent whole.
     is_lost: bool,
+    /// The client has applied an edit, and its changes have not told of it yet.
+    is_behind: bool,
 }
 
 /// A notification that could not be taken.
@@ -202,6 +204,7 @@ impl Documents {
             .apply_changes(DocumentVersion(version), changes, counting)
             .map_err(|source| SyncError::Change { uri: uri.clone(), source })?;
         document.is_lost = false;
+        document.is_behind = false;
         open.tell_followers(&uri, &steps);
         Ok(())
     }
@@ -222,6 +225,13 @@ impl Documents {
             release_memory();
         }
         Ok(())
+    }
+
+    /// Notes that the client has applied an edit of which its changes have not told yet. Its next change does.
+    pub(crate) fn expect_change(&self, uri: &str) {
+        if let Some(document) = self.lock().documents.get_mut(uri) {
+            document.is_behind = true;
+        }
     }
 
     /// Gives up the text of the document that a notification is about, because it cannot be read. True: there is
@@ -372,7 +382,7 @@ impl Open {
 impl OpenDocument {
     fn new(name: FileName, number: u64, uri: String, document: Document) -> Self {
         let told = document.text().clone();
-        Self { name, number, uri, document, told, was_saved: false, is_lost: false }
+        Self { name, number, uri, document, told, was_saved: false, is_lost: false, is_behind: false }
     }
 
     pub(crate) fn name(&self) -> &FileName {
@@ -384,9 +394,14 @@ impl OpenDocument {
         self.is_lost
     }
 
+    /// Returns true if the client owes a change, so that its text is another one.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
     /// Returns true if the text has changed since the client opened the document or saved it.
     pub(crate) fn is_modified(&self) -> bool {
-        *self.text() != self.told
+        !same_text(self.text(), &self.told)
     }
 
     /// Returns true if the client says that it saved this text.

@@ -14,8 +14,10 @@ pub struct Limits {
     pub outbox_stall: Duration,
     /// The editor's answer to `workspace/applyEdit`.
     pub apply_edit: Duration,
-    /// After the answer, the document's newer version.
+    /// After the answer, a text that shows the edit.
     pub verify_edit: Duration,
+    /// After that, any newer version of the document at all.
+    pub late_change: Duration,
     /// The editor's answer to `client/save_documents`.
     pub save_documents: Duration,
     /// The editor's answer to `client/tool_call`.
@@ -40,6 +42,7 @@ impl Default for Limits {
             outbox_stall: Duration::from_secs(120),
             apply_edit: Duration::from_secs(10),
             verify_edit: Duration::from_secs(2),
+            late_change: Duration::from_secs(10),
             save_documents: Duration::from_secs(10),
             client_tool: Duration::from_secs(60),
             resolve: Duration::from_secs(2),

@@ -112,6 +112,26 @@ impl SessionWorkspace {
         chosen.map(|(_, held)| held)
     }
 
+    /// The document with the changes that its client owes, if they come in time.
+    async fn caught_up(&self, held: Held) -> OpenDocument {
+        let Held { connection, document } = held;
+        if !document.is_behind() {
+            return document;
+        }
+        let mut changes = connection.documents.changes();
+        let caught_up = async {
+            loop {
+                changes.borrow_and_update();
+                let now = connection.documents.get_by_uri(&document.uri).filter(|now| !now.is_behind());
+                if now.is_some() || changes.changed().await.is_err() {
+                    return now;
+                }
+            }
+        };
+        let caught_up = tokio::time::timeout(self.limits.verify_edit, caught_up).await.ok().flatten();
+        caught_up.unwrap_or(document)
+    }
+
     async fn on_disk(&self, path: &AbsPath) -> Result<disk::Read, FileError> {
         let path = path.clone();
         let max = self.limits.read_file;
@@ -171,6 +191,7 @@ impl SessionWorkspace {
         if base.origin != (Origin::Open { version: held.document.version() })
             || !same_text(held.document.text(), &base.text)
             || held.document.is_lost()
+            || held.document.is_behind()
         {
             return Err(WriteError::Stale);
         }
@@ -364,7 +385,7 @@ impl SessionWorkspace {
         leads_to_itself(&file.name).await?;
         let held = self.find(&file.name).await;
         let stands = match &held {
-            Some(held) if held.document.is_lost() => None,
+            Some(held) if held.document.is_lost() || held.document.is_behind() => None,
             Some(held) => Some(held.document.text().clone()),
             None => self.on_disk(path).await.ok().map(|read| read.text),
         };
@@ -478,9 +499,13 @@ impl Workspace for SessionWorkspace {
 
     fn read<'a>(&'a self, name: &'a FileName) -> BoxFuture<'a, Result<File, FileError>> {
         async move {
-            if let Some(Held { document, .. }) = self.find(name).await {
+            if let Some(held) = self.find(name).await {
+                let document = self.caught_up(held).await;
                 if document.is_lost() {
                     return Err(FileError::Lost { name: name.to_string() });
+                }
+                if document.is_behind() {
+                    return Err(FileError::Behind { name: name.to_string() });
                 }
                 let origin = Origin::Open { version: document.version() };
                 return Ok(File { name: name.clone(), text: document.text().clone(), origin });

@@ -198,7 +198,8 @@ pub(crate) fn differ_in_line_ends_only(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.iter().zip(&b).all(is_alike)
 }
 
-/// The end of the line in which a range ends; if it has none, that of the line before.
+/// The end of the line in which a range ends; if it has none, that of the line in which the range begins, or of the
+/// line before.
 pub(crate) fn end_beside(text: &Rope, range: &Range<usize>) -> &'static str {
     let of_line = |line_idx| {
         let line = text.line(line_idx);
@@ -210,8 +211,9 @@ pub(crate) fn end_beside(text: &Rope, range: &Range<usize>) -> &'static str {
             _ => None,
         }
     };
-    let before = || text.byte_to_line(range.start).checked_sub(1).and_then(of_line);
-    of_line(text.byte_to_line(range.end)).or_else(before).unwrap_or("\n")
+    let first_line_idx = text.byte_to_line(range.start);
+    let before = || first_line_idx.checked_sub(1).and_then(of_line);
+    of_line(text.byte_to_line(range.end)).or_else(|| of_line(first_line_idx)).or_else(before).unwrap_or("\n")
 }
 
 fn content(line: &str) -> &str {

@@ -46,6 +46,7 @@ fn model_silence(limits: &mut Limits, limit: Duration) {
 fn editor_patience(limits: &mut Limits, limit: Duration) {
     limits.apply_edit = limit;
     limits.verify_edit = limit;
+    limits.late_change = limit;
     limits.save_documents = limit;
 }
 

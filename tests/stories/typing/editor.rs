@@ -443,7 +443,7 @@ impl Editor {
         let seed = self.seed;
         let arrived = self.arrived[call];
         let is_uncertain =
-            result.contains("may still have applied") || result.contains("something else stands");
+            result.contains("The edit may stand in") || result.contains("something else stands");
         if result.starts_with("typed.txt: +") {
             assert!(arrived.is_some(), "seed {seed}: call {call} was never applied: {result}");
             tally.applied += 1;

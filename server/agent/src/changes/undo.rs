@@ -175,7 +175,9 @@ impl Undo {
                 }
                 // It may still have been made: it stays in the log, but what it was to take back is not
                 // taken to be undone.
-                Err(error @ WriteError::Unanswered) => return Err(self.conflict(file, error, None)),
+                Err(error @ (WriteError::Unanswered | WriteError::Unshown)) => {
+                    return Err(self.conflict(file, error, None));
+                }
                 Err(error) => {
                     kept.not_made(&self.reporter).await;
                     return Err(self.conflict(file, error, None));

@@ -129,9 +129,9 @@ pub(super) async fn change_file(
                      again without looking. The change against the text before:\n{since}"
                 )));
             }
-            Err(error @ WriteError::Unanswered) => {
+            Err(error @ (WriteError::Unanswered | WriteError::Unshown)) => {
                 return Err(ToolError::failed(format!(
-                    "{error}; it may still have applied the edit, so read {shown} again first"
+                    "{error}. The edit may stand in {shown}, so do not send it again before you have read the file"
                 )));
             }
             Err(error) => {

@@ -76,6 +76,7 @@ pub(super) async fn to_document(
     let mut call = connection.editor.call(APPLY_EDIT, &params);
     let mut answer: Option<Result<Value, CallError>> = None;
     let mut deadline = Instant::now() + limits.apply_edit;
+    let mut is_late = false;
     loop {
         changes.borrow_and_update();
         let seen = look();
@@ -100,18 +101,32 @@ pub(super) async fn to_document(
                 if changed.is_err() {
                     return Err(WriteError::Unanswered);
                 }
+                if is_late && !is_as_it_was() {
+                    deadline = deadline.min(Instant::now() + limits.verify_edit);
+                }
             }
             result = &mut call, if answer.is_none() => {
                 answer = Some(result);
                 deadline = Instant::now() + limits.verify_edit;
             }
             () = tokio::time::sleep_until(deadline) => {
-                return Err(match (look(), answer) {
-                    (Seen::Applied(text), _) => return Ok(text),
-                    // The base still stands there.
-                    (Seen::Base, Some(_)) => WriteError::Stale,
-                    (Seen::Base, None) | (Seen::Lost, _) => WriteError::Unanswered,
-                    (Seen::Other(now), _) => WriteError::Diverged { now },
+                let is_unshown = answer.is_some() && is_as_it_was();
+                if is_unshown && !std::mem::replace(&mut is_late, true) {
+                    deadline = Instant::now() + limits.late_change;
+                    continue;
+                }
+                return Err(match look() {
+                    Seen::Applied(text) => return Ok(text),
+                    Seen::Lost => WriteError::Unanswered,
+                    Seen::Base if answer.is_none() => WriteError::Unanswered,
+                    // Some editors send their changes late, and none of them took the edit for one of another text.
+                    Seen::Base if is_unshown => {
+                        connection.documents.expect_change(&document.uri);
+                        WriteError::Unshown
+                    }
+                    Seen::Base if connection.profile().checks_versions() => WriteError::Stale,
+                    Seen::Base => WriteError::Diverged { now: now().map_or_else(Rope::new, |now| now.text().clone()) },
+                    Seen::Other(now) => WriteError::Diverged { now },
                 });
             }
         }

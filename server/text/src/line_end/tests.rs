@@ -59,6 +59,7 @@ fn a_new_line_takes_the_end_of_its_neighbour() {
     check_kept("a\r\n", "b", "\nc\r\n", "x\ny", expect![[r#""x\ny""#]]);
     check_kept("a\n", "b", "\r\nc\n", "x\ny", expect![[r#""x\r\ny""#]]);
     check_kept("a\r\n", "b", "", "x\ny\n", expect![[r#""x\r\ny\r\n""#]]);
+    check_kept("a", "\r\nb", "", "b\nb", expect![[r#""b\r\nb""#]]);
     check_kept("", "b", "", "x\ny\n", expect![[r#""x\ny\n""#]]);
     check_kept("", "a\r\nb\n", "c\n", "a\nb\nc\n", expect![[r#""a\r\nb\nc\n""#]]);
     check_kept("", "a\r\nb\n", "c\n", "z\na\nb\n", expect![[r#""z\r\na\r\nb\n""#]]);

@@ -2,6 +2,7 @@ use expect_test::{Expect, expect};
 use text::Edit;
 
 use super::*;
+use crate::connection::Profile;
 use crate::documents::document_name;
 use crate::transport::{Outbox, OutboxWriter};
 use crate::{Server, Settings};
@@ -71,6 +72,66 @@ async fn an_edit_is_not_sent_for_a_text_that_is_no_more() {
 async fn a_document_that_was_opened_anew_counts_as_it_stands() {
     let reopened = json!({"textDocument": {"uri": URI, "version": 1, "text": "two, last"}});
     check(&[], &[reopened], expect!["sent 1, applied: two, last"]).await;
+}
+
+/// An editor that says yes at once and shows nothing, or another text after `pause` seconds.
+async fn check_late(client: &str, shows: Option<(u64, Value)>, expected: Expect) {
+    let limits = Limits::default();
+    let connection = Server::new(Settings::default(), limits.clone()).new_connection();
+    connection.set_profile(Profile { client: Some(client.to_owned()), ..Profile::default() });
+    let notify = |method: &str, params: &Value| {
+        connection.documents.notify(&format!("textDocument/{method}"), params).unwrap().unwrap();
+    };
+    notify("didOpen", &json!({"textDocument": {"uri": URI, "version": 1, "text": "one, last"}}));
+    let document = || connection.documents.get(&document_name(URI)).unwrap();
+    let held = Held { connection: connection.clone(), document: document() };
+    let edits = EditSet::new(vec![Edit::new(0..3, "two")]).unwrap();
+    let expect = edits.apply(held.document.text()).unwrap();
+    let mut applied = Box::pin(to_document(&held, &edits, &expect, &limits));
+    assert!(futures::poll!(applied.as_mut()).is_pending());
+    connection.editor.answer(&json!(1), Ok(json!({"applied": true})));
+    let outcome = match shows {
+        None => applied.await,
+        Some((pause, change)) => {
+            let pause = tokio::time::sleep(std::time::Duration::from_secs(pause));
+            let later = async {
+                pause.await;
+                notify("didChange", &change);
+            };
+            tokio::join!(applied, later).0
+        }
+    };
+    let outcome = match outcome {
+        Ok(text) => format!("applied: {text}"),
+        Err(WriteError::Diverged { now }) => format!("diverged: {now}"),
+        Err(error) => error.to_string(),
+    };
+    let was_behind = document().is_behind();
+    notify("didChange", &typed(9, "typed"));
+    assert!(!document().is_behind(), "the next change tells all");
+    expected.assert_eq(&format!("sent {}, behind: {was_behind}, {outcome}", sent(connection.clone()).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_is_shown_late_is_waited_for_and_not_sent_again() {
+    check_late(
+        "eglot",
+        Some((8, typed(2, "two, last"))),
+        expect!["sent 1, behind: false, applied: two, last"],
+    )
+    .await;
+    check_late("", None, expect!["sent 1, behind: true, the editor says that it has applied the edit, and has not sent the new text"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_text_without_the_edit_is_another_text_only_where_versions_are_checked() {
+    let change = || typed(2, "one, last word");
+    check_late("Neovim", Some((1, change())), expect!["sent 1, behind: false, the file changed meanwhile"])
+        .await;
+    check_late("Neovim", Some((8, change())), expect!["sent 1, behind: false, the file changed meanwhile"])
+        .await;
+    check_late("Eglot", Some((1, change())), expect!["sent 1, behind: false, diverged: one, last word"])
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
