@@ -44,6 +44,11 @@ pub(super) struct Editor {
     user_has_changed: bool,
     keystrokes: u64,
     rests: bool,
+    /// Changes of which the server is not told yet, and whether those to come are among them.
+    late: Vec<Vec<Value>>,
+    is_late: bool,
+    /// The server waits for a change.
+    owes_change: bool,
     /// The calls whose edits stand, or stood; each with whether the user had changed anything by then.
     arrived: Vec<Option<bool>>,
 }
@@ -83,6 +88,8 @@ enum Reaction {
     TypeThenMerge,
     ApplyThenType,
     Refuse,
+    /// Applies it and says yes, and tells of the change when the user does something, as Emacs may.
+    Late,
     /// Says yes and does nothing.
     Pretend,
     /// Applies it and never answers.
@@ -137,6 +144,9 @@ impl Editor {
             user_has_changed: false,
             keystrokes: 0,
             rests: false,
+            late: Vec::new(),
+            is_late: false,
+            owes_change: false,
             arrived: Vec::new(),
         };
         editor.write_file();
@@ -179,6 +189,9 @@ impl Editor {
 
     /// The user stops typing.
     pub(super) fn rest(&mut self) {
+        if self.owes_change {
+            self.user_types(None);
+        }
         self.rests = true;
     }
 
@@ -250,7 +263,17 @@ impl Editor {
                 self.answer_edit(id, true);
             }
             Reaction::Refuse => self.answer_edit(id, false),
-            Reaction::Pretend => self.answer_edit(id, true),
+            Reaction::Late => {
+                self.is_late = true;
+                self.apply(&splices, plan);
+                self.is_late = false;
+                self.owes_change = true;
+                self.answer(id, json!({"applied": true}));
+            }
+            Reaction::Pretend => {
+                self.owes_change = true;
+                self.answer_edit(id, true);
+            }
             Reaction::Mute => self.apply(&splices, plan),
             Reaction::Forget => {}
         }
@@ -263,7 +286,8 @@ impl Editor {
             120..145 => Reaction::TypeThenRefuse,
             145..165 => Reaction::TypeThenMerge,
             165..185 => Reaction::ApplyThenType,
-            185..197 => Reaction::Refuse,
+            185..196 => Reaction::Refuse,
+            196 => Reaction::Late,
             197 => Reaction::Pretend,
             198 => Reaction::Mute,
             _ => Reaction::Forget,
@@ -321,8 +345,21 @@ impl Editor {
     }
 
     fn tell_change(&mut self, changes: Vec<Value>) {
-        self.version += 1;
         let changes = if self.full_sync { vec![json!({"text": plain(&self.buffer)})] } else { changes };
+        self.late.push(changes);
+        if !self.is_late {
+            self.send_changes();
+        }
+    }
+
+    fn send_changes(&mut self) {
+        for changes in std::mem::take(&mut self.late) {
+            self.send_change(changes);
+        }
+    }
+
+    fn send_change(&mut self, changes: Vec<Value>) {
+        self.version += 1;
         let document = json!({"uri": self.uri, "version": self.version});
         self.notify("textDocument/didChange", json!({"textDocument": document, "contentChanges": changes}));
     }
@@ -422,6 +459,7 @@ impl Editor {
     }
 
     fn save(&mut self) {
+        self.send_changes();
         self.write_file();
         self.notify("textDocument/didSave", json!({"textDocument": {"uri": self.uri}}));
     }
