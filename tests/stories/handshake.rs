@@ -70,6 +70,23 @@ async fn a_plain_client_is_asked_with_buttons() {
 }
 
 #[tokio::test]
+async fn a_client_that_cannot_show_the_question_now_is_asked_again() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("shell", calls::shell("echo ran")));
+    model.next(|t| t.text("Done."));
+    let opal = Opal::start(&model).profile(Profile::Helix).confirm(Confirm::Hold).await;
+    let turn = opal.prompt("run it").await;
+    let first = turn.until("window/showMessageRequest").await;
+    first.answer_error(-32603, "Internal error");
+    turn.until("window/showMessage").await;
+    let again = opal.editor.until(None, first.at + 1, "window/showMessageRequest", |_| true).await;
+    assert_eq!(again.params, first.params);
+    again.answer(serde_json::json!({"title": "Allow"}));
+    assert_eq!(turn.end().await, "completed");
+    assert!(model.last_request().last_result().contains("ran"));
+}
+
+#[tokio::test]
 async fn a_client_that_closes_the_question_denies() {
     let model = FakeModel::start().await;
     model.next(|t| t.tool("shell", calls::shell("echo ran")));

@@ -69,10 +69,8 @@ pub(crate) struct Profile {
 const LF_EDITORS: [&str; 9] =
     ["neovim", "vim-lsp", "coc.nvim", "coc.vim", "helix", "eglot", "emacs", "kak-lsp", "kakoune-lsp"];
 
-/// Editors, by their names in lower case, that take an edit of an older text for one of what stands there. Eglot numbers
-/// the versions of a document when it sends its changes, half a second after the user has stopped typing
-/// (`eglot-send-changes-idle-time`).
-const LATE_EDITORS: [&str; 2] = ["eglot", "emacs"];
+/// What Emacs calls itself, in lower case.
+const EMACS: [&str; 2] = ["eglot", "emacs"];
 
 impl Profile {
     fn is_one_of(&self, names: &[&str]) -> bool {
@@ -80,9 +78,17 @@ impl Profile {
         names.contains(&name.as_str())
     }
 
-    /// Returns true if it never applies an edit to another text than that of the edit's version.
+    /// Returns true if it never applies an edit to another text than that of the edit's version. Eglot numbers the
+    /// versions of a document when it sends its changes, half a second after the user has stopped typing
+    /// (`eglot-send-changes-idle-time`), and takes an edit of an older text for one of what stands there.
     pub(crate) fn checks_versions(&self) -> bool {
-        !self.is_one_of(&LATE_EDITORS)
+        !self.is_one_of(&EMACS)
+    }
+
+    /// How many rows of a command or change one message box shows. Emacs shows the end of a question in a quarter of
+    /// its frame (`max-mini-window-height`), which has 24 rows in a terminal.
+    fn rows_of_box(&self) -> usize {
+        if self.is_one_of(&EMACS) { 3 } else { 20 }
     }
 
     /// The breaks that end a line in its positions: as it declares, else as its name is known for.
@@ -211,7 +217,10 @@ impl Connection {
     /// Asks by message boxes; a free text cannot be asked for so.
     fn ask_plain(&self, question: &Question) -> Option<BoxFuture<'static, Option<Answer>>> {
         match &question.kind {
-            QuestionKind::Confirm(confirm) => Some(message_box::ask_confirm(&self.editor, confirm).boxed()),
+            QuestionKind::Confirm(confirm) => {
+                let n_rows = self.profile.get().map_or(0, Profile::rows_of_box);
+                Some(message_box::ask_confirm(&self.editor, confirm, n_rows).boxed())
+            }
             QuestionKind::Input { choices, .. } if choices.is_empty() => None,
             QuestionKind::Input { prompt, choices, .. } => {
                 Some(message_box::ask_choice(&self.editor, prompt, choices).boxed())

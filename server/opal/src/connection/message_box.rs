@@ -1,28 +1,34 @@
 //! Questions as message boxes, for clients that know no other dialog.
 //!
 //! A box cannot be scrolled everywhere, so what is long comes in several boxes, and only the last one offers to
-//! allow: nobody allows what was not shown. The other boxes offer to deny first, so that neither the place of
-//! "Allow" nor the same button again and again allows anything.
+//! allow: nobody allows what was not shown. Every box offers to deny first, which is what Enter chooses in many clients.
+//! The command or change comes last, directly above the answers, because a box that is too small shows its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent::client::{Answer, Confirm};
 use serde_json::{Value, json};
 use text::{abridge, cut, rows};
 
-use super::answer;
-use crate::editor::{Call, Editor};
+use crate::editor::{Call, CallError, Editor};
 
-/// Rows of a command or change in one box.
-const ROWS: usize = 20;
 /// Characters in one row; wider lines continue in the next.
 const WIDTH: usize = 120;
 /// Nobody reads more boxes than this; what needs them can only be denied.
 const MAX_BOXES: usize = 25;
+/// Rows that are shown of each end of what is too long.
+const SOME_ROWS: usize = 10;
 /// Rows of a grant. A longer one is not offered.
 const MAX_GRANT_ROWS: usize = 3;
 /// Characters of a title, and of a button.
 const MAX_TITLE: usize = 200;
+/// How long a client that cannot show a box at the moment is left alone, and how often it is tried again: Emacs refuses
+/// while its user is in a minibuffer.
+const PAUSE: Duration = Duration::from_secs(3);
+const MAX_TRIES: usize = 20;
+/// JSON-RPC's code for a method that the client does not know.
+const METHOD_NOT_FOUND: i64 = -32601;
 
 const ALLOW: &str = "Allow";
 const DENY: &str = "Deny";
@@ -36,22 +42,22 @@ struct MessageBox {
     actions: Vec<&'static str>,
 }
 
-/// Asks for a permission. The first box is on its way when this returns.
+/// Asks for a permission, with `n_rows` rows of a command or change in one box. The first box is on its way when this
+/// returns.
 pub(super) fn ask_confirm(
     editor: &Arc<Editor>,
     confirm: &Confirm,
+    n_rows: usize,
 ) -> impl Future<Output = Option<Answer>> + use<> {
-    let boxes = boxes(confirm);
-    let show = {
-        let editor = editor.clone();
-        move |shown: &MessageBox| show(&editor, &shown.message, &shown.actions)
-    };
-    let first = boxes.first().map(&show);
+    let boxes = boxes(confirm, n_rows);
+    let editor = editor.clone();
+    let first = boxes.first().map(|first| show(&editor, &first.message, &first.actions));
     async move {
         let mut call = first?;
         let mut at = 0;
         loop {
-            let result = answer(call).await?;
+            let show = || show(&editor, &boxes[at].message, &boxes[at].actions);
+            let result = answer(call, &editor, show).await?;
             // Only what was on offer is an answer.
             let chosen = boxes[at].actions.iter().find(|action| result["title"] == **action);
             call = match chosen {
@@ -59,7 +65,7 @@ pub(super) fn ask_confirm(
                 Some(&ALLOW_SESSION) => return Some(Answer::Allow { word: None, for_session: true }),
                 Some(&NEXT) => {
                     at += 1;
-                    show(&boxes[at])
+                    self::show(&editor, &boxes[at].message, &boxes[at].actions)
                 }
                 _ => return Some(Answer::Deny { word: None }),
             };
@@ -73,15 +79,41 @@ pub(super) fn ask_choice(
     prompt: &str,
     choices: &[String],
 ) -> impl Future<Output = Option<Answer>> + use<> {
-    let message = abridge(rows(prompt, WIDTH), ROWS / 2, ROWS / 2).join("\n");
+    let message = abridge(rows(prompt, WIDTH), SOME_ROWS, SOME_ROWS).join("\n");
     let titles: Vec<String> = choices.iter().map(|choice| cut(choice, MAX_TITLE)).collect();
     let call = show(editor, &message, &titles);
     let choices = choices.to_vec();
+    let editor = editor.clone();
     async move {
-        let result = answer(call).await?;
+        let result = answer(call, &editor, || show(&editor, &message, &titles)).await?;
         let at = titles.iter().position(|title| result["title"] == *title);
         Some(Answer::Input(at.and_then(|at| choices.get(at).cloned())))
     }
+}
+
+/// Waits for an answer, and shows the box again while the client cannot show it. `None`: it cannot be asked.
+async fn answer(mut call: Call, editor: &Editor, show: impl Fn() -> Call) -> Option<Value> {
+    for n_tried in 1..=MAX_TRIES {
+        let error = match call.await {
+            Ok(result) => return Some(result),
+            Err(error) => error,
+        };
+        tracing::info!(%error, n_tried, "a message box was not shown");
+        match error {
+            CallError::Gone | CallError::Refused { code: METHOD_NOT_FOUND, .. } => return None,
+            CallError::Refused { message, .. } if n_tried == 1 => {
+                let message = format!(
+                    "Opal has a question that the editor cannot show now ({}). Opal asks again every few seconds.",
+                    cut(&message, MAX_TITLE)
+                );
+                editor.notify("window/showMessage", &json!({"type": 2, "message": message}));
+            }
+            CallError::Refused { .. } => {}
+        }
+        tokio::time::sleep(PAUSE).await;
+        call = show();
+    }
+    None
 }
 
 fn show<T: AsRef<str>>(editor: &Arc<Editor>, message: &str, actions: &[T]) -> Call {
@@ -91,46 +123,49 @@ fn show<T: AsRef<str>>(editor: &Arc<Editor>, message: &str, actions: &[T]) -> Ca
     editor.call("window/showMessageRequest", &params)
 }
 
-fn boxes(confirm: &Confirm) -> Vec<MessageBox> {
-    let head = format!("{}\n{}", cut(&confirm.title, MAX_TITLE), rows(&confirm.message, WIDTH).join("\n"));
-    let place = confirm.directory.as_ref().map(|directory| format!("\n\nin {}", cut(directory, usize::MAX)));
-    let place = place.unwrap_or_default();
+fn boxes(confirm: &Confirm, n_rows: usize) -> Vec<MessageBox> {
+    let mut head = vec![cut(&confirm.title, MAX_TITLE)];
+    head.extend(rows(&confirm.message, WIDTH));
+    head.extend(confirm.directory.as_ref().map(|directory| format!("in {}", cut(directory, usize::MAX))));
     let body: Vec<String> =
         [&confirm.command, &confirm.diff].into_iter().flatten().flat_map(|text| rows(text, WIDTH)).collect();
-    let shown =
-        |rows: &[String]| if rows.is_empty() { String::new() } else { format!("\n\n{}", rows.join("\n")) };
+    let message = |notice: Option<String>, body: &[String]| {
+        let head = head.iter().cloned().chain(notice).collect::<Vec<_>>().join("\n");
+        if body.is_empty() { head } else { format!("{head}\n\n{}", body.join("\n")) }
+    };
 
-    let n_boxes = body.len().div_ceil(ROWS).max(1);
+    let n_boxes = body.len().div_ceil(n_rows).max(1);
     if n_boxes > MAX_BOXES {
-        let some = shown(&abridge(body.clone(), ROWS / 2, ROWS / 2));
-        let message = format!(
-            "{head}{some}{place}\n\nThe {} lines are too long to be read here, so this can only be denied. Ask for \
-             smaller steps, or use an editor with Opal's plugin.",
+        let notice = format!(
+            "The {} lines are too long to be read here, so this can only be denied. Ask for smaller steps, or use an \
+             editor with Opal's plugin.",
             body.len()
         );
-        return vec![MessageBox { message, actions: vec![DENY] }];
+        let some = abridge(body, SOME_ROWS, SOME_ROWS);
+        return vec![MessageBox { message: message(Some(notice), &some), actions: vec![DENY] }];
     }
-    let grant =
-        confirm.grant.as_ref().map(|grant| rows(grant, WIDTH)).filter(|rows| rows.len() <= MAX_GRANT_ROWS);
-    let mut boxes: Vec<MessageBox> = (0..n_boxes)
-        .map(|at| {
-            let some = shown(&body[at * ROWS..body.len().min((at + 1) * ROWS)]);
-            let part = match n_boxes {
-                1 => String::new(),
-                n if at + 1 == n => format!("\n\nThis is the last of {n} parts."),
-                n => format!("\n\nThis is part {} of {n}. It can be allowed below the last one.", at + 1),
-            };
-            MessageBox { message: format!("{head}{some}{place}{part}"), actions: vec![DENY, NEXT] }
-        })
-        .collect();
-    if let Some(last) = boxes.last_mut() {
-        last.actions = vec![ALLOW, DENY];
-        if let Some(grant) = grant {
-            last.message.push_str(&format!("\n\n“{ALLOW_SESSION}” allows from now on: {}", grant.join("\n")));
-            last.actions.push(ALLOW_SESSION);
+    let grant = confirm.grant.as_ref().map(|grant| rows(grant, WIDTH));
+    let grant = grant.filter(|rows| rows.len() <= MAX_GRANT_ROWS);
+    let grant = grant.map(|rows| format!("“{ALLOW_SESSION}” allows from now on: {}", rows.join("\n")));
+    let of_part = |at: usize| {
+        let part = &body[at * n_rows..body.len().min((at + 1) * n_rows)];
+        let is_last = at + 1 == n_boxes;
+        let mut notices = Vec::new();
+        match is_last {
+            _ if n_boxes == 1 => {}
+            true => notices.push(format!("This is the last of {n_boxes} parts.")),
+            false => notices
+                .push(format!("This is part {} of {n_boxes}. It can be allowed below the last one.", at + 1)),
         }
-    }
-    boxes
+        let mut actions = vec![DENY, if is_last { ALLOW } else { NEXT }];
+        if let Some(grant) = grant.as_ref().filter(|_| is_last) {
+            notices.push(grant.clone());
+            actions.push(ALLOW_SESSION);
+        }
+        let notice = (!notices.is_empty()).then(|| notices.join("\n"));
+        MessageBox { message: message(notice, part), actions }
+    };
+    (0..n_boxes).map(of_part).collect()
 }
 
 #[cfg(test)]

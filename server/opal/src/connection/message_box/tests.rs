@@ -15,8 +15,10 @@ fn command(command: &str, grant: &str) -> Confirm {
 
 #[track_caller]
 fn check(confirm: &Confirm, expected: Expect) {
-    let shown: Vec<String> =
-        boxes(confirm).iter().map(|it| format!("{}\n[{}]\n", it.message, it.actions.join("] ["))).collect();
+    let shown: Vec<String> = boxes(confirm, 20)
+        .iter()
+        .map(|it| format!("{}\n[{}]\n", it.message, it.actions.join("] [")))
+        .collect();
     expected.assert_eq(&shown.join("----\n"));
 }
 
@@ -27,14 +29,12 @@ fn a_short_command_is_shown_with_directory_and_grant() {
         expect![[r#"
             Run make
             commands are asked for in this mode
+            in /work/project
+            “Allow for this session” allows from now on: this same command
 
             make
             make test
-
-            in /work/project
-
-            “Allow for this session” allows from now on: this same command
-            [Allow] [Deny] [Allow for this session]
+            [Deny] [Allow] [Allow for this session]
         "#]],
     );
 }
@@ -42,13 +42,13 @@ fn a_short_command_is_shown_with_directory_and_grant() {
 #[test]
 fn only_the_last_part_of_a_long_command_can_be_allowed() {
     let lines: Vec<String> = (1..=41).map(|n| format!("echo {n}")).collect();
-    let shown = boxes(&command(&lines.join("\n"), "this same command"));
+    let shown = boxes(&command(&lines.join("\n"), "this same command"), 20);
     assert_eq!(shown.len(), 3);
-    assert!(shown[0].message.contains("echo 20\n") && !shown[0].message.contains("echo 21"));
+    assert!(shown[0].message.ends_with("\necho 20") && !shown[0].message.contains("echo 21"));
     assert!(shown[0].message.contains("part 1 of 3") && shown[2].message.contains("echo 41"));
     assert_eq!(shown[0].actions, [DENY, NEXT]);
     assert_eq!(shown[1].actions, [DENY, NEXT]);
-    assert_eq!(shown[2].actions, [ALLOW, DENY, ALLOW_SESSION]);
+    assert_eq!(shown[2].actions, [DENY, ALLOW, ALLOW_SESSION]);
     for it in &shown {
         assert!(it.message.starts_with("Run make\n") && it.message.contains("in /work/project"), "{it:?}");
     }
@@ -57,10 +57,10 @@ fn only_the_last_part_of_a_long_command_can_be_allowed() {
 #[test]
 fn what_nobody_reads_in_boxes_can_only_be_denied() {
     let lines: Vec<String> = (1..=9_000).map(|n| format!("echo {n}")).collect();
-    let shown = boxes(&command(&lines.join("\n"), "this same command"));
+    let shown = boxes(&command(&lines.join("\n"), "this same command"), 20);
     assert_eq!((shown.len(), &shown[0].actions), (1, &vec![DENY]));
     for part in
-        ["echo 10\n", "⟨8980 lines left out⟩", "echo 9000\n", "9000 lines are too long", "in /work/project"]
+        ["echo 10\n", "⟨8980 lines left out⟩", "\necho 9000", "9000 lines are too long", "in /work/project"]
     {
         assert!(shown[0].message.contains(part), "{part}: {}", shown[0].message);
     }
@@ -68,8 +68,8 @@ fn what_nobody_reads_in_boxes_can_only_be_denied() {
 
 #[test]
 fn a_grant_that_does_not_fit_is_not_offered() {
-    let shown = boxes(&command("make", &"x".repeat(1_000)));
-    assert_eq!(shown[0].actions, [ALLOW, DENY]);
+    let shown = boxes(&command("make", &"x".repeat(1_000)), 20);
+    assert_eq!(shown[0].actions, [DENY, ALLOW]);
 }
 
 #[test]
@@ -84,13 +84,19 @@ fn everything_in_a_box_is_printable() {
         expect![[r#"
             Run \u{1b}[2J
             why\u{202e}
+            in /work/\u{61c}a⏎b
+            “Allow for this session” allows from now on: \u{9d}this
 
             echo ok⟨5000 spaces⟩\r;rm -rf ~
-
-            in /work/\u{61c}a⏎b
-
-            “Allow for this session” allows from now on: \u{9d}this
-            [Allow] [Deny] [Allow for this session]
+            [Deny] [Allow] [Allow for this session]
         "#]],
     );
+}
+
+#[test]
+fn a_small_box_shows_less_of_a_command() {
+    let shown = boxes(&command("a\nb\nc\nd", "this same command"), 3);
+    assert_eq!(shown.len(), 2);
+    assert!(shown[0].message.ends_with("below the last one.\n\na\nb\nc"), "{}", shown[0].message);
+    assert!(shown[1].message.ends_with("\n\nd"), "{}", shown[1].message);
 }
