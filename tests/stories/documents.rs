@@ -165,6 +165,20 @@ async fn a_change_in_a_frame_that_is_no_message_makes_its_document_unknown() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_opened_in_too_large_a_frame_is_not_read_from_the_disk() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).file("a", "one\n").await;
+    let open = format!(
+        r#"{{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{{"textDocument":{{"uri":"{}","version":1,"languageId":"x","text":"{}"}}}}}}"#,
+        opal.editor.uri("a"),
+        "x".repeat(64 << 20)
+    );
+    opal.editor.send_raw(Framing::Header.wrap(open.as_bytes()));
+    let told = read(&model, &opal, "a").await;
+    assert!(told.contains("not known"), "{told}");
+}
+
+#[tokio::test]
 async fn a_change_that_is_too_large_makes_its_document_unknown() {
     let model = FakeModel::start().await;
     let opal = Opal::start(&model).file("a", "one\n").open("a").file("b", "one\n").open("b").await;
@@ -175,13 +189,17 @@ async fn a_change_that_is_too_large_makes_its_document_unknown() {
         r#"{{"jsonrpc":"2.0","method":"textDocument/didChange","params":{{"textDocument":{{"uri":"{}","version":2}},"contentChanges":[{{"text":"{large}"}}]}}}}"#,
         opal.editor.uri("a")
     );
-    for (frame, is_known) in [(request, true), (change, false)] {
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":900,"result":"{large}"}}"#);
+    for (frame, is_known) in [(request, true), (answer, true), (change.clone(), false), (change, false)] {
         let from = opal.editor.place();
-        opal.editor.send_raw(Framing::Header.wrap(frame.as_bytes()));
+        // Many clients write the header by itself.
+        opal.editor.send_raw(format!("Content-Length: {}\r\n\r\n", frame.len()));
+        opal.editor.send_raw(frame);
         opal.editor.until(None, from, "refusal", |_| true).await;
         let told = read(&model, &opal, "a").await;
         assert_eq!(told.contains("one"), is_known, "{told}");
         assert_eq!(told.contains("not known"), !is_known, "{told}");
     }
+    assert_eq!(opal.editor.count("window/showMessage"), 1, "it is told once");
     assert!(read(&model, &opal, "b").await.contains("one"));
 }

@@ -102,6 +102,23 @@ async fn an_edit_that_an_editor_takes_along_unsaved_is_made_again() {
     assert!(!told.contains("not saved"), "{told}");
 }
 
+#[tokio::test]
+async fn an_edit_whose_editor_goes_before_it_shows_it_is_made_again() {
+    let model = FakeModel::start().await;
+    model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
+    model.next(|t| t.text("Done."));
+    let mut opal = Opal::start(&model).mode("auto_edit").profile(Profile::Plain).file("a", "one\n").await;
+    let second = opal.second_editor(tests::editor::Options::default()).await;
+    second.open("a");
+    let outcome = tests::editor::Outcome::Pretend;
+    second.on_edit(tests::editor::Apply { outcome, ..Default::default() });
+    let turn = opal.prompt("edit").await;
+    second.until(None, 0, "workspace/applyEdit", |_| true).await;
+    second.vanish();
+    assert_eq!(turn.end().await, "completed");
+    assert_eq!(opal.file("a"), "two\n", "{}", opal.transcript());
+}
+
 /// Lets the model edit `a`, and returns what it is told.
 async fn told(model: &FakeModel, opal: &Opal, old: &str, new: &str) -> String {
     model.next(|t| t.tool("edit", calls::edit("a", old, new)));

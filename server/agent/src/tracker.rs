@@ -100,6 +100,7 @@ impl FileTracker {
     /// Forgets every file: the model has another conversation now.
     pub fn clear(&mut self) {
         self.files.clear();
+        self.last_made = None;
     }
 
     /// Returns what was shown of this very text.

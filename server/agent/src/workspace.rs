@@ -175,7 +175,7 @@ pub enum WriteError {
     /// Whether it was applied is not known.
     #[error("the editor did not answer in time")]
     Unanswered,
-    /// The same, though the editor says that it was.
+    /// The editor says that it was applied, and no change has shown it.
     #[error("the editor says that it has applied the edit, and has not sent the new text")]
     Unshown,
     #[error("{name} cannot be written: {reason}")]

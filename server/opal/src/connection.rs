@@ -24,6 +24,7 @@ use crate::documents::Documents;
 use crate::editor::{Call, Editor};
 use crate::transport::Outbox;
 use crate::{from_proto, to_proto};
+use message_box::BoxSize;
 use resolving::Resolving;
 
 /// Large answers that are made for one client at the same time.
@@ -78,17 +79,20 @@ impl Profile {
         names.contains(&name.as_str())
     }
 
-    /// Returns true if it never applies an edit to another text than that of the edit's version. Eglot numbers the
-    /// versions of a document when it sends its changes, half a second after the user has stopped typing
-    /// (`eglot-send-changes-idle-time`), and takes an edit of an older text for one of what stands there.
+    /// Returns true if it refuses or ignores an edit that was made for an older text. A client that takes no versions
+    /// cannot. Eglot numbers the versions of a document when it sends its changes, half a second after the user has
+    /// stopped typing (`eglot-send-changes-idle-time`), and applies an edit made for an older text to the current one.
     pub(crate) fn checks_versions(&self) -> bool {
-        !self.is_one_of(&EMACS)
+        (self.document_changes || self.opal.is_some()) && !self.is_one_of(&EMACS)
     }
 
-    /// How many rows of a command or change one message box shows. Emacs shows the end of a question in a quarter of
-    /// its frame (`max-mini-window-height`), which has 24 rows in a terminal.
-    fn rows_of_box(&self) -> usize {
-        if self.is_one_of(&EMACS) { 3 } else { 20 }
+    /// How much of a command or change one message box shows. Emacs shows the end of a question in a quarter of its
+    /// frame (`max-mini-window-height`), which has 24 rows of 80 characters in a terminal.
+    fn box_size(&self) -> BoxSize {
+        match self.is_one_of(&EMACS) {
+            true => BoxSize { rows: 5, width: 76 },
+            false => BoxSize { rows: 20, width: 120 },
+        }
     }
 
     /// The breaks that end a line in its positions: as it declares, else as its name is known for.
@@ -218,8 +222,8 @@ impl Connection {
     fn ask_plain(&self, question: &Question) -> Option<BoxFuture<'static, Option<Answer>>> {
         match &question.kind {
             QuestionKind::Confirm(confirm) => {
-                let n_rows = self.profile.get().map_or(0, Profile::rows_of_box);
-                Some(message_box::ask_confirm(&self.editor, confirm, n_rows).boxed())
+                let size = self.profile().box_size();
+                Some(message_box::ask_confirm(&self.editor, confirm, size).boxed())
             }
             QuestionKind::Input { choices, .. } if choices.is_empty() => None,
             QuestionKind::Input { prompt, choices, .. } => {

@@ -65,7 +65,7 @@ pub(crate) struct OpenDocument {
     was_saved: bool,
     /// A change could not be read, so the text is not known until it is sent whole.
     is_lost: bool,
-    /// The client has applied an edit, and its changes have not told of it yet.
+    /// The client says that it applied an edit, and no change has shown it.
     is_behind: bool,
 }
 
@@ -204,7 +204,7 @@ impl Documents {
             .apply_changes(DocumentVersion(version), changes, counting)
             .map_err(|source| SyncError::Change { uri: uri.clone(), source })?;
         document.is_lost = false;
-        document.is_behind = false;
+        document.is_behind &= steps.is_empty();
         open.tell_followers(&uri, &steps);
         Ok(())
     }
@@ -213,6 +213,8 @@ impl Documents {
         if let Some(document) = self.lock().documents.get_mut(&text_document.uri) {
             document.told = document.document.text().clone();
             document.was_saved = true;
+            // A client sends its changes before it tells of a save.
+            document.is_behind = false;
         }
     }
 
@@ -227,7 +229,7 @@ impl Documents {
         Ok(())
     }
 
-    /// Notes that the client has applied an edit of which its changes have not told yet. Its next change does.
+    /// Notes that the client says it applied an edit which no change has shown. The next one does.
     pub(crate) fn expect_change(&self, uri: &str) {
         if let Some(document) = self.lock().documents.get_mut(uri) {
             document.is_behind = true;
@@ -259,13 +261,24 @@ impl Documents {
     pub(crate) fn lose_in(&self, frame: &[u8], is_cut: bool) -> Option<String> {
         let says = |words: &[u8]| memmem::find(frame, words).is_some();
         // Some clients escape the slash.
-        if !says(b"/didChange\"") && (!is_cut || says(b"\"method\"")) {
+        let opens = says(b"/didOpen\"");
+        let is_something_else = !is_cut || says(b"\"method\"") || says(b"\"result\"") || says(b"\"error\"");
+        if !opens && !says(b"/didChange\"") && is_something_else {
             return None;
         }
         let mut open = self.lock();
+        // The disk does not count for what an editor has open.
+        if opens
+            && let Some(uri) = uri_in(frame)
+            && !open.documents.contains_key(&uri)
+        {
+            open.open(uri, Document::new(DocumentVersion(0), ""));
+        }
         let is_named = |uri: &str| memmem::find(frame, uri.as_bytes()).is_some();
         let names_one = open.documents.keys().any(|uri| is_named(uri));
         let lost = open.documents.values_mut().filter(|document| !names_one || is_named(&document.uri));
+        // Those that were lost before have been told of.
+        let lost = lost.filter(|document| !document.is_lost);
         let uris: Vec<String> = lost
             .map(|document| {
                 document.is_lost = true;
@@ -327,6 +340,14 @@ impl Documents {
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The first URI in the text of a message, which need not be whole.
+fn uri_in(frame: &[u8]) -> Option<String> {
+    const KEY: &[u8] = b"\"uri\"";
+    let after_key = &frame[memmem::find(frame, KEY)? + KEY.len()..];
+    let value = after_key.trim_ascii_start().strip_prefix(b":")?;
+    serde_json::Deserializer::from_slice(value).into_iter().next()?.ok()
 }
 
 impl Open {
@@ -394,9 +415,14 @@ impl OpenDocument {
         self.is_lost
     }
 
-    /// Returns true if the client owes a change, so that its text is another one.
+    /// Returns true if the client has not sent its last change, so that the text held here is out of date.
     pub(crate) fn is_behind(&self) -> bool {
         self.is_behind
+    }
+
+    /// Returns true if the client has this text.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.is_lost && !self.is_behind
     }
 
     /// Returns true if the text has changed since the client opened the document or saved it.

@@ -223,9 +223,10 @@ impl<B: LanguageServer> Edge<B> {
         }
     }
 
-    /// Gives up the documents that a frame was about which is no message. `is_cut`: it goes on.
+    /// Gives up the documents that an unreadable frame may have been about. `is_cut`: only its beginning is given.
     fn lose_documents(&self, frame: &[u8], is_cut: bool) {
         let lost = self.connection.documents.lose_in(frame, is_cut);
+        self.connection.resolve_documents();
         if let Some(documents) = lost {
             tracing::warn!(documents, "a change of a document was in a frame that is no message");
             self.show_lost(&documents, "a message of the editor could not be read");

@@ -16,7 +16,7 @@ pub struct Limits {
     pub apply_edit: Duration,
     /// After the answer, a text that shows the edit.
     pub verify_edit: Duration,
-    /// After that, any newer version of the document at all.
+    /// After that, how much longer to wait if no change has come at all.
     pub late_change: Duration,
     /// The editor's answer to `client/save_documents`.
     pub save_documents: Duration,

@@ -30,6 +30,7 @@ use crate::unfinished::Unfinished;
 
 #[derive(Debug)]
 pub(crate) struct SessionWorkspace {
+    this: Weak<Self>,
     session_id: SessionId,
     limits: Limits,
     locks: FileLocks,
@@ -62,9 +63,42 @@ impl SessionWorkspace {
         limits: Limits,
         locks: FileLocks,
         unfinished: Unfinished,
-    ) -> Self {
+    ) -> Arc<Self> {
         let (connections, edited) = (Mutex::default(), Mutex::default());
-        Self { session_id, limits, locks, unfinished, connections, edited }
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            session_id,
+            limits,
+            locks,
+            unfinished,
+            connections,
+            edited,
+        })
+    }
+
+    /// Runs work that an editor may do late. When nobody waits for it any more it goes on to its end, and until then
+    /// no other writer gets the file.
+    async fn to_the_end<Work, T>(
+        &self,
+        lock: FileLock,
+        work: impl FnOnce(Arc<Self>) -> Work,
+    ) -> Result<T, WriteError>
+    where
+        Work: Future<Output = Result<T, WriteError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let Some(this) = self.this.upgrade() else { return Err(WriteError::Unanswered) };
+        let work = work(this);
+        let task = tokio::spawn(async move {
+            let _lock = lock;
+            work.await
+        });
+        match task.await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The server ends.
+            Err(_) => Err(WriteError::Unanswered),
+        }
     }
 
     pub(crate) fn attach(&self, connection: &Arc<Connection>) {
@@ -112,24 +146,27 @@ impl SessionWorkspace {
         chosen.map(|(_, held)| held)
     }
 
-    /// The document with the changes that its client owes, if they come in time.
-    async fn caught_up(&self, held: Held) -> OpenDocument {
+    /// The document with the changes that its client has not sent yet, if they come in time. `None`: it was closed.
+    async fn caught_up(&self, held: Held) -> Option<OpenDocument> {
         let Held { connection, document } = held;
         if !document.is_behind() {
-            return document;
+            return Some(document);
         }
         let mut changes = connection.documents.changes();
         let caught_up = async {
             loop {
                 changes.borrow_and_update();
-                let now = connection.documents.get_by_uri(&document.uri).filter(|now| !now.is_behind());
-                if now.is_some() || changes.changed().await.is_err() {
-                    return now;
+                match connection.documents.get_by_uri(&document.uri) {
+                    Some(now) if now.is_behind() => {}
+                    now => return now,
+                }
+                if changes.changed().await.is_err() {
+                    return None;
                 }
             }
         };
-        let caught_up = tokio::time::timeout(self.limits.verify_edit, caught_up).await.ok().flatten();
-        caught_up.unwrap_or(document)
+        let caught_up = tokio::time::timeout(self.limits.verify_edit, caught_up).await;
+        caught_up.unwrap_or(Some(document))
     }
 
     async fn on_disk(&self, path: &AbsPath) -> Result<disk::Read, FileError> {
@@ -175,34 +212,36 @@ impl SessionWorkspace {
         let lock = self.locks.lock(&base.name).await;
         leads_to_itself(&base.name).await?;
         match self.find(&base.name).await {
-            Some(held) => self.write_open(lock, held, &base, &edits, expected).await,
+            Some(held) => {
+                let write =
+                    |this: Arc<Self>| async move { this.write_open(held, base, edits, expected).await };
+                self.to_the_end(lock, write).await
+            }
             None => self.write_closed(lock, &base, &edits, expected).await,
         }
     }
 
     async fn write_open(
         &self,
-        file_lock: FileLock,
         held: Held,
-        base: &File,
-        edits: &text::EditSet,
+        base: File,
+        edits: text::EditSet,
         expected: Rope,
     ) -> Result<Written, WriteError> {
         if base.origin != (Origin::Open { version: held.document.version() })
             || !same_text(held.document.text(), &base.text)
-            || held.document.is_lost()
-            || held.document.is_behind()
+            || !held.document.is_known()
         {
             return Err(WriteError::Stale);
         }
         let name = &base.name;
         let was = self.left_by_user(&held.document).await;
-        let (_lock, text) = {
-            let (held, edits, expected, limits) =
-                (held.clone(), edits.clone(), expected.clone(), self.limits.clone());
-            let apply = async move { apply::to_document(&held, &edits, &expected, &limits).await };
-            to_the_end(file_lock, apply).await?
-        };
+        let applied = apply::to_document(&held, &edits, &expected, &self.limits).await;
+        if matches!(applied, Err(WriteError::Unshown | WriteError::Unanswered)) {
+            // It may stand there later, and then it is not the user's.
+            lock(&self.edited).insert(name.clone(), Edited { text: expected.clone(), was });
+        }
+        let text = applied?;
         let uri = held.document.uri.clone();
         lock(&self.edited).insert(name.clone(), Edited { text: text.clone(), was });
         let left_as = match was {
@@ -229,6 +268,7 @@ impl SessionWorkspace {
         };
         // The editor has gone before it had saved.
         if !is_saved && !held.connection.is_open() {
+            lock(&self.edited).remove(name);
             return Err(WriteError::Stale);
         }
         let on_disk = if is_saved { OnDisk::Saved } else { OnDisk::NotSaved };
@@ -271,7 +311,11 @@ impl SessionWorkspace {
             if !unchanged {
                 return Err(WriteError::Stale);
             }
-            return self.write_through_editor(lock, &connection, path, base, edits, expected).await;
+            let (path, base, edits) = (path.clone(), base.clone(), edits.clone());
+            let write = |this: Arc<Self>| async move {
+                this.write_through_editor(&connection, &path, &base, &edits, expected).await
+            };
+            return self.to_the_end(lock, write).await;
         }
         let file = disk::NewText {
             path: path.clone(),
@@ -293,7 +337,6 @@ impl SessionWorkspace {
     /// see it.
     async fn write_through_editor(
         &self,
-        file_lock: FileLock,
         connection: &Arc<Connection>,
         path: &AbsPath,
         base: &File,
@@ -301,12 +344,7 @@ impl SessionWorkspace {
         expected: Rope,
     ) -> Result<Written, WriteError> {
         let uri = path.to_uri();
-        let (_lock, ()) = {
-            let (connection, uri, base, edits, limits) =
-                (connection.clone(), uri.clone(), base.clone(), edits.clone(), self.limits.clone());
-            let apply = async move { apply::to_closed(&connection, &uri, &base, &edits, &limits).await };
-            to_the_end(file_lock, apply).await?
-        };
+        apply::to_closed(connection, &uri, base, edits, &self.limits).await?;
         save_documents(connection, &self.session_id, vec![uri.clone()], &self.limits).await;
         // The disk is believed, and if the editor has opened the file, its document.
         let open = connection.documents.get(&base.name);
@@ -315,7 +353,7 @@ impl SessionWorkspace {
             Err(FileError::NotFound { .. }) => None,
             Err(_) => return self.written_unreadably(path, base, edits, expected, open).await,
         };
-        let document = open.filter(|document| !document.is_lost()).map(|document| document.text().clone());
+        let document = open.filter(OpenDocument::is_known).map(|document| document.text().clone());
         let applied = |text: &Rope| is_applied(text, &expected, edits);
         let was = (base.origin != Origin::Missing).then_some(&base.text);
         match (document, on_disk) {
@@ -351,7 +389,7 @@ impl SessionWorkspace {
         open: Option<OpenDocument>,
     ) -> Result<Written, WriteError> {
         let uri = path.to_uri();
-        let Some(document) = open.filter(|document| !document.is_lost()) else {
+        let Some(document) = open.filter(OpenDocument::is_known) else {
             return match self.file_holds(path, &expected).await {
                 true => {
                     let (text, left) = (expected.clone(), expected.clone());
@@ -385,7 +423,7 @@ impl SessionWorkspace {
         leads_to_itself(&file.name).await?;
         let held = self.find(&file.name).await;
         let stands = match &held {
-            Some(held) if held.document.is_lost() || held.document.is_behind() => None,
+            Some(held) if !held.document.is_known() => None,
             Some(held) => Some(held.document.text().clone()),
             None => self.on_disk(path).await.ok().map(|read| read.text),
         };
@@ -410,18 +448,23 @@ impl SessionWorkspace {
             None => self.editor_for_closed(),
         };
         let uri = path.to_uri();
-        let _lock = match editor.filter(|connection| connection.profile().delete_files) {
+        match editor.filter(|connection| connection.profile().delete_files) {
             Some(connection) => {
-                let (uri, limits) = (uri.clone(), self.limits.clone());
-                to_the_end(lock, async move { apply::remove(&connection, &uri, &limits).await }).await?.0
+                let uri = uri.clone();
+                let remove =
+                    |this: Arc<Self>| async move { apply::remove(&connection, &uri, &this.limits).await };
+                self.to_the_end(lock, remove).await?;
             }
             // The lock is held until the disk has answered, though nobody may wait for it any more.
             None => {
                 let path = path.clone();
-                let remove = move |awaited: &Awaited| disk::remove(&path, awaited).map(|()| lock);
-                blocking_while_awaited(remove).await?
+                let remove = move |awaited: &Awaited| {
+                    let _lock = lock;
+                    disk::remove(&path, awaited)
+                };
+                blocking_while_awaited(remove).await?;
             }
-        };
+        }
         match self.on_disk(path).await {
             Err(FileError::NotFound { .. }) => {}
             _ => {
@@ -451,6 +494,7 @@ impl SessionWorkspace {
                         None => to_ask.push((connection, vec![document.uri])),
                     }
                 }
+                Some(held) if held.document.is_behind() => {}
                 // The user has typed since, or closed it.
                 _ => {
                     if let Some(edited) = lock(&self.edited).get_mut(name) {
@@ -499,8 +543,9 @@ impl Workspace for SessionWorkspace {
 
     fn read<'a>(&'a self, name: &'a FileName) -> BoxFuture<'a, Result<File, FileError>> {
         async move {
-            if let Some(held) = self.find(name).await {
-                let document = self.caught_up(held).await;
+            if let Some(held) = self.find(name).await
+                && let Some(document) = self.caught_up(held).await
+            {
                 if document.is_lost() {
                     return Err(FileError::Lost { name: name.to_string() });
                 }
@@ -576,20 +621,6 @@ async fn leads_to_itself(name: &FileName) -> Result<(), WriteError> {
     match name.clone() {
         FileName::Path(path) => blocking(move || disk::leads_to_itself(&path)).await,
         FileName::Document(_) => Ok(()),
-    }
-}
-
-/// Runs work that an editor may do late. When nobody waits for it any more it goes on to its end, and until then
-/// no other writer gets the file.
-async fn to_the_end<T: Send + 'static>(
-    lock: FileLock,
-    work: impl Future<Output = Result<T, WriteError>> + Send + 'static,
-) -> Result<(FileLock, T), WriteError> {
-    match tokio::spawn(async move { (lock, work.await) }).await {
-        Ok((lock, done)) => Ok((lock, done?)),
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The server ends.
-        Err(_) => Err(WriteError::Unanswered),
     }
 }
 

@@ -131,7 +131,7 @@ pub(super) async fn change_file(
             }
             Err(error @ (WriteError::Unanswered | WriteError::Unshown)) => {
                 return Err(ToolError::failed(format!(
-                    "{error}. The edit may stand in {shown}, so do not send it again before you have read the file"
+                    "{error}. The edit may have been applied to {shown}, so do not send it again before you have read the file"
                 )));
             }
             Err(error) => {

@@ -10,10 +10,11 @@ use std::time::Duration;
 use agent::client::{Answer, Confirm};
 use serde_json::{Value, json};
 use text::{abridge, cut, rows};
+use tokio::time::Instant;
 
 use crate::editor::{Call, CallError, Editor};
 
-/// Characters in one row; wider lines continue in the next.
+/// Characters in one row of a list's heading; wider lines continue in the next.
 const WIDTH: usize = 120;
 /// Nobody reads more boxes than this; what needs them can only be denied.
 const MAX_BOXES: usize = 25;
@@ -23,12 +24,21 @@ const SOME_ROWS: usize = 10;
 const MAX_GRANT_ROWS: usize = 3;
 /// Characters of a title, and of a button.
 const MAX_TITLE: usize = 200;
-/// How long a client that cannot show a box at the moment is left alone, and how often it is tried again: Emacs refuses
-/// while its user is in a minibuffer.
+/// How long a client that cannot show a box at the moment is left alone, and for how long it is tried again: Emacs
+/// refuses while its user is in a minibuffer.
 const PAUSE: Duration = Duration::from_secs(3);
-const MAX_TRIES: usize = 20;
-/// JSON-RPC's code for a method that the client does not know.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Codes of JSON-RPC and LSP: the client does not know the method, or its user has closed the box.
 const METHOD_NOT_FOUND: i64 = -32601;
+const REQUEST_CANCELLED: i64 = -32800;
+
+/// How much of a command or change one box shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BoxSize {
+    pub(super) rows: usize,
+    /// Characters in one row; wider lines continue in the next.
+    pub(super) width: usize,
+}
 
 const ALLOW: &str = "Allow";
 const DENY: &str = "Deny";
@@ -42,22 +52,21 @@ struct MessageBox {
     actions: Vec<&'static str>,
 }
 
-/// Asks for a permission, with `n_rows` rows of a command or change in one box. The first box is on its way when this
-/// returns.
+/// Asks for a permission. The first box is on its way when this returns.
 pub(super) fn ask_confirm(
     editor: &Arc<Editor>,
     confirm: &Confirm,
-    n_rows: usize,
+    size: BoxSize,
 ) -> impl Future<Output = Option<Answer>> + use<> {
-    let boxes = boxes(confirm, n_rows);
+    let boxes = boxes(confirm, size);
     let editor = editor.clone();
     let first = boxes.first().map(|first| show(&editor, &first.message, &first.actions));
     async move {
         let mut call = first?;
         let mut at = 0;
         loop {
-            let show = || show(&editor, &boxes[at].message, &boxes[at].actions);
-            let result = answer(call, &editor, show).await?;
+            let again = || show(&editor, &boxes[at].message, &boxes[at].actions);
+            let result = answer(call, &editor, again).await?;
             // Only what was on offer is an answer.
             let chosen = boxes[at].actions.iter().find(|action| result["title"] == **action);
             call = match chosen {
@@ -65,7 +74,7 @@ pub(super) fn ask_confirm(
                 Some(&ALLOW_SESSION) => return Some(Answer::Allow { word: None, for_session: true }),
                 Some(&NEXT) => {
                     at += 1;
-                    self::show(&editor, &boxes[at].message, &boxes[at].actions)
+                    show(&editor, &boxes[at].message, &boxes[at].actions)
                 }
                 _ => return Some(Answer::Deny { word: None }),
             };
@@ -91,17 +100,20 @@ pub(super) fn ask_choice(
     }
 }
 
-/// Waits for an answer, and shows the box again while the client cannot show it. `None`: it cannot be asked.
-async fn answer(mut call: Call, editor: &Editor, show: impl Fn() -> Call) -> Option<Value> {
-    for n_tried in 1..=MAX_TRIES {
+/// Waits for an answer, and shows the box `again` while the client cannot show it. `None`: it cannot be asked.
+async fn answer(mut call: Call, editor: &Editor, again: impl Fn() -> Call) -> Option<Value> {
+    let mut give_up_at = None;
+    loop {
         let error = match call.await {
             Ok(result) => return Some(result),
             Err(error) => error,
         };
-        tracing::info!(%error, n_tried, "a message box was not shown");
+        tracing::info!(%error, "a message box was not shown");
         match error {
-            CallError::Gone | CallError::Refused { code: METHOD_NOT_FOUND, .. } => return None,
-            CallError::Refused { message, .. } if n_tried == 1 => {
+            CallError::Gone | CallError::Refused { code: METHOD_NOT_FOUND | REQUEST_CANCELLED, .. } => {
+                return None;
+            }
+            CallError::Refused { message, .. } if give_up_at.is_none() => {
                 let message = format!(
                     "Opal has a question that the editor cannot show now ({}). Opal asks again every few seconds.",
                     cut(&message, MAX_TITLE)
@@ -110,10 +122,12 @@ async fn answer(mut call: Call, editor: &Editor, show: impl Fn() -> Call) -> Opt
             }
             CallError::Refused { .. } => {}
         }
+        if *give_up_at.get_or_insert_with(|| Instant::now() + PATIENCE) <= Instant::now() {
+            return None;
+        }
         tokio::time::sleep(PAUSE).await;
-        call = show();
+        call = again();
     }
-    None
 }
 
 fn show<T: AsRef<str>>(editor: &Arc<Editor>, message: &str, actions: &[T]) -> Call {
@@ -123,12 +137,21 @@ fn show<T: AsRef<str>>(editor: &Arc<Editor>, message: &str, actions: &[T]) -> Ca
     editor.call("window/showMessageRequest", &params)
 }
 
-fn boxes(confirm: &Confirm, n_rows: usize) -> Vec<MessageBox> {
+/// A diff without the lines that name the file, as the title does.
+fn without_names(diff: &str) -> &str {
+    let rest = diff.strip_prefix("--- ").and_then(|diff| diff.split_once("\n+++ "));
+    rest.and_then(|(_, rest)| rest.split_once('\n')).map_or(diff, |(_, hunks)| hunks)
+}
+
+fn boxes(confirm: &Confirm, size: BoxSize) -> Vec<MessageBox> {
+    let BoxSize { rows: n_rows, width } = size;
     let mut head = vec![cut(&confirm.title, MAX_TITLE)];
-    head.extend(rows(&confirm.message, WIDTH));
+    head.extend(rows(&confirm.message, width));
     head.extend(confirm.directory.as_ref().map(|directory| format!("in {}", cut(directory, usize::MAX))));
+    let command = confirm.command.as_deref();
+    let change = confirm.diff.as_deref().map(without_names);
     let body: Vec<String> =
-        [&confirm.command, &confirm.diff].into_iter().flatten().flat_map(|text| rows(text, WIDTH)).collect();
+        [command, change].into_iter().flatten().flat_map(|text| rows(text, width)).collect();
     let message = |notice: Option<String>, body: &[String]| {
         let head = head.iter().cloned().chain(notice).collect::<Vec<_>>().join("\n");
         if body.is_empty() { head } else { format!("{head}\n\n{}", body.join("\n")) }
@@ -137,14 +160,15 @@ fn boxes(confirm: &Confirm, n_rows: usize) -> Vec<MessageBox> {
     let n_boxes = body.len().div_ceil(n_rows).max(1);
     if n_boxes > MAX_BOXES {
         let notice = format!(
-            "The {} lines are too long to be read here, so this can only be denied. Ask for smaller steps, or use an \
+            "{} lines are too many to review here, so this can only be denied. Ask for smaller steps, or use an \
              editor with Opal's plugin.",
             body.len()
         );
-        let some = abridge(body, SOME_ROWS, SOME_ROWS);
+        let n_shown = SOME_ROWS.min(n_rows.div_ceil(2));
+        let some = abridge(body, n_shown, n_shown);
         return vec![MessageBox { message: message(Some(notice), &some), actions: vec![DENY] }];
     }
-    let grant = confirm.grant.as_ref().map(|grant| rows(grant, WIDTH));
+    let grant = confirm.grant.as_ref().map(|grant| rows(grant, width));
     let grant = grant.filter(|rows| rows.len() <= MAX_GRANT_ROWS);
     let grant = grant.map(|rows| format!("“{ALLOW_SESSION}” allows from now on: {}", rows.join("\n")));
     let of_part = |at: usize| {
@@ -155,7 +179,7 @@ fn boxes(confirm: &Confirm, n_rows: usize) -> Vec<MessageBox> {
             _ if n_boxes == 1 => {}
             true => notices.push(format!("This is the last of {n_boxes} parts.")),
             false => notices
-                .push(format!("This is part {} of {n_boxes}. It can be allowed below the last one.", at + 1)),
+                .push(format!("This is part {} of {n_boxes}. You can allow it after the last part.", at + 1)),
         }
         let mut actions = vec![DENY, if is_last { ALLOW } else { NEXT }];
         if let Some(grant) = grant.as_ref().filter(|_| is_last) {

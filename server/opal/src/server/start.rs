@@ -265,7 +265,6 @@ impl Server {
         let Shared { limits, file_locks, unfinished, .. } = &*self.shared;
         let workspace =
             SessionWorkspace::new(setup.id.clone(), limits.clone(), file_locks.clone(), unfinished.clone());
-        let workspace = Arc::new(workspace);
         let mode = setup.settings.permission_mode.as_deref().and_then(of_word);
         let mode = mode.or(settings.permission_mode).unwrap_or_default();
         let context = Context::new(

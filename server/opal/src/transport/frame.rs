@@ -33,7 +33,7 @@ pub enum Frame {
     Message(Bytes),
     /// Something that is no frame was skipped. To be answered with this text.
     Bad(String),
-    /// A frame was skipped because of its size. `beginning` holds what had come of it.
+    /// A frame was skipped because of its size. `beginning` holds its first bytes, as far as they were received.
     TooLarge { why: String, beginning: Bytes },
 }
 
@@ -174,6 +174,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         };
         let start = header_end + HEADER_END.len();
         if length > self.max_frame {
+            // What follows tells what is skipped, unless the length is wrong and another frame follows.
+            let rest = &self.buffer[start..];
+            if rest.len() < BEGINNING && find_header(rest).is_none() {
+                return None;
+            }
             let too_large = self.too_large(&self.buffer[start..]);
             self.buffer.advance(header_end);
             self.lost = true;

@@ -109,6 +109,7 @@ pub(super) async fn to_document(
                 answer = Some(result);
                 deadline = Instant::now() + limits.verify_edit;
             }
+            () = connection.stop.cancelled() => return Err(WriteError::Stale),
             () = tokio::time::sleep_until(deadline) => {
                 let is_unshown = answer.is_some() && is_as_it_was();
                 if is_unshown && !std::mem::replace(&mut is_late, true) {
@@ -119,7 +120,8 @@ pub(super) async fn to_document(
                     Seen::Applied(text) => return Ok(text),
                     Seen::Lost => WriteError::Unanswered,
                     Seen::Base if answer.is_none() => WriteError::Unanswered,
-                    // Some editors send their changes late, and none of them took the edit for one of another text.
+                    // Some editors send their changes late. The text was the one that the edit was made for, so it
+                    // stands where it should.
                     Seen::Base if is_unshown => {
                         connection.documents.expect_change(&document.uri);
                         WriteError::Unshown

@@ -26,7 +26,7 @@ pub(super) enum Standing {
 /// Looks at a document and its file. Blocking.
 pub(super) fn standing(document: &OpenDocument, max: u64) -> Standing {
     let FileName::Path(path) = document.name() else { return Standing::Typed };
-    if document.is_lost() {
+    if !document.is_known() {
         return Standing::Typed;
     }
     let is_clean = match file_holds(path, document.text(), max) {

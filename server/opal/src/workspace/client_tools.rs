@@ -172,7 +172,7 @@ impl SessionWorkspace {
     /// Whether the client has this text before it, or would read it from the disk.
     async fn sees(&self, client: &Connection, file: &File) -> bool {
         match client.documents.get(&file.name) {
-            Some(document) => !document.is_lost() && *document.text() == file.text,
+            Some(document) => document.is_known() && text::same_text(document.text(), &file.text),
             None if matches!(file.origin, Origin::Disk { .. }) => true,
             None => match &file.name {
                 FileName::Path(path) => self.file_holds(path, &file.text).await,

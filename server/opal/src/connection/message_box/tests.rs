@@ -2,6 +2,8 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
+const LARGE: BoxSize = BoxSize { rows: 20, width: 120 };
+
 fn command(command: &str, grant: &str) -> Confirm {
     Confirm {
         title: "Run make".into(),
@@ -15,7 +17,7 @@ fn command(command: &str, grant: &str) -> Confirm {
 
 #[track_caller]
 fn check(confirm: &Confirm, expected: Expect) {
-    let shown: Vec<String> = boxes(confirm, 20)
+    let shown: Vec<String> = boxes(confirm, LARGE)
         .iter()
         .map(|it| format!("{}\n[{}]\n", it.message, it.actions.join("] [")))
         .collect();
@@ -42,7 +44,7 @@ fn a_short_command_is_shown_with_directory_and_grant() {
 #[test]
 fn only_the_last_part_of_a_long_command_can_be_allowed() {
     let lines: Vec<String> = (1..=41).map(|n| format!("echo {n}")).collect();
-    let shown = boxes(&command(&lines.join("\n"), "this same command"), 20);
+    let shown = boxes(&command(&lines.join("\n"), "this same command"), LARGE);
     assert_eq!(shown.len(), 3);
     assert!(shown[0].message.ends_with("\necho 20") && !shown[0].message.contains("echo 21"));
     assert!(shown[0].message.contains("part 1 of 3") && shown[2].message.contains("echo 41"));
@@ -57,10 +59,10 @@ fn only_the_last_part_of_a_long_command_can_be_allowed() {
 #[test]
 fn what_nobody_reads_in_boxes_can_only_be_denied() {
     let lines: Vec<String> = (1..=9_000).map(|n| format!("echo {n}")).collect();
-    let shown = boxes(&command(&lines.join("\n"), "this same command"), 20);
+    let shown = boxes(&command(&lines.join("\n"), "this same command"), LARGE);
     assert_eq!((shown.len(), &shown[0].actions), (1, &vec![DENY]));
     for part in
-        ["echo 10\n", "⟨8980 lines left out⟩", "\necho 9000", "9000 lines are too long", "in /work/project"]
+        ["echo 10\n", "⟨8980 lines left out⟩", "\necho 9000", "9000 lines are too many", "in /work/project"]
     {
         assert!(shown[0].message.contains(part), "{part}: {}", shown[0].message);
     }
@@ -68,7 +70,7 @@ fn what_nobody_reads_in_boxes_can_only_be_denied() {
 
 #[test]
 fn a_grant_that_does_not_fit_is_not_offered() {
-    let shown = boxes(&command("make", &"x".repeat(1_000)), 20);
+    let shown = boxes(&command("make", &"x".repeat(1_000)), LARGE);
     assert_eq!(shown[0].actions, [DENY, ALLOW]);
 }
 
@@ -95,8 +97,8 @@ fn everything_in_a_box_is_printable() {
 
 #[test]
 fn a_small_box_shows_less_of_a_command() {
-    let shown = boxes(&command("a\nb\nc\nd", "this same command"), 3);
+    let shown = boxes(&command("a\nb\nc\nd", "this same command"), BoxSize { rows: 3, width: 76 });
     assert_eq!(shown.len(), 2);
-    assert!(shown[0].message.ends_with("below the last one.\n\na\nb\nc"), "{}", shown[0].message);
+    assert!(shown[0].message.ends_with("after the last part.\n\na\nb\nc"), "{}", shown[0].message);
     assert!(shown[1].message.ends_with("\n\nd"), "{}", shown[1].message);
 }

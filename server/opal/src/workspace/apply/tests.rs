@@ -74,11 +74,17 @@ async fn a_document_that_was_opened_anew_counts_as_it_stands() {
     check(&[], &[reopened], expect!["sent 1, applied: two, last"]).await;
 }
 
-/// An editor that says yes at once and shows nothing, or another text after `pause` seconds.
+/// An editor that takes versions if it has a name, says yes at once and shows nothing, or another text after `pause`
+/// seconds.
 async fn check_late(client: &str, shows: Option<(u64, Value)>, expected: Expect) {
     let limits = Limits::default();
     let connection = Server::new(Settings::default(), limits.clone()).new_connection();
-    connection.set_profile(Profile { client: Some(client.to_owned()), ..Profile::default() });
+    let document_changes = !client.is_empty();
+    connection.set_profile(Profile {
+        client: Some(client.to_owned()),
+        document_changes,
+        ..Profile::default()
+    });
     let notify = |method: &str, params: &Value| {
         connection.documents.notify(&format!("textDocument/{method}"), params).unwrap().unwrap();
     };
@@ -130,6 +136,7 @@ async fn a_newer_text_without_the_edit_is_another_text_only_where_versions_are_c
         .await;
     check_late("Neovim", Some((8, change())), expect!["sent 1, behind: false, the file changed meanwhile"])
         .await;
+    check_late("", Some((1, change())), expect!["sent 1, behind: false, diverged: one, last word"]).await;
     check_late("Eglot", Some((1, change())), expect!["sent 1, behind: false, diverged: one, last word"])
         .await;
 }
