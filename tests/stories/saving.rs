@@ -85,7 +85,7 @@ async fn nobody_there_to_edit_means_the_server_writes() {
 }
 
 #[tokio::test]
-async fn an_edit_that_an_editor_takes_along_unsaved_is_made_again() {
+async fn an_unsaved_edit_is_made_again_when_its_editor_ends() {
     let model = FakeModel::start().await;
     model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
     model.next(|t| t.text("Done."));

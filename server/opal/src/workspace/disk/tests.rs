@@ -55,7 +55,7 @@ fn the_encoding_is_kept() {
 
 #[test]
 #[cfg(unix)]
-fn a_file_that_was_replaced_by_its_like_does_not_stand_any_more() {
+fn a_replaced_file_with_the_same_bytes_is_not_the_old_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(&directory, "file");
     std::fs::write(path.as_path(), "same").unwrap();
