@@ -42,12 +42,21 @@ pub(crate) struct SessionWorkspace {
 }
 
 /// An edited document.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Edited {
     /// The text that Opal left. If another stands there, the user typed since, and it is theirs to save.
     text: Rope,
+    /// The text that stands there if the editor has made an edit that it has not shown.
+    owed: Option<Rope>,
     /// How the document stood before Opal edited it. One that was clean is to be saved.
     was: Standing,
+}
+
+impl Edited {
+    /// Returns true if the text is as Opal left it.
+    fn is_left(&self, text: &Rope) -> bool {
+        same_text(&self.text, text) || self.owed.as_ref().is_some_and(|owed| same_text(owed, text))
+    }
 }
 
 /// A document and whose it is.
@@ -185,7 +194,7 @@ impl SessionWorkspace {
     async fn left_by_user(&self, document: &OpenDocument) -> Standing {
         let before = lock(&self.edited)
             .get(document.name())
-            .filter(|edited| same_text(&edited.text, document.text()))
+            .filter(|edited| edited.is_left(document.text()))
             .map(|edited| edited.was);
         match (before, self.standing(document).await) {
             (Some(before), Standing::Differs | Standing::Typed) => before,
@@ -238,12 +247,12 @@ impl SessionWorkspace {
         let was = self.left_by_user(&held.document).await;
         let applied = apply::to_document(&held, &edits, &expected, &self.limits).await;
         if matches!(applied, Err(WriteError::Unshown | WriteError::Unanswered)) {
-            // It may stand there later, and then it is not the user's.
-            lock(&self.edited).insert(name.clone(), Edited { text: expected.clone(), was });
+            let edited = Edited { text: base.text.clone(), owed: Some(expected.clone()), was };
+            lock(&self.edited).insert(name.clone(), edited);
         }
         let text = applied?;
         let uri = held.document.uri.clone();
-        lock(&self.edited).insert(name.clone(), Edited { text: text.clone(), was });
+        lock(&self.edited).insert(name.clone(), Edited { text: text.clone(), owed: None, was });
         let left_as = match was {
             Standing::Clean => None,
             Standing::Differs => Some(OnDisk::LeftDifferent),
@@ -364,7 +373,7 @@ impl SessionWorkspace {
                 Ok(Written { uri, text: disk, expected, left, on_disk: OnDisk::Saved })
             }
             (Some(document), _) if applied(&document) => {
-                let edited = Edited { text: document.clone(), was: Standing::Clean };
+                let edited = Edited { text: document.clone(), owed: None, was: Standing::Clean };
                 lock(&self.edited).insert(base.name.clone(), edited);
                 let left = left(&base.text, &expected, &document).await;
                 Ok(Written { uri, text: document, expected, left, on_disk: OnDisk::NotSaved })
@@ -405,7 +414,7 @@ impl SessionWorkspace {
         let on_disk = match self.standing(&document).await {
             Standing::Clean => OnDisk::Saved,
             Standing::Differs | Standing::Typed => {
-                let edited = Edited { text: text.clone(), was: Standing::Clean };
+                let edited = Edited { text: text.clone(), owed: None, was: Standing::Clean };
                 lock(&self.edited).insert(base.name.clone(), edited);
                 OnDisk::NotSaved
             }
@@ -478,14 +487,12 @@ impl SessionWorkspace {
     }
 
     async fn save_all(&self) -> Vec<AbsPath> {
-        let edited: Vec<(FileName, Rope, Standing)> = lock(&self.edited)
-            .iter()
-            .map(|(name, edited)| (name.clone(), edited.text.clone(), edited.was))
-            .collect();
+        let edited: Vec<(FileName, Edited)> =
+            lock(&self.edited).iter().map(|(name, edited)| (name.clone(), edited.clone())).collect();
         let mut to_ask: Vec<(Arc<Connection>, Vec<String>)> = Vec::new();
-        for (name, left, _) in edited.iter().filter(|(_, _, was)| *was == Standing::Clean) {
+        for (name, edited) in edited.iter().filter(|(_, edited)| edited.was == Standing::Clean) {
             match self.find(name).await {
-                Some(Held { connection, document }) if same_text(document.text(), left) => {
+                Some(Held { connection, document }) if edited.is_left(document.text()) => {
                     if !connection.saves_documents() {
                         continue;
                     }
@@ -508,7 +515,7 @@ impl SessionWorkspace {
         });
         futures::future::join_all(asked).await;
         let mut dirty = Vec::new();
-        for (name, ..) in edited {
+        for (name, _) in edited {
             match (&name, self.find(&name).await) {
                 (FileName::Path(path), Some(held))
                     if self.standing(&held.document).await != Standing::Clean =>
