@@ -84,14 +84,20 @@ async fn nobody_there_to_edit_means_the_server_writes() {
     assert_eq!(opal.file("a"), "two\n");
 }
 
-#[tokio::test]
-async fn an_unsaved_edit_is_made_again_when_its_editor_ends() {
+/// A model that edits `a`, which is open in the second editor of a session.
+async fn edit_in_second_editor() -> (FakeModel, Opal, tests::editor::Editor) {
     let model = FakeModel::start().await;
     model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
     model.next(|t| t.text("Done."));
     let mut opal = Opal::start(&model).mode("auto_edit").profile(Profile::Plain).file("a", "one\n").await;
     let second = opal.second_editor(tests::editor::Options::default()).await;
     second.open("a");
+    (model, opal, second)
+}
+
+#[tokio::test]
+async fn an_unsaved_edit_is_made_again_when_its_editor_ends() {
+    let (model, opal, second) = edit_in_second_editor().await;
     second.on_save(Save::Never);
     let turn = opal.prompt("edit").await;
     second.until(None, 0, "client/save_documents", |_| true).await;
@@ -104,12 +110,7 @@ async fn an_unsaved_edit_is_made_again_when_its_editor_ends() {
 
 #[tokio::test]
 async fn an_edit_whose_editor_goes_before_it_shows_it_is_made_again() {
-    let model = FakeModel::start().await;
-    model.next(|t| t.tool("edit", calls::edit("a", "one", "two")));
-    model.next(|t| t.text("Done."));
-    let mut opal = Opal::start(&model).mode("auto_edit").profile(Profile::Plain).file("a", "one\n").await;
-    let second = opal.second_editor(tests::editor::Options::default()).await;
-    second.open("a");
+    let (_model, opal, second) = edit_in_second_editor().await;
     let outcome = tests::editor::Outcome::Pretend;
     second.on_edit(tests::editor::Apply { outcome, ..Default::default() });
     let turn = opal.prompt("edit").await;
