@@ -70,7 +70,7 @@ pub(crate) struct Profile {
 const LF_EDITORS: [&str; 9] =
     ["neovim", "vim-lsp", "coc.nvim", "coc.vim", "helix", "eglot", "emacs", "kak-lsp", "kakoune-lsp"];
 
-/// What Emacs calls itself, in lower case.
+/// The names of Emacs's LSP clients, in lower case.
 const EMACS: [&str; 2] = ["eglot", "emacs"];
 
 impl Profile {
@@ -86,7 +86,7 @@ impl Profile {
         (self.document_changes || self.opal.is_some()) && !self.is_one_of(&EMACS)
     }
 
-    /// How much of a command or change one message box shows. Emacs shows the end of a question in a quarter of its
+    /// Returns the part of a command or change that one message box shows. Emacs shows the end of a question in a quarter of its
     /// frame (`max-mini-window-height`), which has 24 rows of 80 characters in a terminal.
     fn box_size(&self) -> BoxSize {
         match self.is_one_of(&EMACS) {

@@ -21,7 +21,7 @@ use rustix::process::{Pid, PidfdFlags, WaitOptions, getppid, pidfd_open, wait};
 use super::descendants::kill_descendants;
 use super::supervisor::{be_subreaper, supervise};
 
-/// How long a launcher without commands waits for the next one.
+/// The time after which a launcher without commands ends.
 const IDLE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// Runs the launcher. Its stdin is the socket on which the server sends the descriptors of each command. The process
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What a wait has come to.
+/// The outcome of a wait.
 enum News {
     Nothing,
     OfSupervisors,

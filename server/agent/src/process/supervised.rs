@@ -21,7 +21,7 @@ use super::request::{Message, Request, TERMINATE};
 /// A variable that may be needed to start this program, and is never a secret.
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
-/// How long a launcher may take to answer before it is taken for stopped: a command can do that.
+/// The time within which a launcher answers. One that does not is taken for stopped, as a command can stop it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The launcher of this process.

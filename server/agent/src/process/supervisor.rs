@@ -100,7 +100,7 @@ fn pid(child: &Child) -> io::Result<Pid> {
     pid.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// What ends a command for the server.
+/// The watch over one command, which ends it for the server.
 struct Supervision {
     shell: Pid,
     /// Something ran when the server asked for the end.

@@ -22,7 +22,7 @@ pub(super) struct Computation {
     run: Box<dyn FnOnce() -> Result<EditSet, ToolError> + Send>,
 }
 
-/// Where a change comes from.
+/// The one who wrote the text of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Author {
     /// The model, which so has seen the new text. The user is asked about it.
@@ -53,7 +53,7 @@ pub(super) async fn change(
     change_file(&name, Author::Model, call, compute).await
 }
 
-/// As [`change`], of a resolved file.
+/// Changes a resolved file; otherwise the same as [`change`].
 pub(super) async fn change_file(
     name: &FileName,
     author: Author,

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const METHOD_NOT_FOUND: i64 = -32601;
 const REQUEST_CANCELLED: i64 = -32800;
 
-/// How much of a command or change one box shows.
+/// The part of a command or change that one box shows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BoxSize {
     pub(super) rows: usize,
