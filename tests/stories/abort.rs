@@ -156,6 +156,33 @@ async fn an_edit_that_the_editor_still_owes_keeps_other_writers_waiting() {
 }
 
 #[tokio::test]
+async fn a_save_that_the_editor_still_owes_keeps_other_writers_waiting() {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\ntwo\n").open("a").await;
+    let params = serde_json::json!({"working_dir": opal.directory(), "permission_mode": "auto_edit"});
+    let other = opal.start_session_with(params).await.session_id;
+    model.next_for("edit one", |t| t.tool("edit", calls::edit("a", "one", "1")));
+    opal.editor.on_save(Save::Held);
+    let turn = opal.prompt("edit one").await;
+    turn.until("client/save_documents").await;
+    turn.abort().await;
+    assert_eq!(turn.end().await, "aborted");
+
+    model.next_for("edit two", |t| t.tool("edit", calls::edit("a", "two", "2")));
+    model.next_for("edit two", |t| t.text("Done."));
+    let turn = opal.prompt_in(&other, "edit two").await;
+    turn.until("tool_execution_start").await;
+    // Each round trip gives the server time to send an edit that it should hold back.
+    for _ in 0..20 {
+        opal.state().await;
+    }
+    assert_eq!(opal.editor.count("workspace/applyEdit"), 1, "{}", opal.transcript());
+    opal.editor.release();
+    assert_eq!(turn.end().await, "completed");
+    assert_eq!((opal.text("a").as_str(), opal.file("a").as_str()), ("1\n2\n", "1\n2\n"));
+}
+
+#[tokio::test]
 async fn when_idle() {
     let model = FakeModel::start().await;
     let opal = Opal::start(&model).await;

@@ -72,6 +72,8 @@ pub enum Save {
     /// Answers that nothing was saved.
     Fail,
     Never,
+    /// Saves and answers when the story releases it.
+    Held,
 }
 
 /// What to answer to one question, whichever way it is asked.

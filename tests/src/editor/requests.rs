@@ -252,15 +252,21 @@ impl State {
     }
 
     fn save_documents(&mut self, id: &Value, params: Value) {
+        match self.saves.pop_front().unwrap_or_default() {
+            Save::Held => self.held_saves.push((id.clone(), params)),
+            save => self.save_now(id, params, save),
+        }
+    }
+
+    pub(super) fn save_now(&mut self, id: &Value, params: Value, save: Save) {
         let params: SaveDocumentsParams = match serde_json::from_value(params) {
             Ok(params) => params,
             Err(error) => return self.problem(format!("client/save_documents does not decode: {error}")),
         };
-        let save = self.saves.pop_front().unwrap_or_default();
         let mut saved = Vec::new();
         for uri in params.uris {
             match save {
-                Save::Write => {}
+                Save::Write | Save::Held => {}
                 Save::Format(format) => self.reformat(&uri, format),
                 Save::Fail | Save::Never => continue,
             }

@@ -34,6 +34,7 @@ pub(super) struct State {
     /// Requests of the server that wait for an answer: by the id's JSON.
     pub(super) asked: BTreeMap<String, Asked>,
     pub(super) held_edits: Vec<(Value, Value, Apply)>,
+    pub(super) held_saves: Vec<(Value, Value)>,
 
     pub(super) applies: VecDeque<Apply>,
     pub(super) saves: VecDeque<Save>,
@@ -75,6 +76,7 @@ impl State {
             sessions: BTreeMap::new(),
             asked: BTreeMap::new(),
             held_edits: Vec::new(),
+            held_saves: Vec::new(),
             applies: VecDeque::new(),
             saves: VecDeque::new(),
             confirms: VecDeque::new(),
@@ -282,6 +284,7 @@ impl State {
                     self.answer(id, Err((-32800, "cancelled".into())));
                 }
                 self.held_edits.retain(|(held, ..)| held != id);
+                self.held_saves.retain(|(held, _)| held != id);
             }
             "window/logMessage" | "window/showMessage" | "$/progress" | "telemetry/event" | "$/logTrace" => {}
             _ => self.problem(format!("a notification that no client knows: {method}")),

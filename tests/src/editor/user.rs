@@ -107,11 +107,14 @@ impl Editor {
         self.state().applies.push_back(apply);
     }
 
-    /// Does and answers the edits that were held back.
+    /// Does and answers the edits and the saves that were held back.
     pub fn release(&self) {
         self.with(|state| {
             for (id, params, apply) in std::mem::take(&mut state.held_edits) {
                 state.apply_now(&id, &params, &apply);
+            }
+            for (id, params) in std::mem::take(&mut state.held_saves) {
+                state.save_now(&id, params, Save::Write);
             }
         });
     }
