@@ -133,52 +133,50 @@ async fn while_the_editor_owes_an_answer() {
     assert_eq!(opal.run("go on").await, "completed");
 }
 
+/// A session that edits line one of `a`, aborted while the editor owes something, and another session on its way to
+/// edit line two. `b` is edited meanwhile from beginning to end, so the other would have got through if it could.
+async fn edited_by_two(owe: impl FnOnce(&tests::editor::Editor), owed: &str) -> Opal {
+    let model = FakeModel::start().await;
+    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\ntwo\n").file("b", "b\n").open("a").await;
+    let start_session = || async {
+        let params = serde_json::json!({"working_dir": opal.directory(), "permission_mode": "auto_edit"});
+        opal.start_session_with(params).await.session_id
+    };
+    let (second, third) = (start_session().await, start_session().await);
+    for (prompt, file, old, new) in
+        [("first", "a", "one", "1"), ("second", "a", "two", "2"), ("third", "b", "b", "c")]
+    {
+        model.next_for(prompt, |t| t.tool("edit", calls::edit(file, old, new)));
+        if prompt != "first" {
+            model.next_for(prompt, |t| t.text("Done."));
+        }
+    }
+    owe(&opal.editor);
+    let aborted = opal.prompt("first").await;
+    aborted.until(owed).await;
+    aborted.abort().await;
+    assert_eq!(aborted.end().await, "aborted");
+
+    let waiting = opal.prompt_in(&second, "second").await;
+    waiting.until("tool_execution_start").await;
+    assert_eq!(opal.prompt_in(&third, "third").await.end().await, "completed");
+    // The first one's and the third one's.
+    assert_eq!(opal.editor.count("workspace/applyEdit"), 2, "{}", opal.transcript());
+    opal.editor.release();
+    assert_eq!(waiting.end().await, "completed");
+    opal
+}
+
 #[tokio::test]
 async fn an_edit_that_the_editor_still_owes_keeps_other_writers_waiting() {
-    let model = FakeModel::start().await;
-    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\ntwo\n").open("a").await;
-    let params = serde_json::json!({"working_dir": opal.directory(), "permission_mode": "auto_edit"});
-    let other = opal.start_session_with(params).await.session_id;
-    model.next_for("edit one", |t| t.tool("edit", calls::edit("a", "one", "1")));
-    opal.editor.on_edit(tests::editor::Apply { reply: tests::editor::Reply::Held, ..Default::default() });
-    let turn = opal.prompt("edit one").await;
-    turn.until("workspace/applyEdit").await;
-    turn.abort().await;
-    assert_eq!(turn.end().await, "aborted");
-
-    model.next_for("edit two", |t| t.tool("edit", calls::edit("a", "two", "2")));
-    model.next_for("edit two", |t| t.text("Done."));
-    let turn = opal.prompt_in(&other, "edit two").await;
-    turn.until("tool_execution_start").await;
-    opal.editor.release();
-    assert_eq!(turn.end().await, "completed");
+    let held = tests::editor::Apply { reply: tests::editor::Reply::Held, ..Default::default() };
+    let opal = edited_by_two(|editor| editor.on_edit(held), "workspace/applyEdit").await;
     assert_eq!(opal.text("a"), "1\n2\n", "{}", opal.transcript());
 }
 
 #[tokio::test]
 async fn a_save_that_the_editor_still_owes_keeps_other_writers_waiting() {
-    let model = FakeModel::start().await;
-    let opal = Opal::start(&model).mode("auto_edit").file("a", "one\ntwo\n").open("a").await;
-    let params = serde_json::json!({"working_dir": opal.directory(), "permission_mode": "auto_edit"});
-    let other = opal.start_session_with(params).await.session_id;
-    model.next_for("edit one", |t| t.tool("edit", calls::edit("a", "one", "1")));
-    opal.editor.on_save(Save::Held);
-    let turn = opal.prompt("edit one").await;
-    turn.until("client/save_documents").await;
-    turn.abort().await;
-    assert_eq!(turn.end().await, "aborted");
-
-    model.next_for("edit two", |t| t.tool("edit", calls::edit("a", "two", "2")));
-    model.next_for("edit two", |t| t.text("Done."));
-    let turn = opal.prompt_in(&other, "edit two").await;
-    turn.until("tool_execution_start").await;
-    // Each round trip gives the server time to send an edit that it should hold back.
-    for _ in 0..20 {
-        opal.state().await;
-    }
-    assert_eq!(opal.editor.count("workspace/applyEdit"), 1, "{}", opal.transcript());
-    opal.editor.release();
-    assert_eq!(turn.end().await, "completed");
+    let opal = edited_by_two(|editor| editor.on_save(Save::Held), "client/save_documents").await;
     assert_eq!((opal.text("a").as_str(), opal.file("a").as_str()), ("1\n2\n", "1\n2\n"));
 }
 
