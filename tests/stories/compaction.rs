@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use tests::harness::Start;
-use tests::{FakeModel, Gate, Opal, calls};
+use tests::{FakeModel, Family, Gate, Opal, calls};
+
+use crate::endings::ended;
 
 /// With a window of 40,000 tokens: compacted at 30,000, and 15,000 stay.
 const WINDOW: u64 = 40_000;
@@ -351,4 +353,20 @@ async fn a_summary_that_ends_at_its_limit_is_asked_for_with_more_room_and_never_
     model.next(|t| t.text("## Goal").length());
     model.next(|t| t.text("## Goal").length());
     assert_eq!(compact().await["fallback"], true);
+}
+
+#[tokio::test]
+async fn a_summary_that_the_service_has_paused_is_not_used() {
+    let model = FakeModel::start_as(Family::Anthropic).await;
+    let opal = Opal::start(&model).window(WINDOW).await;
+    model.next(|t| t.text("hello"));
+    assert_eq!(opal.run(&long()).await, "completed");
+    for _ in 0..2 {
+        model.next(|t| t.body(ended(Family::Anthropic, "## Goal", "pause_turn")));
+    }
+    let params = json!({ "session_id": opal.session, "keep_recent": 100 });
+    opal.editor.request("session/compact", params).await.unwrap();
+    let end = opal.editor.until(None, 0, "compaction_end", |_| true).await;
+    assert_eq!(end["fallback"], true);
+    model.forgive();
 }

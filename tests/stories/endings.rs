@@ -8,7 +8,7 @@ use tests::process::CommandLine;
 use tests::{FakeModel, Family, Opal, calls};
 
 /// The stream of a text that ends for this reason.
-fn ended(family: Family, text: &str, reason: &str) -> Vec<Step> {
+pub(crate) fn ended(family: Family, text: &str, reason: &str) -> Vec<Step> {
     let events = match family {
         Family::Anthropic => vec![
             json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } }),

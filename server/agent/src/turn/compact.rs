@@ -110,11 +110,12 @@ impl Compactor {
             if let Some(used) = &answer.usage {
                 usage.get_or_insert_default().add(used);
             }
-            if answer.stop != StopReason::Length {
+            // A part of a summary must not stand for the conversation.
+            if !matches!(answer.stop, StopReason::Length | StopReason::Paused) {
                 summary = Some(answer.text()).filter(|text| !text.trim().is_empty());
                 break;
             }
-            tracing::info!(max_tokens, "the summary ended at its limit");
+            tracing::info!(max_tokens, reason = ?answer.stop, "the summary is not whole");
         }
         let record = match summary {
             Some(text) => summarise.with(text.trim().to_owned()),
