@@ -49,9 +49,9 @@ pub(super) fn shown(location: &Location, call: &Call) -> String {
 /// Whether the rules let the file be read without asking.
 pub(super) async fn may_read(name: &FileName, call: &Call) -> bool {
     let FileName::Path(path) = name else { return true };
-    match call.context.workspace.resolve(path).await {
-        Ok(resolved) => matches!(call.decide(Action::Read { path: &resolved }), Ok(None)),
-        Err(_) => false,
+    match call.wait(call.context.workspace.resolve(path)).await {
+        Ok(Ok(resolved)) => matches!(call.decide(Action::Read { path: &resolved }), Ok(None)),
+        Ok(Err(_)) | Err(_) => false,
     }
 }
 

@@ -173,7 +173,7 @@ pub(super) async fn with_suggestions(
 /// become the name of a new file.
 pub(super) async fn refuse_slip(written: &str, name: &FileName, call: &Call) -> Result<(), ToolError> {
     let FileName::Path(path) = name else { return Ok(()) };
-    if other_readings(written).is_empty() || call.context.exists(path).await {
+    if other_readings(written).is_empty() || call.wait(call.context.exists(path)).await? {
         return Ok(());
     }
     if let Some(reading) = existing_reading(written, call).await {
@@ -196,7 +196,7 @@ async fn existing_reading(written: &str, call: &Call) -> Option<String> {
         let name = call.context.name(&reading);
         if let FileName::Path(path) = &name
             && may_read(&name, call).await
-            && call.context.exists(path).await
+            && call.wait(call.context.exists(path)).await.unwrap_or(false)
         {
             return Some(reading);
         }
