@@ -67,7 +67,8 @@ pub(super) fn delay_in_json(error: &Value) -> Option<Pause> {
     let field = |names: &[&str]| {
         names.iter().find_map(|name| error.get(*name).or_else(|| error.get("metadata")?.get(*name)))
     };
-    let milliseconds = field(&["retry_after_ms", "retryAfterMs"]).and_then(Value::as_f64);
+    let milliseconds = field(&["retry_after_ms", "retryAfterMs"])
+        .and_then(|value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()));
     milliseconds
         .and_then(Pause::milliseconds)
         .or_else(|| {

@@ -427,6 +427,7 @@ fn the_pause_is_found_whatever_form_it_has() {
     check_body(openrouter(serde_json::json!({ "retry_after_seconds": 9 })), Some(9.0));
     check_body(serde_json::json!({ "error": { "message": "no" }, "retry_after": 4.5 }), Some(4.5));
     check_body(serde_json::json!({ "error": { "message": "no", "retry_after_ms": 250 } }), Some(0.25));
+    check_body(serde_json::json!({ "error": { "message": "no", "retryAfterMs": "1500" } }), Some(1.5));
     check_body(serde_json::json!({ "error": { "message": "no", "resets_at": 784_111_770 } }), Some(30.0));
     check_body(serde_json::json!({ "error": { "message": "no", "retry_after": {} } }), None);
 
