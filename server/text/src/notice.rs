@@ -37,6 +37,10 @@ notices! {
     first_selected_lines(n, total_lines, offset) = "[the first # of # selected lines; for more use `read` with offset #]";
     /// Follows the beginning of a long diff.
     more_of_diff(n) = "[# more characters of this diff]";
+    /// Follows the output of a command that drew over its own lines.
+    redrawn_lines(n) = "[left out: # lines that the command drew over]";
+    /// Stands in place of an old tool output.
+    removed_output() = "[This output was removed to save space. Run the call again if it is needed.]";
 }
 
 /// Longer than any notice, numbers included.

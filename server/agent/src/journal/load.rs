@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use provider::{ItemKind, Part, Usage};
 use store::{Entry, EntryId, LoadedSession};
+use text::notice;
 
 use super::entry::{Record, Stored};
 use super::record::{
@@ -149,7 +150,8 @@ fn push(transcript: &mut Transcript, record: Record, blanks: impl FnOnce(&[Part]
                 transcript.push_answer(answer);
             }
             Some(ItemKind::ToolResult { call_id, output }) => {
-                let output = if blanks(&output) { vec![Part::Text(shown::BLANKED.into())] } else { output };
+                let output =
+                    if blanks(&output) { vec![Part::Text(notice::removed_output())] } else { output };
                 transcript.end_call(&CallId::new(call_id), output);
             }
             None => {}

@@ -5,10 +5,6 @@ use provider::Part;
 use super::record::CompactionRecord;
 use crate::tokens;
 
-/// Stands in place of a long tool output.
-pub(crate) const BLANKED: &str =
-    "[This output was removed to save space. Run the call again if it is needed.]";
-
 /// Blanking less saves nothing worth a changed prefix.
 const LONG: u64 = 200;
 

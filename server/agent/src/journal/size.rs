@@ -2,8 +2,9 @@
 
 use provider::ItemKind;
 use store::Entry;
+use text::notice;
 
-use super::shown::{BLANKED, is_long};
+use super::shown::is_long;
 use super::{Record, Stored, View};
 use crate::tokens::{self, ITEM, of_text};
 
@@ -26,7 +27,7 @@ pub(crate) fn since_measured(branch: &[&Entry]) -> u64 {
 pub(crate) fn of_stored(stored: &Stored, view: &View) -> u64 {
     match stored.record.clone().into_item() {
         Some(ItemKind::ToolResult { output, .. }) if view.blanks(stored.id, &output) => {
-            ITEM + of_text(BLANKED)
+            ITEM + of_text(&notice::removed_output())
         }
         Some(item) => tokens::of_item(&item),
         None => 0,
@@ -36,7 +37,7 @@ pub(crate) fn of_stored(stored: &Stored, view: &View) -> u64 {
 pub(crate) fn saved_by_blanking(stored: &Stored, view: &View) -> u64 {
     match stored.record.clone().into_item() {
         Some(ItemKind::ToolResult { output, .. }) if is_long(&output) && !view.blanks(stored.id, &output) => {
-            tokens::of_parts(&output).saturating_sub(of_text(BLANKED))
+            tokens::of_parts(&output).saturating_sub(of_text(&notice::removed_output()))
         }
         _ => 0,
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use provider::Masker;
-use text::{ControlFilter, HeadTail, Utf8Chunks};
+use text::{ControlFilter, HeadTail, Utf8Chunks, notice};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
@@ -78,8 +78,7 @@ impl Capture {
         let mut shown = self.kept.finish();
         let n_redrawn = self.drawn.controls.n_redrawn();
         if n_redrawn > 0 {
-            let lines = if n_redrawn == 1 { "line" } else { "lines" };
-            shown.push_str(&format!("\n[{n_redrawn} {lines} that the command drew over are left out]"));
+            shown.push_str(&format!("\n{}", notice::redrawn_lines(n_redrawn)));
         }
         if let Some(place) = self.place() {
             shown.push_str(&format!("\n{place}"));

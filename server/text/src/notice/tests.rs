@@ -19,12 +19,14 @@ fn every_notice_is_found_as_it_is_printed() {
         first_lines(10, 5_000, 11),
         first_selected_lines(10, 20, 31),
         more_of_diff(usize::MAX),
+        redrawn_lines(2),
+        removed_output(),
     ] {
         check("a\nb\n", &format!("a\n  // {printed} \nb\n"), Some(&printed));
         check("", &printed, Some(&printed));
         assert!(printed.len() < MAX_BYTES && !printed.contains('#'), "{printed}");
     }
-    assert_eq!(TEMPLATES.len(), 8, "a new notice wants a line above");
+    assert_eq!(TEMPLATES.len(), 10, "a new notice wants a line above");
 }
 
 #[test]
