@@ -10,10 +10,15 @@ use tests::{FakeModel, Opal};
 /// The bare process in a temporary directory.
 async fn start(arguments: &[&str]) -> (tempfile::TempDir, Process, Editor) {
     let root = tempfile::tempdir().unwrap();
+    let (process, editor) = start_in(&root, arguments).await;
+    (root, process, editor)
+}
+
+async fn start_in(root: &tempfile::TempDir, arguments: &[&str]) -> (Process, Editor) {
     let started = Process::start(arguments, root.path(), root.path(), Vec::new()).await;
     let (process, stdin, stdout) = started;
     let options = Options { directory: root.path().to_owned(), ..Options::default() };
-    (root, process, Editor::connect(stdout, stdin, options))
+    (process, Editor::connect(stdout, stdin, options))
 }
 
 #[tokio::test]
@@ -33,6 +38,19 @@ async fn exit_without_shutdown_is_an_error() {
         editor.send_message(exit.clone());
         assert_eq!(process.exited().await.code(), Some(1), "{exit}");
     }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_data_directory_that_is_open_to_all_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let (root, data) = (tempfile::tempdir().unwrap(), "data");
+    std::fs::create_dir(root.path().join(data)).unwrap();
+    std::fs::set_permissions(root.path().join(data), PermissionsExt::from_mode(0o777)).unwrap();
+    let (_process, editor) = start_in(&root, &["lsp", "--stdio"]).await;
+    editor.initialize().await;
+    let is_told = |message: &serde_json::Value| message.to_string().contains("chmod 700");
+    editor.until(None, 0, "window/showMessage", is_told).await;
 }
 
 #[tokio::test]

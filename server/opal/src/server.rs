@@ -131,7 +131,8 @@ impl Server {
     }
 
     /// Tells every client, and those that come.
-    fn notify(&self, notice: String) {
+    /// Shows every client a warning, those that connect later too.
+    pub fn notify(&self, notice: String) {
         self.shared.notices.send_modify(|notices| notices.push(notice));
     }
 

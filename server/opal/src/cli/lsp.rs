@@ -21,10 +21,12 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { stdio: _, client_process_id } = arguments;
     let mut signals = EndSignals::listen().context("listening for signals")?;
     let settings = Settings::load(&|name| std::env::var(name).ok())?;
-    for warning in &settings.warnings {
-        tracing::warn!("{warning}");
-    }
+    let warnings = settings.warnings.clone();
     let server = Server::new(settings, Limits::default());
+    for warning in warnings {
+        tracing::warn!("{warning}");
+        server.notify(warning);
+    }
     let (input, output) = platform::stdio().context("opening stdin and stdout")?;
     let mut serving = pin!(server.serve(input, output));
     let farewell = tokio::select! {

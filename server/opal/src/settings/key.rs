@@ -26,7 +26,9 @@ impl Variable {
         let has = |of_kind: fn(&u8) -> bool| bytes.iter().any(of_kind);
         let is_mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
         let begins = bytes.first().is_some_and(|byte| !byte.is_ascii_digit());
-        is_name && begins && !is_mixed
+        // A long word without a separator is no name that anybody would choose, if it has digits.
+        let is_one_word = bytes.len() >= MIN_CHARS && has(u8::is_ascii_digit) && !bytes.contains(&b'_');
+        is_name && begins && !is_mixed && !is_one_word
     }
 }
 
@@ -63,7 +65,16 @@ mod tests {
         for name in ["OPENAI_API_KEY", "KEY_2", "work_key", "_KEY"] {
             assert!(Variable::new(name).is_plain(), "{name}");
         }
-        for key in ["sk-proj-AbC1", "gsk_abc123", "ghp_0a1b2c", "AIzaSyD4x", "0123ABCD", "two words", ""] {
+        for key in [
+            "sk-proj-AbC1",
+            "gsk_abc123",
+            "ghp_0a1b2c",
+            "AIzaSyD4x",
+            "0123ABCD",
+            "AKIAIOSFODNN7EXAMPLE",
+            "two words",
+            "",
+        ] {
             assert!(!Variable::new(key).is_plain(), "{key}");
         }
     }
