@@ -16,7 +16,7 @@ use protocol::{Notification, Request};
 use serde::Serialize;
 use serde_json::{Value, json};
 use text::{AbsPath, printable};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, SetOnce};
 use tokio_util::sync::CancellationToken;
 use tower_lsp::lsp_types::MessageType;
 
@@ -40,6 +40,7 @@ pub(crate) struct Connection {
     pub(crate) documents: Documents,
     large_answers: Semaphore,
     profile: OnceLock<Profile>,
+    ready: SetOnce<()>,
     folders: Mutex<Vec<Folder>>,
     resolving: Resolving,
     /// The sessions it watches.
@@ -117,6 +118,7 @@ impl Connection {
             documents: Documents::new(),
             large_answers: Semaphore::new(LARGE_ANSWERS),
             profile: OnceLock::new(),
+            ready: SetOnce::new(),
             folders: Mutex::default(),
             resolving: Resolving::new(),
             sessions: Mutex::default(),
@@ -157,6 +159,17 @@ impl Connection {
 
     pub(crate) fn is_initialized(&self) -> bool {
         self.profile.get().is_some()
+    }
+
+    /// Records that the client has said `initialized`.
+    pub(crate) fn set_ready(&self) {
+        let _ = self.ready.set(());
+    }
+
+    /// Waits until the client has said `initialized`. A message that no request caused must not come earlier: LSP
+    /// forbids most of them, and the framing is not known before the client's first byte.
+    pub(crate) async fn ready(&self) {
+        self.ready.wait().await;
     }
 
     /// Whether every change goes through this client as a workspace edit.

@@ -23,7 +23,7 @@ impl Server {
         let outbox = Arc::new(Outbox::new(limits.outbox));
         let stop = self.stop().child_token();
         let connection = Arc::new(Connection::new(self.next_client(), outbox.clone(), stop.clone()));
-        self.tell_notices(&connection);
+        self.show_notices(&connection);
         let (service, _socket) = handlers::service(self.clone(), connection.clone());
         let mut edge = Edge {
             service,
@@ -52,3 +52,6 @@ impl Server {
         edge.farewell
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,18 +130,21 @@ impl Server {
         let _ = tokio::time::timeout(self.shared.limits.linger, closed).await;
     }
 
-    /// Tells every client, and those that come.
     /// Shows every client a warning, those that connect later too.
     pub fn notify(&self, notice: String) {
         self.shared.notices.send_modify(|notices| notices.push(notice));
     }
 
-    /// Tells a client what it should know, now and until it goes.
-    pub(crate) fn tell_notices(&self, connection: &Arc<Connection>) {
+    /// Shows a client the warnings, as soon as it is ready and until it goes.
+    pub(crate) fn show_notices(&self, connection: &Arc<Connection>) {
         let mut notices = self.shared.notices.subscribe();
         notices.mark_changed();
         let connection = connection.clone();
         self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = connection.stop.cancelled() => return,
+                () = connection.ready() => {}
+            }
             let mut n_told = 0;
             loop {
                 tokio::select! {

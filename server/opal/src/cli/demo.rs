@@ -77,7 +77,7 @@ pub(super) async fn main(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn play(arguments: &Arguments, directory: &AbsPath) -> anyhow::Result<ExitCode> {
-    let data = tempfile::tempdir().context("making a data directory")?;
+    let data = data_dir().context("making a data directory")?;
     for (name, text) in FILES {
         std::fs::write(directory.join(name).as_path(), text)?;
     }
@@ -127,6 +127,15 @@ async fn play(arguments: &Arguments, directory: &AbsPath) -> anyhow::Result<Exit
     }
     tell!("{name} was not edited.");
     Ok(ExitCode::FAILURE)
+}
+
+/// Makes a data directory that, like the user's own, nobody else can read.
+fn data_dir() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("opal-demo-data-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 /// Runs the conversation. Returns whether it came to its end.

@@ -41,7 +41,9 @@ impl LanguageServer for Backend {
         })
     }
 
-    async fn initialized(&self, _params: InitializedParams) {}
+    async fn initialized(&self, _params: InitializedParams) {
+        self.connection.set_ready();
+    }
 
     async fn shutdown(&self) -> Result<()> {
         Ok(())
