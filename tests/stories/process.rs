@@ -3,6 +3,8 @@
 use std::process::Stdio;
 
 use serde_json::json;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use tests::background::DEADLINE;
 use tests::editor::{Editor, Options};
 use tests::process::{Process, binary};
 use tests::{FakeModel, Opal};
@@ -51,6 +53,42 @@ async fn a_data_directory_that_is_open_to_all_is_warned_of() {
     editor.initialize().await;
     let is_told = |message: &serde_json::Value| message.to_string().contains("chmod 700");
     editor.until(None, 0, "window/showMessage", is_told).await;
+}
+
+/// MB of memory that a process has.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn resident(process_id: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<usize>().unwrap() / 1024
+}
+
+#[tokio::test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+async fn the_memory_of_closed_documents_is_given_back() {
+    const MB: usize = 8;
+    let (root, process, editor) = start(&["lsp", "--stdio"]).await;
+    editor.initialize().await;
+    let before = resident(process.id());
+    let document = |name: &str| format!("file://{}/{name}", root.path().display());
+    let text = "a line of a large document\n".repeat((MB << 20) / 27);
+    for name in ["a", "b"] {
+        let item = json!({ "uri": document(name), "languageId": "plaintext", "version": 1, "text": text });
+        editor.notify("textDocument/didOpen", json!({ "textDocument": item }));
+    }
+    editor.request("session/list", json!({})).await.unwrap();
+    let open = resident(process.id()) - before;
+    assert!(open >= 2 * MB, "{open} MB for {} MB of text", 2 * MB);
+    for name in ["a", "b"] {
+        editor.notify("textDocument/didClose", json!({ "textDocument": { "uri": document(name) } }));
+    }
+    let is_given_back = async {
+        while resident(process.id()) > before + MB / 2 {
+            editor.request("session/list", json!({})).await.unwrap();
+        }
+    };
+    let waited = tokio::time::timeout(DEADLINE, is_given_back).await;
+    assert!(waited.is_ok(), "{} MB before, {open} for the documents, {} now", before, resident(process.id()));
 }
 
 #[tokio::test]
