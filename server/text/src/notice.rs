@@ -38,7 +38,7 @@ notices! {
     /// Follows the beginning of a long diff.
     more_of_diff(n) = "[# more characters of this diff]";
     /// Follows the output of a command that drew over its own lines.
-    redrawn_lines(n) = "[left out: # lines that the command drew over]";
+    redrawn_lines(n) = "[lines left out because the command drew over them: #]";
     /// Stands in place of an old tool output.
     removed_output() = "[This output was removed to save space. Run the call again if it is needed.]";
 }

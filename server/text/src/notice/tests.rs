@@ -19,7 +19,7 @@ fn every_notice_is_found_as_it_is_printed() {
         first_lines(10, 5_000, 11),
         first_selected_lines(10, 20, 31),
         more_of_diff(usize::MAX),
-        redrawn_lines(2),
+        redrawn_lines(1),
         removed_output(),
     ] {
         check("a\nb\n", &format!("a\n  // {printed} \nb\n"), Some(&printed));

@@ -52,7 +52,7 @@ async fn an_error_among_redraws_is_shown_and_every_state_is_in_the_file() {
     let (shown, file) = capture(&directory.path().join("call.txt"), 1 << 20, &output).await;
     assert!(
         shown.starts_with(
-            "error: no space left\ncompiling 2999/3000\n\n[left out: 5999 lines that the command drew over]\n"
+            "error: no space left\ncompiling 2999/3000\n\n[lines left out because the command drew over them: 5999]\n"
         ),
         "{shown}"
     );
